@@ -1,0 +1,1 @@
+// A folder without sources still gives its library one object.

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Checks that a checkpoint loads in transformers and generates the same ids as vlm-merge.
+
+usage: check_in_transformers.py MODEL_DIR DATA.jsonl [--limit N] [--prompt TEMPLATE]
+
+DATA.jsonl: lines with "question" and, for a VLM, "image" (relative to the file).
+TEMPLATE holds {question}. Needs: pip install torch transformers pillow sentencepiece.
+transformers is no dependency of vlm-merge; this script is run by hand.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import torch
+import transformers
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VQA_PROMPT = (
+    "[INST] <<SYS>>\nあなたは役立つアシスタントです。与えられた画像を下に、質問に答えてください。\n<</SYS>>\n\n"
+    "<image>\n{question} [/INST]"
+)
+
+
+def ids_by_vlm_merge(model, prompts, images, max_tokens):
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as lines:
+        for number, (prompt, image) in enumerate(zip(prompts, images)):
+            line = {"id": str(number), "prompt": prompt}
+            if image:
+                line["image"] = str(image)
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+        lines.flush()
+        command = [ROOT / "build/release/vlm-merge", "generate", "--model", model, "--input", lines.name]
+        command += ["--max-tokens", str(max_tokens), "--json"]
+        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [json.loads(line)["ids"] for line in out.splitlines()]
+
+
+def ids_by_transformers(model_dir, prompts, images, max_tokens):
+    config = json.loads((pathlib.Path(model_dir) / "config.json").read_text())
+    vlm = config["model_type"] == "llava"
+    name = "LlavaForConditionalGeneration" if vlm else "AutoModelForCausalLM"
+    model = getattr(transformers, name).from_pretrained(model_dir, dtype=torch.float32).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir)
+    end = tokenizer.eos_token_id
+    processor = None
+    if vlm:
+        from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+        processor = CLIPImageProcessorPil.from_pretrained(model_dir)
+    results = []
+    for prompt, image in zip(prompts, images):
+        ids = tokenizer(prompt)["input_ids"]
+        inputs = {}
+        if vlm:
+            token, length = config["image_token_index"], config["image_seq_length"]
+            ids = [i for x in ids for i in ([x] * length if x == token else [x])]
+            pixels = processor(Image.open(image), return_tensors="np")["pixel_values"]
+            inputs["pixel_values"] = torch.tensor(pixels)
+        ids = torch.tensor([ids])
+        with torch.no_grad():
+            out = model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
+                do_sample=False, **inputs,
+            )
+        new = out[0, ids.shape[1]:].tolist()
+        results.append(new[: new.index(end)] if end in new else new)
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--prompt", default=VQA_PROMPT)
+    parser.add_argument("--max-tokens", type=int, default=64)
+    arguments = parser.parse_args()
+    data = pathlib.Path(arguments.data)
+    items = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()][: arguments.limit]
+    prompts = [arguments.prompt.replace("{question}", item["question"]) for item in items]
+    images = [data.parent.resolve() / item["image"] if "image" in item else None for item in items]
+    ours = ids_by_vlm_merge(arguments.model, prompts, images, arguments.max_tokens)
+    theirs = ids_by_transformers(arguments.model, prompts, images, arguments.max_tokens)
+    equal = sum(a == b for a, b in zip(ours, theirs))
+    for item, a, b in zip(items, ours, theirs):
+        if a != b:
+            print(f"{item['id']}: vlm-merge {a} transformers {b}")
+    print(f"{equal} of {len(items)} generations have equal ids (transformers {transformers.__version__})")
+    raise SystemExit(equal != len(items))
+
+
+if __name__ == "__main__":
+    main()
