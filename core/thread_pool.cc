@@ -1,0 +1,107 @@
+#include "core/thread_pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <sched.h>
+
+namespace vlm {
+
+// One loop at a time: `generation` counts loops, so that a worker joins each loop once.
+struct ThreadPool::State {
+  std::mutex mutex;
+  std::condition_variable work_ready;
+  std::condition_variable work_done;
+  std::vector<std::thread> workers;
+  const std::function<void(std::size_t)>* body = nullptr;
+  std::size_t count = 0;
+  std::atomic<std::size_t> next{0};
+  std::size_t busy_workers = 0;
+  std::size_t generation = 0;
+  std::exception_ptr failure;
+  std::atomic<bool> in_loop{false};
+  bool stopping = false;
+
+  void run_items() {
+    for (std::size_t i = next++; i < count; i = next++) {
+      try {
+        (*body)(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = count;
+      }
+    }
+  }
+
+  void work() {
+    std::size_t seen = 0;
+    std::unique_lock lock(mutex);
+    while (true) {
+      work_ready.wait(lock, [&] { return stopping || generation != seen; });
+      if (stopping) return;
+      seen = generation;
+      lock.unlock();
+      run_items();
+      lock.lock();
+      if (--busy_workers == 0) work_done.notify_one();
+    }
+  }
+};
+
+std::size_t available_processors() noexcept {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  const int count = CPU_COUNT(&set);
+  return count > 0 ? static_cast<std::size_t>(count) : 1;
+}
+
+ThreadPool::ThreadPool(std::size_t num_threads) : state_(std::make_unique<State>()) {
+  const std::size_t wanted = num_threads == 0 ? available_processors() : num_threads;
+  for (std::size_t i = 1; i < wanted; ++i) {
+    state_->workers.emplace_back([state = state_.get()] { state->work(); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->work_ready.notify_all();
+  for (std::thread& worker : state_->workers) worker.join();
+}
+
+std::size_t ThreadPool::num_threads() const noexcept {
+  return state_->workers.size() + 1;
+}
+
+void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::size_t)>& body) {
+  State& state = *state_;
+  if (count <= 1 || state.workers.empty() || state.in_loop.exchange(true)) {
+    for (std::size_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+  {
+    const std::lock_guard lock(state.mutex);
+    state.body = &body;
+    state.count = count;
+    state.next = 0;
+    state.failure = nullptr;
+    state.busy_workers = state.workers.size();
+    ++state.generation;
+  }
+  state.work_ready.notify_all();
+  state.run_items();
+  std::unique_lock lock(state.mutex);
+  state.work_done.wait(lock, [&] { return state.busy_workers == 0; });
+  state.in_loop = false;
+  if (state.failure) std::rethrow_exception(state.failure);
+}
+
+}  // namespace vlm
