@@ -1,0 +1,31 @@
+#pragma once
+
+// Scaled dot-product attention of one head, in one pass over blocks of keys, without scratch
+// memory.
+
+#include <cstddef>
+#include <limits>
+
+#include "tensor/matrix_view.h"
+
+namespace vlm {
+
+struct AttentionMask {
+  // Query row r stands at key position first_position + r / queries_per_position and sees the keys
+  // up to its own position (all of them if that lies past the last: first_position = keys - 1 is
+  // attention without a mask) ...
+  std::size_t first_position = 0;
+  // ... rows of several heads that share keys can be stacked ...
+  std::size_t queries_per_position = 1;
+  // ... and at most the last `window` keys, its own included. REQUIRES: > 0.
+  std::size_t window = std::numeric_limits<std::size_t>::max();
+};
+
+// out = softmax(queries * keys^T / sqrt(head_dim)) * values over the visible keys of each row.
+// queries and out [rows, head_dim], keys and values [positions, head_dim]. Runs on the calling
+// thread. Milakov & Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3.
+// REQUIRES: every row sees a key; out overlaps no input.
+void attend(MatrixView<const float> queries, MatrixView<const float> keys,
+            MatrixView<const float> values, const AttentionMask& mask, MatrixView<float> out);
+
+}  // namespace vlm

@@ -1,0 +1,33 @@
+#pragma once
+
+// Dense float32 products on OpenBLAS. Outputs are cut into tiles whose borders depend on the shapes
+// alone, and each tile is one single-threaded BLAS call, so a result is the same for any number of
+// threads.
+
+#include <span>
+
+#include "core/thread_pool.h"
+#include "tensor/matrix_view.h"
+
+namespace vlm {
+
+// out = x * weight^T: x [m, k], weight [n, k] (a checkpoint's [out, in] layout), out [m, n].
+// out must not overlap the inputs.
+void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weight,
+                         MatrixView<float> out, ThreadPool& pool);
+
+// out = x * y: x [m, k], y [k, n], out [m, n]. Runs on the calling thread.
+void multiply(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out);
+
+// out += x * y, shapes as multiply().
+void multiply_add(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out);
+
+// out = scale * x * y^T, on the calling thread: x [m, k], y [n, k], out [m, n]. For attention
+// scores.
+void multiply_transposed_scaled(float scale, MatrixView<const float> x, MatrixView<const float> y,
+                                MatrixView<float> out);
+
+// Adds `bias` [n] to each row of x [m, n].
+void add_bias(MatrixView<float> x, std::span<const float> bias) noexcept;
+
+}  // namespace vlm

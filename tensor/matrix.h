@@ -1,0 +1,69 @@
+#pragma once
+
+// Owning, row-major, 64-byte aligned 2-D arrays. Views: tensor/matrix_view.h.
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+
+#include "core/check.h"
+#include "tensor/matrix_view.h"
+
+namespace vlm {
+
+// Owns rows * cols elements without padding, value-initialised. Moves; copies only by clone().
+template <typename T>
+class Matrix {
+ public:
+  Matrix() = default;
+  Matrix(std::size_t rows, std::size_t cols) : rows_(rows), cols_(cols) {
+    std::size_t count = 0;
+    check(!__builtin_mul_overflow(rows, cols, &count), "Matrix: rows * cols fits");
+    if (count == 0) return;
+    data_.reset(static_cast<T*>(::operator new(count * sizeof(T), kAlignment)));
+    std::uninitialized_value_construct_n(data_.get(), count);
+  }
+
+  [[nodiscard]] Matrix clone() const {
+    Matrix copy(rows_, cols_);
+    std::copy_n(data_.get(), size(), copy.data_.get());
+    return copy;
+  }
+
+  [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
+  [[nodiscard]] std::size_t cols() const noexcept { return cols_; }
+  [[nodiscard]] std::size_t size() const noexcept { return rows_ * cols_; }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+
+  [[nodiscard]] std::span<T> values() noexcept { return {data_.get(), size()}; }
+  [[nodiscard]] std::span<const T> values() const noexcept { return {data_.get(), size()}; }
+  [[nodiscard]] std::span<T> row(std::size_t r) noexcept {
+    return {data_.get() + r * cols_, cols_};
+  }
+  [[nodiscard]] std::span<const T> row(std::size_t r) const noexcept {
+    return {data_.get() + r * cols_, cols_};
+  }
+  [[nodiscard]] MatrixView<T> view() noexcept { return {data_.get(), rows_, cols_, cols_}; }
+  [[nodiscard]] MatrixView<const T> view() const noexcept {
+    return {data_.get(), rows_, cols_, cols_};
+  }
+  // The first `count` rows. REQUIRES: count <= rows().
+  [[nodiscard]] MatrixView<T> first_rows(std::size_t count) noexcept {
+    check(count <= rows_, "Matrix::first_rows: count <= rows");
+    return {data_.get(), count, cols_, cols_};
+  }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Deleter {
+    void operator()(T* pointer) const noexcept { ::operator delete(pointer, kAlignment); }
+  };
+
+  std::unique_ptr<T, Deleter> data_;
+  std::size_t rows_ = 0;
+  std::size_t cols_ = 0;
+};
+
+}  // namespace vlm
