@@ -1,0 +1,80 @@
+#include "checkpoint/file_checkpoint.h"
+
+#include "checkpoint/shard_index.h"
+#include "core/check.h"
+#include "core/error.h"
+
+namespace vlm {
+namespace {
+
+std::vector<std::string> tensor_names(const std::vector<SafetensorsFile>& shards) {
+  std::vector<std::string> names;
+  for (const SafetensorsFile& shard : shards) {
+    for (const SafetensorsEntry& entry : shard.entries()) names.push_back(entry.name);
+  }
+  return names;
+}
+
+void check_family(const ModelConfig& config, const Layout& layout) {
+  if (config.is_vlm() == layout.is_vlm()) return;
+  throw Error(ErrorCode::kCorruptFile, "config and tensor names disagree: " + config.where + ": " +
+                                           config.architecture + ", but the tensors are named as " +
+                                           std::string(layout.name()));
+}
+
+}  // namespace
+
+std::shared_ptr<const FileCheckpoint> FileCheckpoint::open(const std::filesystem::path& directory) {
+  return std::make_shared<const FileCheckpoint>(directory);
+}
+
+FileCheckpoint::FileCheckpoint(const std::filesystem::path& directory) : directory_(directory) {
+  const std::filesystem::path config_file = directory / "config.json";
+  config_ = parse_model_config(read_json_file(config_file), config_file.string());
+  shards_ = open_shards(directory);
+  layout_ = Layout::detect(tensor_names(shards_));
+  check_family(config_, layout_);
+  for (const SafetensorsFile& shard : shards_) add_tensors(shard);
+}
+
+void FileCheckpoint::add_tensors(const SafetensorsFile& file) {
+  for (const SafetensorsEntry& entry : file.entries()) {
+    if (is_known_buffer(entry.name)) continue;
+    const auto name = layout_.canonical_name(entry.name);
+    if (!name) {
+      throw Error(ErrorCode::kUnsupported, "tensor name fits no rule of the layout '" +
+                                               std::string(layout_.name()) +
+                                               "': " + directory_.string() + ": " + entry.name);
+    }
+    if (!is_floating(entry.dtype)) {
+      throw Error(ErrorCode::kUnsupported,
+                  "weights that are not floating (quantised?): " + directory_.string() + ": " +
+                      entry.name + ": " + std::string(safetensors_name(entry.dtype)));
+    }
+    if (!index_of_.emplace(*name, tensors_.size()).second) {
+      throw Error(ErrorCode::kCorruptFile,
+                  "tensor occurs twice: " + directory_.string() + ": " + entry.name);
+    }
+    tensors_.push_back({.name = *name, .dtype = entry.dtype, .shape = entry.shape});
+    views_.push_back(file.view(entry));
+  }
+}
+
+TensorView FileCheckpoint::view(const TensorInfo& info) const {
+  const auto found = index_of_.find(info.name);
+  check(found != index_of_.end(), "FileCheckpoint::view: a tensor of this checkpoint");
+  return views_[found->second];
+}
+
+void FileCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
+  const TensorView tensor = view(info);
+  check(out.size() * element_size_bytes(tensor.dtype) == tensor.bytes.size(),
+        "FileCheckpoint::read: out holds all elements");
+  read_floats(tensor, 0, out);
+}
+
+std::string FileCheckpoint::disk_name(const TensorInfo& info) const {
+  return layout_.disk_name(info.name);
+}
+
+}  // namespace vlm

@@ -1,0 +1,54 @@
+#pragma once
+
+// A checkpoint on disk: a directory with config.json and model.safetensors, or with
+// model.safetensors.index.json and the shards it names. Weights are mapped, not read.
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/layout.h"
+#include "checkpoint/safetensors.h"
+
+namespace vlm {
+
+// Immutable after construction; all functions may be called from several threads at once.
+class FileCheckpoint final : public Checkpoint {
+ public:
+  // Opens and proves config, index and the header of every shard; reads no weights. All weights are
+  // floating (quantised checkpoints are refused). As in transformers, model.safetensors goes before
+  // an index. Throws Error{kNotFound, kIo, kCorruptFile, kUnsupported}.
+  explicit FileCheckpoint(const std::filesystem::path& directory);
+  // The same, for sharing.
+  static std::shared_ptr<const FileCheckpoint> open(const std::filesystem::path& directory);
+
+  [[nodiscard]] const ModelConfig& config() const override { return config_; }
+  [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  [[nodiscard]] const std::filesystem::path& directory() const override { return directory_; }
+  void read(const TensorInfo& info, std::span<float> out) const override;
+
+  // The mapped bytes of a tensor; they end with this object. REQUIRES: a tensor of tensors().
+  [[nodiscard]] TensorView view(const TensorInfo& info) const;
+  [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
+  // The tensor's name in the file. REQUIRES: a tensor of tensors().
+  [[nodiscard]] std::string disk_name(const TensorInfo& info) const;
+
+ private:
+  void add_tensors(const SafetensorsFile& file);
+
+  std::filesystem::path directory_;
+  ModelConfig config_;
+  Layout layout_;
+  std::vector<SafetensorsFile> shards_;
+  std::vector<TensorInfo> tensors_;
+  std::vector<TensorView> views_;                          // parallel to tensors_, into shards_
+  std::unordered_map<std::string, std::size_t> index_of_;  // canonical name -> place in tensors_
+};
+
+}  // namespace vlm

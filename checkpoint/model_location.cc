@@ -1,0 +1,127 @@
+#include "checkpoint/model_location.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace vlm {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct HubId {
+  std::string repository;  // org/name or name
+  std::string revision;
+};
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here sets it
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+// One part of a path: letters, digits, ".", "_", "-", not beginning with "." or "-".
+bool is_plain_part(std::string_view part) {
+  const auto allowed = [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           (letter >= '0' && letter <= '9') || letter == '.' || letter == '_' || letter == '-';
+  };
+  return !part.empty() && part.front() != '.' && part.front() != '-' &&
+         std::all_of(part.begin(), part.end(), allowed);
+}
+
+bool has_plain_parts(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return is_plain_part(path);
+  return is_plain_part(path.substr(0, slash)) && has_plain_parts(path.substr(slash + 1));
+}
+
+std::optional<HubId> parse_hub_id(std::string_view text) {
+  const std::size_t at = text.find('@');
+  const std::string_view repository = text.substr(0, at);
+  const std::string_view revision = at == std::string_view::npos ? "main" : text.substr(at + 1);
+  if (std::count(repository.begin(), repository.end(), '/') > 1) return std::nullopt;
+  if (!has_plain_parts(repository) || !has_plain_parts(revision)) return std::nullopt;
+  return HubId{.repository = std::string(repository), .revision = std::string(revision)};
+}
+
+std::string repository_folder(const std::string& repository) {
+  std::string folder = "models--";
+  for (const char letter : repository) folder += letter == '/' ? "--" : std::string(1, letter);
+  return folder;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+// The commit a branch or tag stands for; a revision without a file in refs/ is taken for a commit.
+std::string commit_of(const fs::path& folder, const std::string& revision) {
+  const fs::path reference = folder / "refs" / revision;
+  std::error_code error;
+  if (!fs::is_regular_file(reference, error)) return revision;
+  constexpr std::size_t kLongestReferenceBytes = 4096;
+  std::string commit = read_text_file(reference, kLongestReferenceBytes);
+  while (!commit.empty() && (commit.back() == '\n' || commit.back() == ' ')) commit.pop_back();
+  if (!is_plain_part(commit)) {
+    throw Error(ErrorCode::kCorruptFile, "not a commit: " + reference.string());
+  }
+  return commit;
+}
+
+fs::path find_snapshot(const HubId& id, const fs::path& hub_cache) {
+  const fs::path folder = hub_cache / repository_folder(id.repository);
+  if (!is_there(folder)) {
+    throw Error(ErrorCode::kNotFound, "no such model: " + id.repository +
+                                          ": neither a directory nor in the cache " +
+                                          hub_cache.string() + " (models are not downloaded)");
+  }
+  fs::path snapshot = folder / "snapshots" / commit_of(folder, id.revision);
+  if (!is_there(snapshot / "config.json")) {
+    throw Error(ErrorCode::kNotFound, "no such revision in the cache: " + id.repository + "@" +
+                                          id.revision + ": no " +
+                                          (snapshot / "config.json").string());
+  }
+  return snapshot;
+}
+
+}  // namespace
+
+fs::path hub_cache_directory() {
+  if (const auto cache = environment("HF_HUB_CACHE")) return *cache;
+  if (const auto home = environment("HF_HOME")) return fs::path(*home) / "hub";
+  if (const auto cache = environment("XDG_CACHE_HOME")) {
+    return fs::path(*cache) / "huggingface/hub";
+  }
+  return fs::path(environment("HOME").value_or(".")) / ".cache/huggingface/hub";
+}
+
+fs::path resolve_model_directory(std::string_view model, const fs::path& hub_cache) {
+  if (model.empty()) throw Error(ErrorCode::kInvalidArgument, "the name of a model is empty");
+  fs::path directory(model);
+  if (is_there(directory / "config.json")) return directory;
+  std::error_code error;
+  if (fs::is_directory(directory, error)) {
+    throw Error(ErrorCode::kNotFound,
+                "not a model directory: " + directory.string() + ": no config.json in it");
+  }
+  const auto id = parse_hub_id(model);
+  if (!id) {
+    throw Error(ErrorCode::kNotFound, "no such model: " + std::string(model) +
+                                          ": not a directory, and no hub id of the form "
+                                          "org/name[@revision]");
+  }
+  return find_snapshot(*id, hub_cache);
+}
+
+fs::path resolve_model_directory(std::string_view model) {
+  return resolve_model_directory(model, hub_cache_directory());
+}
+
+}  // namespace vlm

@@ -1,0 +1,67 @@
+#include "checkpoint/safetensors_writer.h"
+
+#include <array>
+
+#include <gtest/gtest.h>
+
+#include "checkpoint/safetensors.h"
+#include "tests/checkpoint/made_up_checkpoint.h"
+#include "tests/checkpoint/temporary_directory.h"
+
+namespace vlm {
+namespace {
+
+TEST(WriteSafetensors, ReadsBackWhatWasWritten) {
+  const TemporaryDirectory directory;
+  const std::array<float, 3> floats{1.0F, -2.5F, 3.0F};
+  const std::array<std::int64_t, 2> ids{7, -1};
+  const std::array<NamedTensor, 3> tensors{
+      NamedTensor{"logits", {DType::kF32, {1, 3}, std::as_bytes(std::span(floats))}},
+      NamedTensor{"input_ids", {DType::kI64, {2}, std::as_bytes(std::span(ids))}},
+      NamedTensor{"empty", {DType::kBF16, {0, 4}, {}}}};
+  const auto path = directory.path() / "trace.safetensors";
+  write_safetensors(path, tensors, {{"model", "猫"}});
+
+  const SafetensorsFile file(path);
+  EXPECT_EQ(file.metadata().at("model"), "猫");
+  ASSERT_EQ(file.entries().size(), 3U);
+  EXPECT_EQ(file.view("input_ids").dtype, DType::kI64);
+  std::array<float, 3> read{};
+  read_floats(file.view("logits"), 0, read);
+  EXPECT_EQ(read, floats);
+}
+
+TEST(WriteSafetensors, ReplacesAFileAsAWhole) {
+  const TemporaryDirectory directory;
+  const auto path = directory.add("trace.safetensors", "old");
+  write_safetensors(path, {});
+  EXPECT_TRUE(SafetensorsFile(path).entries().empty());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 1);
+}
+
+TEST(WriteSafetensors, NamesTheFileThatCannotBeWritten) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "none/trace.safetensors";
+  const std::string message = error_message(ErrorCode::kIo, [&] { write_safetensors(path, {}); });
+  EXPECT_NE(message.find("none"), std::string::npos);
+}
+
+TEST(SafetensorsWriter, DataBeginsAtAMultipleOfEight) {
+  const TemporaryDirectory directory;
+  const std::vector<TensorInfo> tensors{{"abc", DType::kU8, {1}}};
+  const auto path = directory.path() / "m.safetensors";
+  SafetensorsWriter writer(path, tensors, {});
+  writer.append(std::vector<std::byte>(1));
+  writer.finish();
+  EXPECT_EQ((std::filesystem::file_size(path) - 1) % 8, 0U);
+}
+
+TEST(SafetensorsWriter, KeepsAnExistingFile) {
+  const TemporaryDirectory directory;
+  const auto path = directory.add("m.safetensors", "old");
+  error_message(ErrorCode::kIo, [&] { SafetensorsWriter(path, {}, {}); });
+  EXPECT_EQ(read_text_file(path), "old");
+}
+
+}  // namespace
+}  // namespace vlm
