@@ -1,0 +1,82 @@
+#include "projector/projector.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace vlm {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(SelectFeatures, DefaultDropsEachImagesClassToken) {
+  const std::vector<float> hidden{0, 1, 2, 10, 11, 12};  // two images of three tokens
+  const MatrixView<const float> view(hidden, 6, 1);
+  EXPECT_THAT(select_features(view, 3, FeatureSelection::kPatches).values(),
+              ElementsAre(1, 2, 11, 12));
+  EXPECT_THAT(select_features(view, 3, FeatureSelection::kAll).values(),
+              ElementsAre(0, 1, 2, 10, 11, 12));
+}
+
+TEST(Project, IsLinearThenGeluThenLinear) {
+  ThreadPool pool(1);
+  const std::vector<float> linear_1{1, 0, 0, 1, 1, 1};  // [3, 2]
+  const std::vector<float> bias_1{0, 0, -1};
+  const std::vector<float> linear_2{1, 0, 0, 0, 1, 0, 0, 0, 1};
+  const std::vector<float> bias_2{0, 0, 5};
+  const ProjectorWeights weights{MatrixView<const float>(linear_1, 3, 2), bias_1,
+                                 MatrixView<const float>(linear_2, 3, 3), bias_2};
+  const std::vector<float> features{2, -1};
+  const Matrix<float> out = project(MatrixView<const float>(features, 1, 2), weights, gelu, pool);
+  const auto exact_gelu = [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0))); };
+  ASSERT_EQ(out.cols(), 3U);
+  EXPECT_NEAR(out.row(0)[0], exact_gelu(2), 1e-6);
+  EXPECT_NEAR(out.row(0)[1], exact_gelu(-1), 1e-6);
+  EXPECT_NEAR(out.row(0)[2], exact_gelu(0) + 5, 1e-6);
+}
+
+TEST(Project, AnEmptyBiasIsNone) {
+  ThreadPool pool(1);
+  const std::vector<float> one{1};
+  const MatrixView<const float> identity(one, 1, 1);
+  const Matrix<float> out = project(identity, {identity, {}, identity, {}}, gelu, pool);
+  EXPECT_NEAR(out.values()[0], 0.8413447F, 1e-6);
+}
+
+ProjectorConfig parse(const std::string& text) {
+  const Json json = parse_json(text, "config.json");
+  return ProjectorConfig::from_json(JsonFields(json, "config.json"));
+}
+
+std::string message_of(const std::string& text) {
+  try {
+    parse(text);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ProjectorConfig, ReadsTheTopLevelOfALlavaConfig) {
+  EXPECT_EQ(parse("{}").vision_feature_layer, -2);
+  EXPECT_EQ(parse(R"({"vision_feature_layer": -1})").vision_feature_layer, -1);
+  EXPECT_EQ(parse(R"({"vision_feature_select_strategy": "full"})").selection,
+            FeatureSelection::kAll);
+}
+
+TEST(ProjectorConfig, RefusesWhatItDoesNotKnow) {
+  EXPECT_THAT(message_of(R"({"projector_hidden_act": "relu"})"), HasSubstr("'relu'"));
+  EXPECT_THAT(message_of(R"({"vision_feature_layer": [-2, -5]})"), HasSubstr("is a list"));
+  EXPECT_THAT(message_of(R"({"vision_feature_layer": 1.5})"), HasSubstr("an integer"));
+  EXPECT_THAT(message_of(R"({"vision_feature_select_strategy": "cls"})"),
+              HasSubstr("'cls' (known: default, full)"));
+}
+
+}  // namespace
+}  // namespace vlm

@@ -1,0 +1,173 @@
+#include "vision/vision_encoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "tensor/gemm.h"
+#include "tensor/normalization.h"
+
+namespace vlm {
+namespace {
+
+void linear(MatrixView<const float> x, const VisionLinear& weights, MatrixView<float> out,
+            ThreadPool& pool) {
+  multiply_transposed(x, weights.weight, out, pool);
+  add_bias(out, weights.bias);
+}
+
+void add(MatrixView<float> x, MatrixView<const float> y) {
+  for (std::size_t r = 0; r < x.rows(); ++r) {
+    const std::span<float> row = x.row(r);
+    const std::span<const float> addend = y.row(r);
+    for (std::size_t c = 0; c < row.size(); ++c) row[c] += addend[c];
+  }
+}
+
+// Row p of `out` [patches, channels * patch * patch] is patch p, row by row of the image, channel
+// after channel: the order of a convolution's weight.
+void cut_patches(const PixelValues& image, const VisionConfig& config, MatrixView<float> out) {
+  const std::size_t patch = config.patch_size_px;
+  const std::size_t across = config.image_size_px / patch;
+  for (std::size_t p = 0; p < out.rows(); ++p) {
+    const std::size_t top = p / across * patch;
+    const std::size_t left = p % across * patch;
+    auto to = out.row(p).begin();
+    for (std::size_t channel = 0; channel < config.num_channels; ++channel) {
+      const std::span<const float> plane = image.values.row(channel);
+      for (std::size_t y = 0; y < patch; ++y) {
+        const auto line = plane.subspan((top + y) * image.width_px + left, patch);
+        to = std::copy(line.begin(), line.end(), to);
+      }
+    }
+  }
+}
+
+// Runs the tower over one image, in buffers kept from block to block.
+class ImageRun {
+ public:
+  ImageRun(const VisionConfig& config, const VisionWeights& weights, ThreadPool& pool)
+      : config_(config),
+        weights_(weights),
+        pool_(pool),
+        normed_(config.num_tokens(), config.hidden_size),
+        query_key_value_(normed_.rows(), 3 * config.hidden_size),
+        intermediate_(normed_.rows(), config.intermediate_size) {}
+
+  // x [tokens, hidden] = norm([class; patches * W^T] + positions).
+  void embed(const PixelValues& image, MatrixView<float> x) {
+    Matrix<float> patches(config_.num_patches(), config_.patch_values());
+    cut_patches(image, config_, patches.view());
+    multiply_transposed(patches.view(), weights_.patch_embedding, x.rows(1, patches.rows()), pool_);
+    std::copy(weights_.class_embedding.begin(), weights_.class_embedding.end(), x.row(0).begin());
+    add(x, weights_.position_embeddings);
+    layer_norm(x, weights_.norm_before_blocks, config_.layer_norm_epsilon, x);
+  }
+
+  // x += attention(norm(x)); x += mlp(norm(x)). x [tokens, hidden].
+  void block(const VisionBlockWeights& block, MatrixView<float> x) {
+    layer_norm(x, block.norm_before_attention, config_.layer_norm_epsilon, normed_.view());
+    linear(normed_.view(), block.query_key_value, query_key_value_.view(), pool_);
+    attention(normed_.view());
+    const MatrixView<float> update = query_key_value_.view().columns(0, config_.hidden_size);
+    linear(normed_.view(), block.output, update, pool_);
+    add(x, update);
+    layer_norm(x, block.norm_before_mlp, config_.layer_norm_epsilon, normed_.view());
+    linear(normed_.view(), block.up, intermediate_.view(), pool_);
+    config_.activation(intermediate_.values());
+    linear(intermediate_.view(), block.down, normed_.view(), pool_);
+    add(x, normed_.view());
+  }
+
+ private:
+  // context [tokens, hidden]: softmax(q k^T / sqrt(head_dim)) v of every head.
+  void attention(MatrixView<float> context) {
+    const std::size_t head_dim = config_.head_dim();
+    const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+    pool_.parallel_for(config_.num_heads, [&](std::size_t head) {
+      const auto part = [&](std::size_t which) {  // 0 query, 1 key, 2 value: [tokens, head_dim]
+        const std::size_t first = which * config_.hidden_size + head * head_dim;
+        return query_key_value_.view().columns(first, head_dim);
+      };
+      Matrix<float> scores(context.rows(), context.rows());
+      multiply_transposed_scaled(scale, part(0), part(1), scores.view());
+      for (std::size_t token = 0; token < scores.rows(); ++token) softmax(scores.row(token));
+      multiply(scores.view(), part(2), context.columns(head * head_dim, head_dim));
+    });
+  }
+
+  const VisionConfig& config_;
+  const VisionWeights& weights_;
+  ThreadPool& pool_;
+  Matrix<float> normed_;           // [tokens, hidden]; also attention's context
+  Matrix<float> query_key_value_;  // [tokens, 3 * hidden]
+  Matrix<float> intermediate_;     // [tokens, intermediate]
+};
+
+void check_weights(const VisionConfig& config, const VisionWeights& weights) {
+  check(weights.class_embedding.size() == config.hidden_size &&
+            weights.patch_embedding.rows() == config.hidden_size &&
+            weights.patch_embedding.cols() == config.patch_values() &&
+            weights.position_embeddings.rows() == config.num_tokens() &&
+            weights.position_embeddings.cols() == config.hidden_size &&
+            weights.blocks.size() <= config.num_layers,
+        "VisionEncoder: weights of the config's shape");
+}
+
+void check_images(const VisionConfig& config, std::span<const PixelValues> images) {
+  for (const PixelValues& image : images) {
+    if (image.height_px != config.image_size_px || image.width_px != config.image_size_px) {
+      throw Error(ErrorCode::kInvalidArgument, "vision tower: an image of " +
+                                                   std::to_string(image.width_px) + "x" +
+                                                   std::to_string(image.height_px) +
+                                                   " px after preprocessing (the model takes " +
+                                                   std::to_string(config.image_size_px) + "x" +
+                                                   std::to_string(config.image_size_px) + ")");
+    }
+    check(image.values.rows() == config.num_channels &&
+              image.values.cols() == image.height_px * image.width_px,
+          "VisionEncoder::encode: values [channels, height * width]");
+  }
+}
+
+}  // namespace
+
+VisionEncoder::VisionEncoder(const VisionConfig& config, VisionWeights weights)
+    : config_(config), weights_(std::move(weights)) {
+  check_weights(config_, weights_);
+}
+
+Matrix<float> VisionEncoder::encode(std::span<const PixelValues> images, int layer,
+                                    ThreadPool& pool, const VisionObserver& observer) const {
+  const std::size_t num_blocks = hidden_state_index(config_, layer);
+  if (num_blocks > weights_.blocks.size()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "vision tower: hidden state " + std::to_string(num_blocks) +
+                    " of a tower of which " + std::to_string(weights_.blocks.size()) +
+                    " blocks are loaded");
+  }
+  check_images(config_, images);
+  const std::size_t tokens = config_.num_tokens();
+  Matrix<float> hidden(images.size() * tokens, config_.hidden_size);
+  const auto run_image = [&](std::size_t image) {
+    const MatrixView<float> x = hidden.view().rows(image * tokens, tokens);
+    ImageRun run(config_, weights_, pool);
+    run.embed(images[image], x);
+    if (observer) observer({.image = image, .layer = 0, .values = x});
+    for (std::size_t b = 0; b < num_blocks; ++b) {
+      run.block(weights_.blocks[b], x);
+      if (observer) observer({.image = image, .layer = b + 1, .values = x});
+    }
+  };
+  if (observer || images.size() == 1) {  // one after the other; the threads share each product
+    for (std::size_t image = 0; image < images.size(); ++image) run_image(image);
+  } else {
+    pool.parallel_for(images.size(), run_image);
+  }
+  return hidden;
+}
+
+}  // namespace vlm
