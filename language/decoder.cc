@@ -1,0 +1,240 @@
+#include "language/decoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "tensor/activation.h"
+#include "tensor/attention.h"
+#include "tensor/gemm.h"
+#include "tensor/normalization.h"
+#include "tensor/rope.h"
+
+namespace vlm {
+namespace {
+
+void check_linear(const LinearWeights& linear, std::size_t out, std::size_t in, bool biased) {
+  check(linear.weight.rows() == out && linear.weight.cols() == in &&
+            linear.bias.size() == (biased ? out : 0),
+        "Decoder: a weight's shape equals the config's");
+}
+
+void check_layer(const DecoderLayerWeights& layer, const DecoderConfig& config) {
+  check(layer.input_norm.size() == config.hidden_size &&
+            layer.post_attention_norm.size() == config.hidden_size,
+        "Decoder: a norm's size equals the config's");
+  const bool qkv_bias = config.query_key_value_bias;
+  check_linear(layer.query, config.query_width(), config.hidden_size, qkv_bias);
+  check_linear(layer.key, config.kv_width(), config.hidden_size, qkv_bias);
+  check_linear(layer.value, config.kv_width(), config.hidden_size, qkv_bias);
+  check_linear(layer.attention_output, config.hidden_size, config.query_width(),
+               config.attention_output_bias);
+  check_linear(layer.gate, config.intermediate_size, config.hidden_size, config.mlp_bias);
+  check_linear(layer.up, config.intermediate_size, config.hidden_size, config.mlp_bias);
+  check_linear(layer.down, config.hidden_size, config.intermediate_size, config.mlp_bias);
+}
+
+void check_weights(const DecoderWeights& weights, const DecoderConfig& config) {
+  check(weights.layers.size() == config.num_layers, "Decoder: one set of weights for each layer");
+  for (const DecoderLayerWeights& layer : weights.layers) check_layer(layer, config);
+  check(weights.embeddings.rows() == config.vocab_size &&
+            weights.embeddings.cols() == config.hidden_size &&
+            weights.head.rows() == config.vocab_size && weights.head.cols() == config.hidden_size &&
+            weights.final_norm.size() == config.hidden_size,
+        "Decoder: embeddings and head [vocab, hidden], norm [hidden]");
+}
+
+std::vector<LayerHop> checked_path(std::vector<LayerHop> path, std::size_t num_layers) {
+  if (path.empty()) {
+    for (std::size_t layer = 0; layer < num_layers; ++layer) path.push_back({layer, 1.0F});
+  }
+  for (const LayerHop& hop : path) {
+    if (hop.layer >= num_layers) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "layer path: no such layer: " + std::to_string(hop.layer) + " (of " +
+                      std::to_string(num_layers) + ")");
+    }
+    if (!std::isfinite(hop.scale)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "layer path: expected a finite scale: " + std::to_string(hop.scale));
+    }
+  }
+  return path;
+}
+
+void linear(MatrixView<const float> x, const LinearWeights& weights, MatrixView<float> out,
+            ThreadPool& pool) {
+  multiply_transposed(x, weights.weight, out, pool);
+  if (!weights.bias.empty()) add_bias(out, weights.bias);
+}
+
+void add_to(MatrixView<float> sum, MatrixView<const float> term) noexcept {
+  for (std::size_t r = 0; r < sum.rows(); ++r) {
+    const std::span<float> row = sum.row(r);
+    const std::span<const float> other = term.row(r);
+    for (std::size_t c = 0; c < row.size(); ++c) row[c] += other[c];
+  }
+}
+
+void scale_rows(MatrixView<float> x, float factor) noexcept {
+  for (std::size_t r = 0; r < x.rows(); ++r) {
+    for (float& value : x.row(r)) value *= factor;
+  }
+}
+
+void copy_rows(MatrixView<const float> from, MatrixView<float> to) noexcept {
+  for (std::size_t r = 0; r < from.rows(); ++r) std::ranges::copy(from.row(r), to.row(r).begin());
+}
+
+// Rotates every head of a row [heads * head_dim].
+void rotate_heads(std::span<float> row, std::span<const float> cosines,
+                  std::span<const float> sines) noexcept {
+  const std::size_t head_dim = 2 * cosines.size();
+  for (std::size_t first = 0; first < row.size(); first += head_dim) {
+    rotate_half(row.subspan(first, head_dim), cosines, sines);
+  }
+}
+
+// Attention of one sequence's new rows under one key and value head.
+// query and out [rows, heads * head_dim] of the whole batch.
+void attend_sequence(const DecoderConfig& config, const SequenceRows& sequence, std::size_t hop,
+                     std::size_t kv_head, MatrixView<const float> query, MatrixView<float> out) {
+  const std::size_t dim = config.head_dim;
+  const std::size_t group = config.group_size();
+  const std::size_t held = sequence.cache->num_tokens();
+  const std::size_t num_keys = held + sequence.num_rows;
+  const auto keys = sequence.cache->keys(hop, num_keys).columns(kv_head * dim, dim);
+  const auto values = sequence.cache->values(hop, num_keys).columns(kv_head * dim, dim);
+  const auto queries = query.rows(sequence.first_row, sequence.num_rows);
+  const auto results = out.rows(sequence.first_row, sequence.num_rows);
+  const std::size_t column = kv_head * group * dim;  // of the group's first head
+  AttentionMask mask;
+  mask.first_position = held;
+  if (config.sliding_window) mask.window = *config.sliding_window;
+  if (sequence.num_rows == 1) {  // the heads of the group as rows of one product
+    mask.queries_per_position = group;
+    attend({queries.data() + column, group, dim, dim}, keys, values, mask,
+           {results.data() + column, group, dim, dim});
+    return;
+  }
+  for (std::size_t head = 0; head < group; ++head) {
+    attend(queries.columns(column + head * dim, dim), keys, values, mask,
+           results.columns(column + head * dim, dim));
+  }
+}
+
+}  // namespace
+
+Decoder::Decoder(const DecoderConfig& config, DecoderWeights weights, std::vector<LayerHop> path)
+    : config_(config),
+      weights_(std::move(weights)),
+      path_(checked_path(std::move(path), config.num_layers)),
+      inverse_frequencies_(rope_inverse_frequencies(config.rope_theta, config.head_dim)) {
+  check_weights(weights_, config_);
+}
+
+void Decoder::embed(std::span<const TokenId> ids, MatrixView<float> out) const {
+  check(out.rows() == ids.size() && out.cols() == config_.hidden_size,
+        "Decoder::embed: out [ids, hidden]");
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= config_.vocab_size) {
+      throw Error(ErrorCode::kInvalidArgument, "token id outside the vocabulary of " +
+                                                   std::to_string(config_.vocab_size) + ": " +
+                                                   std::to_string(ids[i]));
+    }
+    std::ranges::copy(weights_.embeddings.row(static_cast<std::size_t>(ids[i])),
+                      out.row(i).begin());
+  }
+}
+
+void Decoder::prepare(const SequenceRows& sequence, std::size_t num_rows,
+                      DecoderScratch& scratch) const {
+  check(sequence.first_row <= num_rows && sequence.num_rows <= num_rows - sequence.first_row,
+        "Decoder::forward: a sequence's rows lie in hidden");
+  check(sequence.cache->num_hops() == path_.size() && sequence.cache->width() == config_.kv_width(),
+        "Decoder::forward: a cache of this decoder's shape");
+  sequence.cache->reserve(sequence.num_rows);
+  for (std::size_t i = 0; i < sequence.num_rows; ++i) {
+    const std::size_t row = sequence.first_row + i;
+    rope_angles(sequence.cache->num_tokens() + i, inverse_frequencies_, scratch.cosines.row(row),
+                scratch.sines.row(row));
+  }
+}
+
+void Decoder::forward(MatrixView<float> hidden, std::span<const SequenceRows> sequences,
+                      DecoderScratch& scratch, ThreadPool& pool,
+                      const HiddenObserver& observer) const {
+  check(hidden.cols() == config_.hidden_size, "Decoder::forward: hidden [rows, hidden]");
+  scratch.reserve(config_, hidden.rows());
+  for (const SequenceRows& sequence : sequences) prepare(sequence, hidden.rows(), scratch);
+  for (std::size_t hop = 0; hop < path_.size(); ++hop) {
+    if (path_[hop].scale != 1.0F) scale_rows(hidden, path_[hop].scale);
+    attention(hop, hidden, sequences, scratch, pool);
+    mlp(weights_.layers[path_[hop].layer], hidden, scratch, pool);
+    if (observer) observer(hop, hidden);
+  }
+  for (const SequenceRows& sequence : sequences) sequence.cache->commit(sequence.num_rows);
+}
+
+void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
+                        std::span<const SequenceRows> sequences, DecoderScratch& scratch,
+                        ThreadPool& pool) const {
+  const DecoderLayerWeights& layer = weights_.layers[path_[hop].layer];
+  const std::size_t rows = hidden.rows();
+  const MatrixView<float> normed = scratch.normed.first_rows(rows);
+  rms_norm(hidden, layer.input_norm, config_.rms_norm_eps, normed);
+  linear(normed, layer.query, scratch.query.first_rows(rows), pool);
+  linear(normed, layer.key, scratch.key.first_rows(rows), pool);
+  linear(normed, layer.value, scratch.value.first_rows(rows), pool);
+  for (std::size_t row = 0; row < rows; ++row) {
+    rotate_heads(scratch.query.row(row), scratch.cosines.row(row), scratch.sines.row(row));
+    rotate_heads(scratch.key.row(row), scratch.cosines.row(row), scratch.sines.row(row));
+  }
+  for (const SequenceRows& sequence : sequences) {
+    const std::size_t count = sequence.num_rows;
+    copy_rows(scratch.key.view().rows(sequence.first_row, count),
+              sequence.cache->next_keys(hop, count));
+    copy_rows(scratch.value.view().rows(sequence.first_row, count),
+              sequence.cache->next_values(hop, count));
+  }
+  const std::size_t heads = config_.num_kv_heads;
+  pool.parallel_for(sequences.size() * heads, [&](std::size_t item) {
+    attend_sequence(config_, sequences[item / heads], hop, item % heads, scratch.query.view(),
+                    scratch.attended.view());
+  });
+  linear(scratch.attended.first_rows(rows), layer.attention_output,
+         scratch.projected.first_rows(rows), pool);
+  add_to(hidden, scratch.projected.first_rows(rows));
+}
+
+void Decoder::mlp(const DecoderLayerWeights& layer, MatrixView<float> hidden,
+                  DecoderScratch& scratch, ThreadPool& pool) const {
+  const std::size_t rows = hidden.rows();
+  const MatrixView<float> normed = scratch.normed.first_rows(rows);
+  const MatrixView<float> gate = scratch.gate.first_rows(rows);
+  rms_norm(hidden, layer.post_attention_norm, config_.rms_norm_eps, normed);
+  linear(normed, layer.gate, gate, pool);
+  linear(normed, layer.up, scratch.up.first_rows(rows), pool);
+  pool.parallel_for(rows, [&](std::size_t row) { swiglu(gate.row(row), scratch.up.row(row)); });
+  linear(gate, layer.down, scratch.projected.first_rows(rows), pool);
+  add_to(hidden, scratch.projected.first_rows(rows));
+}
+
+void Decoder::final_norm(MatrixView<const float> hidden, MatrixView<float> out) const noexcept {
+  rms_norm(hidden, weights_.final_norm, config_.rms_norm_eps, out);
+}
+
+void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out, DecoderScratch& scratch,
+                     ThreadPool& pool) const {
+  check(out.rows() == hidden.rows() && out.cols() == config_.vocab_size,
+        "Decoder::logits: out [rows, vocab]");
+  scratch.reserve(config_, hidden.rows());
+  const MatrixView<float> normed = scratch.normed.first_rows(hidden.rows());
+  final_norm(hidden, normed);
+  multiply_transposed(normed, weights_.head, out, pool);
+}
+
+}  // namespace vlm

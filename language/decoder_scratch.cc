@@ -1,0 +1,29 @@
+#include "language/decoder_scratch.h"
+
+#include <algorithm>
+
+namespace vlm {
+namespace {
+
+void make_room(Matrix<float>& buffer, std::size_t rows, std::size_t cols) {
+  if (buffer.rows() >= rows && buffer.cols() == cols) return;
+  buffer = Matrix<float>();  // frees the old memory before the new is taken
+  buffer = Matrix<float>(rows, cols);
+}
+
+}  // namespace
+
+void DecoderScratch::reserve(const DecoderConfig& config, std::size_t rows) {
+  make_room(normed, rows, config.hidden_size);
+  make_room(query, rows, config.query_width());
+  make_room(key, rows, config.kv_width());
+  make_room(value, rows, config.kv_width());
+  make_room(attended, rows, config.query_width());
+  make_room(projected, rows, config.hidden_size);
+  make_room(gate, rows, config.intermediate_size);
+  make_room(up, rows, config.intermediate_size);
+  make_room(cosines, rows, config.head_dim / 2);
+  make_room(sines, rows, config.head_dim / 2);
+}
+
+}  // namespace vlm

@@ -1,0 +1,36 @@
+#pragma once
+
+// Views of a decoder's weights, float32. The owner (model/decoder_storage.h) must outlive them.
+
+#include <span>
+#include <vector>
+
+#include "tensor/matrix_view.h"
+
+namespace vlm {
+
+struct LinearWeights {
+  MatrixView<const float> weight;  // [out, in]
+  std::span<const float> bias;     // [out], or empty: none
+};
+
+struct DecoderLayerWeights {
+  std::span<const float> input_norm;           // [hidden], hf: input_layernorm
+  LinearWeights query;                         // [heads * head_dim, hidden], hf: q_proj
+  LinearWeights key;                           // [kv_heads * head_dim, hidden], hf: k_proj
+  LinearWeights value;                         // [kv_heads * head_dim, hidden], hf: v_proj
+  LinearWeights attention_output;              // [hidden, heads * head_dim], hf: o_proj
+  std::span<const float> post_attention_norm;  // [hidden], hf: post_attention_layernorm
+  LinearWeights gate;                          // [intermediate, hidden]
+  LinearWeights up;                            // [intermediate, hidden]
+  LinearWeights down;                          // [hidden, intermediate]
+};
+
+struct DecoderWeights {
+  MatrixView<const float> embeddings;  // [vocab, hidden], hf: embed_tokens
+  std::vector<DecoderLayerWeights> layers;
+  std::span<const float> final_norm;  // [hidden], hf: norm
+  MatrixView<const float> head;       // [vocab, hidden], hf: lm_head; tied: the embeddings
+};
+
+}  // namespace vlm

@@ -1,0 +1,132 @@
+#include "language/generate.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "core/error.h"
+#include "language/beam_search.h"
+#include "language/greedy_search.h"
+
+namespace vlm {
+namespace {
+
+[[noreturn]] void fail(std::size_t index, const std::string& what, const std::string& seen) {
+  throw Error(ErrorCode::kInvalidArgument,
+              "prompt " + std::to_string(index) + ": " + what + ": " + seen);
+}
+
+void check_ids(std::span<const TokenId> ids, std::size_t index, const DecoderConfig& config) {
+  for (const TokenId id : ids) {
+    if (id < 0 || static_cast<std::size_t>(id) >= config.vocab_size) {
+      fail(index, "token id outside the vocabulary of " + std::to_string(config.vocab_size),
+           std::to_string(id));
+    }
+  }
+}
+
+void check_prompt(const GenerationPrompt& prompt, std::size_t index, const DecoderConfig& config) {
+  if (prompt.ids.empty()) fail(index, "expected at least one token", "0");
+  const std::span<const TokenId> ids = prompt.ids;
+  std::size_t next = 0;
+  for (const EmbeddedRows& embedded : prompt.embedded) {
+    const std::size_t first = embedded.first_token;
+    const std::size_t count = embedded.rows.rows();
+    if (first < next || first > ids.size() || count > ids.size() - first) {
+      fail(index,
+           "embedded rows outside the prompt of " + std::to_string(ids.size()) +
+               " tokens or out of order",
+           std::to_string(count) + " rows at " + std::to_string(first));
+    }
+    if (embedded.rows.cols() != config.hidden_size) {
+      fail(index,
+           "expected embedded rows as wide as the decoder's " + std::to_string(config.hidden_size),
+           std::to_string(embedded.rows.cols()));
+    }
+    check_ids(ids.subspan(next, first - next), index, config);
+    next = first + count;
+  }
+  check_ids(ids.subspan(next), index, config);
+}
+
+void check_arguments(const DecoderConfig& config, std::span<const GenerationPrompt> prompts,
+                     const GenerationOptions& options, const BatchOptions& batch) {
+  validate(options);
+  if (batch.batch_size == 0) {
+    throw Error(ErrorCode::kInvalidArgument, "generation options: expected a batch size: 0");
+  }
+  for (std::size_t i = 0; i < prompts.size(); ++i) check_prompt(prompts[i], i, config);
+}
+
+std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* tokenizer,
+                                      std::span<const GenerationPrompt* const> prompts,
+                                      const GenerationOptions& options, ThreadPool& pool) {
+  std::vector<Generation> results;
+  for (std::vector<BeamHypothesis>& found : beam_search(decoder, prompts, options, pool)) {
+    Generation& result = results.emplace_back();
+    if (found.empty()) continue;  // the rules forbade every token
+    result.ids = std::move(found.front().ids);
+    result.score = found.front().score;
+    if (found.front().ended) {
+      result.finish = FinishReason::kEndToken;
+      result.ids.pop_back();
+    }
+    if (tokenizer != nullptr) result.text = tokenizer->decode(result.ids);
+  }
+  return results;
+}
+
+std::vector<Generation> generate_batch(const Decoder& decoder, const Tokenizer* tokenizer,
+                                       std::span<const GenerationPrompt* const> prompts,
+                                       const GenerationOptions& options, ThreadPool& pool) {
+  return options.num_beams == 1 ? greedy_search(decoder, tokenizer, prompts, options, pool)
+                                : best_of_beams(decoder, tokenizer, prompts, options, pool);
+}
+
+std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* tokenizer,
+                                     std::span<const GenerationPrompt> prompts,
+                                     const GenerationOptions& options, const BatchOptions& batch,
+                                     ThreadPool& pool) {
+  check_arguments(decoder.config(), prompts, options, batch);
+  std::vector<std::size_t> longest_first(prompts.size());
+  std::iota(longest_first.begin(), longest_first.end(), std::size_t{0});
+  std::ranges::stable_sort(longest_first, [&](std::size_t a, std::size_t b) {
+    return prompts[a].ids.size() > prompts[b].ids.size();
+  });
+  std::vector<const GenerationPrompt*> sorted;
+  sorted.reserve(prompts.size());
+  for (const std::size_t index : longest_first) sorted.push_back(&prompts[index]);
+
+  std::vector<Generation> results(prompts.size());
+  const std::size_t num_batches = (sorted.size() + batch.batch_size - 1) / batch.batch_size;
+  pool.parallel_for(num_batches, [&](std::size_t number) {
+    const std::size_t first = number * batch.batch_size;
+    const std::size_t count = std::min(batch.batch_size, sorted.size() - first);
+    std::vector<Generation> part =
+        generate_batch(decoder, tokenizer, std::span(sorted).subspan(first, count), options, pool);
+    for (std::size_t i = 0; i < count; ++i) results[longest_first[first + i]] = std::move(part[i]);
+  });
+  return results;
+}
+
+}  // namespace
+
+std::vector<Generation> generate(const Decoder& decoder, const Tokenizer& tokenizer,
+                                 std::span<const GenerationPrompt> prompts,
+                                 const GenerationOptions& options, const BatchOptions& batch,
+                                 ThreadPool& pool) {
+  return generate_all(decoder, &tokenizer, prompts, options, batch, pool);
+}
+
+std::vector<Generation> generate_ids(const Decoder& decoder,
+                                     std::span<const GenerationPrompt> prompts,
+                                     const GenerationOptions& options, const BatchOptions& batch,
+                                     ThreadPool& pool) {
+  if (!options.stop.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "generation options: stop texts need a tokenizer: " + options.stop.front());
+  }
+  return generate_all(decoder, nullptr, prompts, options, batch, pool);
+}
+
+}  // namespace vlm

@@ -1,0 +1,60 @@
+#pragma once
+
+// Continuing prompts with a decoder: greedy or beam search, many prompts at a time.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "language/decoder.h"
+#include "language/generation_options.h"
+#include "language/token_id.h"
+#include "language/tokenizer.h"
+#include "tensor/matrix_view.h"
+
+namespace vlm {
+
+// Rows that stand in a prompt in place of token embeddings, such as an image's features.
+struct EmbeddedRows {
+  std::size_t first_token = 0;
+  MatrixView<const float> rows;  // [count, hidden]; its owner must outlive the call
+};
+
+// The ids at embedded rows count for repetition penalties only and need no embedding.
+struct GenerationPrompt {
+  std::vector<TokenId> ids;
+  std::vector<EmbeddedRows> embedded;
+};
+
+enum class FinishReason : std::uint8_t { kEndToken, kStopText, kLength };
+
+struct Generation {
+  std::vector<TokenId> ids;  // new ids without the end token
+  std::string text;          // decoded without special tokens, cut before a stop text
+  double score = 0.0;        // sum of log-probabilities; in beam search length-normalised
+  FinishReason finish = FinishReason::kLength;
+};
+
+struct BatchOptions {
+  std::size_t batch_size = 16;  // prompts decoded together
+};
+
+// Continues every prompt; results are in the order of the prompts. Prompts are sorted by length and
+// cut into batches, which run in parallel; finished sequences leave their batch.
+// Throws Error{kInvalidArgument} for bad options, an empty prompt, an id outside the vocabulary, or
+// embedded rows that lie outside the prompt or have the wrong width.
+std::vector<Generation> generate(const Decoder& decoder, const Tokenizer& tokenizer,
+                                 std::span<const GenerationPrompt> prompts,
+                                 const GenerationOptions& options, const BatchOptions& batch,
+                                 ThreadPool& pool);
+
+// The same without text: for decoders that have no tokenizer. Stop texts are refused.
+std::vector<Generation> generate_ids(const Decoder& decoder,
+                                     std::span<const GenerationPrompt> prompts,
+                                     const GenerationOptions& options, const BatchOptions& batch,
+                                     ThreadPool& pool);
+
+}  // namespace vlm

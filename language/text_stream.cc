@@ -1,0 +1,43 @@
+#include "language/text_stream.h"
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace vlm {
+namespace {
+
+// The replacement character: what the bytes of an unfinished character decode to.
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+}  // namespace
+
+// Decoding starts at ids already released, because the text of an id can depend on what is before
+// it: the first blanks of a text are not shown. A new start must have text beyond such blanks.
+std::string TextStream::release(std::string window_text) {
+  const std::string before = tokenizer_->decode(std::span(window_).first(released_ids_));
+  std::string released = std::move(window_text);
+  released.erase(0, before.size());
+  text_ += released;
+  const auto start = window_.begin() + static_cast<std::ptrdiff_t>(released_ids_);
+  if (start != window_.end() && !tokenizer_->decode(std::span(start, 1)).empty()) {
+    window_.erase(window_.begin(), start);
+  }
+  released_ids_ = window_.size();
+  return released;
+}
+
+std::string TextStream::push(TokenId id) {
+  window_.push_back(id);
+  std::string window_text = tokenizer_->decode(window_);
+  if (window_text.empty() || window_text.ends_with(kReplacement)) return "";
+  return release(std::move(window_text));
+}
+
+std::string TextStream::finish() {
+  std::string window_text = tokenizer_->decode(window_);
+  return window_text.empty() ? "" : release(std::move(window_text));
+}
+
+}  // namespace vlm

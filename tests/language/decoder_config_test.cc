@@ -1,0 +1,96 @@
+#include "language/decoder_config.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace vlm {
+namespace {
+
+using ::testing::HasSubstr;
+
+Json mistral_7b() {
+  return parse_json(R"({"model_type": "mistral", "hidden_size": 4096, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+    "vocab_size": 32000, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "sliding_window": 4096,
+    "max_position_embeddings": 32768, "hidden_act": "silu", "tie_word_embeddings": false})",
+                    "config.json");
+}
+
+DecoderConfig parse(const Json& json) {
+  return parse_decoder_config(JsonFields(json, "config.json"));
+}
+
+std::string error_with(const std::string& key, const Json& value) {
+  Json json = mistral_7b();
+  json[key] = value;
+  try {
+    parse(json);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(DecoderConfig, ReadsMistral7b) {
+  const DecoderConfig config = parse(mistral_7b());
+  EXPECT_EQ(config.head_dim, 128U);
+  EXPECT_EQ(config.group_size(), 4U);
+  EXPECT_EQ(config.kv_width(), 1024U);
+  EXPECT_EQ(config.query_width(), 4096U);
+  EXPECT_EQ(config.sliding_window, 4096U);
+  EXPECT_FLOAT_EQ(config.rms_norm_eps, 1e-5F);
+  EXPECT_FALSE(config.tied_head);
+  EXPECT_FALSE(config.query_key_value_bias);
+}
+
+TEST(DecoderConfig, ExplicitHeadDimNeedNotDivideHidden) {
+  Json json = mistral_7b();
+  json["head_dim"] = 64;
+  json["sliding_window"] = nullptr;
+  const DecoderConfig config = parse(json);
+  EXPECT_EQ(config.query_width(), 2048U);
+  EXPECT_EQ(config.sliding_window, std::nullopt);
+}
+
+TEST(DecoderConfig, Qwen2HasBiasesAndNoWindowUnlessUsed) {
+  Json json = mistral_7b();
+  json["model_type"] = "qwen2";
+  const DecoderConfig config = parse(json);
+  EXPECT_TRUE(config.query_key_value_bias);
+  EXPECT_FALSE(config.attention_output_bias);
+  EXPECT_EQ(config.sliding_window, std::nullopt);
+  json["use_sliding_window"] = true;
+  EXPECT_THROW(parse(json), Error);
+}
+
+TEST(DecoderConfig, BadNumbersAreRefusedByName) {
+  EXPECT_THAT(error_with("num_key_value_heads", 5), HasSubstr("num_key_value_heads"));
+  EXPECT_THAT(error_with("num_attention_heads", 24), HasSubstr("no multiple"));
+  EXPECT_THAT(error_with("head_dim", 7), HasSubstr("even head_dim"));
+  EXPECT_THAT(error_with("head_dim", 1048576), HasSubstr("head_dim"));
+  EXPECT_THAT(error_with("rms_norm_eps", -1.0), HasSubstr("rms_norm_eps"));
+  EXPECT_THAT(error_with("rope_theta", 0), HasSubstr("rope_theta"));
+  for (const char* key :
+       {"hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+        "intermediate_size", "vocab_size", "sliding_window"}) {
+    EXPECT_THAT(error_with(key, 0), HasSubstr(key));
+    EXPECT_THAT(error_with(key, std::uint64_t{1} << 50U), HasSubstr(key));
+    EXPECT_THAT(error_with(key, "x"), HasSubstr(key));
+    EXPECT_THAT(error_with(key, -1), HasSubstr(key));
+  }
+}
+
+TEST(DecoderConfig, OtherArchitectureFeaturesAreNamed) {
+  EXPECT_THAT(error_with("hidden_act", "gelu"), HasSubstr("hidden_act = gelu"));
+  EXPECT_THAT(error_with("rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}),
+              HasSubstr("rope_scaling = llama3"));
+  EXPECT_EQ(error_with("rope_scaling", nullptr), "no error");
+  EXPECT_EQ(error_with("rope_scaling", {{"rope_type", "default"}}), "no error");
+}
+
+}  // namespace
+}  // namespace vlm
