@@ -1,0 +1,119 @@
+#include "merge/kernels/elementwise.h"
+
+#include <bit>
+#include <cstddef>
+
+#include "core/check.h"
+
+namespace vlm {
+namespace {
+
+constexpr std::uint32_t kSignBit = 0x80000000U;
+
+}  // namespace
+
+void subtract(std::span<const float> a, std::span<const float> b, std::span<float> out) noexcept {
+  const float* __restrict left = a.data();
+  const float* __restrict right = b.data();
+  float* __restrict result = out.data();
+  for (std::size_t i = 0; i < out.size(); ++i) result[i] = left[i] - right[i];
+}
+
+void scale(std::span<float> x, float factor) noexcept {
+  for (float& value : x) value *= factor;
+}
+
+void add_scaled(std::span<const float> x, float factor, std::span<float> sum) noexcept {
+  const float* __restrict values = x.data();
+  float* __restrict result = sum.data();
+  for (std::size_t i = 0; i < sum.size(); ++i) result[i] += factor * values[i];
+}
+
+void divide(std::span<float> x, std::span<const float> divisor) noexcept {
+  const float* __restrict by = divisor.data();
+  float* __restrict result = x.data();
+  for (std::size_t i = 0; i < x.size(); ++i) result[i] /= by[i];
+}
+
+void divide(std::span<float> x, float divisor) noexcept {
+  for (float& value : x) value /= divisor;
+}
+
+void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
+                 std::span<float> out) noexcept {
+  const float* __restrict from = base.data();
+  const float* __restrict step = x.data();
+  float* __restrict result = out.data();
+  for (std::size_t i = 0; i < out.size(); ++i) result[i] = from[i] + factor * step[i];
+}
+
+void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
+           std::span<float> out) noexcept {
+  const float* __restrict left = a.data();
+  const float* __restrict right = b.data();
+  float* __restrict result = out.data();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    result[i] = factor_a * left[i] + factor_b * right[i];
+  }
+}
+
+std::uint32_t magnitude_bits(float x) noexcept {
+  return std::bit_cast<std::uint32_t>(x) & ~kSignBit;
+}
+
+void zero_below(std::span<float> x, std::uint32_t lowest) noexcept {
+  for (float& value : x) {
+    // Both sides are below 2^31, and signed comparison is the one that SSE2 has.
+    const bool keeps =
+        static_cast<std::int32_t>(magnitude_bits(value)) >= static_cast<std::int32_t>(lowest);
+    value = keeps ? value : 0.0F;
+  }
+}
+
+void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
+                       std::uint32_t limit) noexcept {
+  const std::uint32_t* __restrict bits = words.data();
+  float* __restrict values = x.data();
+  for (std::size_t i = 0; i < x.size(); ++i) values[i] = bits[i] < limit ? values[i] : 0.0F;
+}
+
+void add_agreeing(std::span<const float> p, std::span<const float> total, float weight,
+                  std::span<float> sum, std::span<float> divisor) noexcept {
+  const float* __restrict values = p.data();
+  const float* __restrict votes = total.data();
+  float* __restrict merged = sum.data();
+  float* __restrict weights = divisor.data();
+  const auto weight_bits = std::bit_cast<std::uint32_t>(weight);
+  // On the bits, without a branch: signs of deltas are as unpredictable as coins.
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const auto value = std::bit_cast<std::uint32_t>(values[i]);
+    const auto vote = std::bit_cast<std::uint32_t>(votes[i]);
+    const std::uint32_t majority_sign = vote > kSignBit ? kSignBit : 0;  // -0 counts as positive
+    const bool agrees = ((value ^ majority_sign) & kSignBit) == 0 && (value & ~kSignBit) != 0;
+    const std::uint32_t mask = agrees ? 0xFFFFFFFFU : 0U;
+    merged[i] += std::bit_cast<float>(value & mask);
+    weights[i] += std::bit_cast<float>(weight_bits & mask);
+  }
+}
+
+void replace_zeros_by_one(std::span<float> x) noexcept {
+  for (float& value : x) value = value == 0.0F ? 1.0F : value;
+}
+
+void round_to_dtype(std::span<float> x, DType dtype) noexcept {
+  switch (dtype) {
+    case DType::kF32:
+    case DType::kF64:
+      return;
+    case DType::kBF16:
+      for (float& value : x) value = bf16_to_float(float_to_bf16(value));
+      return;
+    case DType::kF16:
+      for (float& value : x) value = f16_to_float(float_to_f16(value));
+      return;
+    default:
+      check(false, "round_to_dtype: floating dtype");
+  }
+}
+
+}  // namespace vlm

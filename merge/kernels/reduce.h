@@ -1,0 +1,20 @@
+#pragma once
+
+// Sums over whole tensors, in double. Eight interleaved partial sums, added in a fixed order.
+
+#include <span>
+
+namespace vlm {
+
+// Of two vectors of equal length.
+struct InnerProducts {
+  double aa = 0;
+  double ab = 0;
+  double bb = 0;
+};
+InnerProducts inner_products(std::span<const float> a, std::span<const float> b) noexcept;
+
+// The sum of |x|.
+double l1_norm(std::span<const float> x) noexcept;
+
+}  // namespace vlm

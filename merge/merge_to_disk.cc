@@ -1,0 +1,51 @@
+#include "merge/merge_to_disk.h"
+
+#include "checkpoint/file_checkpoint.h"
+#include "checkpoint/writer.h"
+
+namespace vlm {
+namespace {
+
+// The layout of a checkpoint on disk; that of its donor for a merge of merges.
+Layout layout_of(const Checkpoint& checkpoint) {
+  if (const auto* file = dynamic_cast<const FileCheckpoint*>(&checkpoint)) return file->layout();
+  if (const auto* merged = dynamic_cast<const MergedCheckpoint*>(&checkpoint)) {
+    return layout_of(*merged->plan().inputs[merged->plan().donor].checkpoint);
+  }
+  return Layout(checkpoint.config().is_vlm() ? LayoutKind::kLlavaHub : LayoutKind::kPlainText);
+}
+
+}  // namespace
+
+void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
+                   const MergeToDiskOptions& options, ThreadPool& pool) {
+  WriteOptions write;
+  write.max_shard_size_bytes = options.max_shard_size_bytes;
+  write.layout = layout_of(merged);
+  write.config_json = merged.config().original.dump(2) + "\n";
+  write.extra_files = options.extra_files;
+  write.extra_files["recipe.yaml"] = merged.plan().recipe.text;
+  write.extra_files["README.md"] = model_card(merged.plan());
+  write.on_progress = options.on_progress;
+  write.stop_requested = options.stop_requested;
+  write_checkpoint(merged, target, write, pool);
+}
+
+std::string model_card(const MergePlan& plan) {
+  std::string card =
+      "---\nlibrary_name: transformers\ntags:\n- merge\n- vlm-merge\n---\n# Merged model\n\n"
+      "Made by vlm-merge, without training, from the models below.\n\n## Method\n\n`" +
+      plan.method->name + "`: " + plan.method->formula + " (" + plan.method->paper +
+      ")\n\n## Models\n\n";
+  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+    card += "- `" + plan.inputs[i].name + "`";
+    if (plan.inputs[i].name == plan.recipe.base_model) card += ", base";
+    if (i == plan.donor) card += ", gave config, tokenizer and all that was not merged";
+    card += "\n";
+  }
+  card += "\n## Recipe\n\n```yaml\n" + plan.recipe.text;
+  if (!card.ends_with('\n')) card += "\n";
+  return card + "```\n";
+}
+
+}  // namespace vlm

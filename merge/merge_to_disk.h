@@ -1,0 +1,32 @@
+#pragma once
+
+// Writes a merge as a checkpoint directory that loads in transformers: the donor's layout and side
+// files, the new config, the recipe and a model card.
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/progress.h"
+#include "core/thread_pool.h"
+#include "merge/merged_checkpoint.h"
+
+namespace vlm {
+
+struct MergeToDiskOptions {
+  std::size_t max_shard_size_bytes = 5'000'000'000;
+  std::map<std::string, std::string> extra_files;  // further files: name -> content
+  ProgressCallback on_progress;                    // stage "write", counts tensors
+  StopRequested stop_requested;
+};
+
+// Writes all of `merged` to a new directory `target`, which appears only when it is complete.
+// Besides the donor's side files there are recipe.yaml (as written) and README.md.
+// Throws Error{kExists, kIo, kInterrupted, ...}.
+void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
+                   const MergeToDiskOptions& options, ThreadPool& pool);
+
+// The README.md of a merge: method, models, recipe.
+std::string model_card(const MergePlan& plan);
+
+}  // namespace vlm

@@ -1,0 +1,118 @@
+#include "merge/merged_checkpoint.h"
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "merge/kernels/elementwise.h"
+
+namespace vlm {
+namespace {
+
+std::size_t count_elements(const TensorInfo& info) {
+  const std::optional<std::size_t> count = element_count(info.shape);
+  check(count.has_value(), "MergedCheckpoint: the element count of an opened tensor fits");
+  return *count;
+}
+
+// Elements of the rows that are merged.
+std::size_t merged_elements(const TensorPlan& tensor) {
+  const std::size_t all = count_elements(tensor.output);
+  const bool is_whole = tensor.output.shape.empty() || tensor.output.shape.front() == 0;
+  return is_whole ? all : all / tensor.output.shape.front() * tensor.merged_rows;
+}
+
+// Everything that remembered words may depend on: tensors are told apart by their address, which
+// stays the same while their checkpoint is open.
+std::string cache_key(std::string_view what, const TensorPlan& tensor, const PlannedSource& source,
+                      std::uint64_t seed, std::size_t count) {
+  std::ostringstream key;
+  key << what << ' ' << tensor.output.name << ' ' << seed << ' ' << source.input << ' ' << count
+      << ' ' << static_cast<const void*>(source.info) << ' '
+      << static_cast<const void*>(tensor.base ? tensor.base->info : nullptr);
+  return key.str();
+}
+
+}  // namespace
+
+MergedCheckpoint::MergedCheckpoint(MergePlan plan, MergeOptions options)
+    : plan_(std::move(plan)), options_(std::move(options)) {
+  tensors_.reserve(plan_.tensors.size());
+  for (const TensorPlan& tensor : plan_.tensors) tensors_.push_back(tensor.output);
+  if (options_.cache == nullptr) return;
+  for (const PlanInput& input : plan_.inputs) options_.cache->keep_open(input.checkpoint);
+}
+
+const std::filesystem::path& MergedCheckpoint::directory() const {
+  return plan_.inputs[plan_.donor].checkpoint->directory();
+}
+
+bool MergedCheckpoint::is_copy(const TensorInfo& info) const {
+  return plan_of(info).is_copy;
+}
+
+const TensorPlan& MergedCheckpoint::plan_of(const TensorInfo& info) const {
+  const auto index = static_cast<std::size_t>(&info - tensors_.data());
+  check(index < tensors_.size(), "MergedCheckpoint: info is from tensors()");
+  return plan_.tensors[index];
+}
+
+void MergedCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
+  const TensorPlan& tensor = plan_of(info);
+  check(out.size() == count_elements(info), "MergedCheckpoint::read: out holds all elements");
+  if (tensor.is_copy) {
+    const PlannedSource& source = tensor.sources.front();
+    plan_.inputs[source.input].checkpoint->read(*source.info, out);
+    if (plan_.recipe.dtype) round_to_dtype(out, *plan_.recipe.dtype);
+  } else {
+    merge(tensor, out);
+  }
+  round_to_dtype(out, tensor.output.dtype);
+}
+
+std::shared_ptr<const FloatTensor> MergedCheckpoint::load(const PlannedSource& source) const {
+  const auto read_source = [&] {
+    FloatTensor values(count_elements(*source.info));
+    plan_.inputs[source.input].checkpoint->read(*source.info, values);
+    // mergekit's `dtype`: inputs are rounded when they are read.
+    if (plan_.recipe.dtype) round_to_dtype(values, *plan_.recipe.dtype);
+    return values;
+  };
+  if (options_.cache == nullptr) return std::make_shared<const FloatTensor>(read_source());
+  return options_.cache->values(*source.info, plan_.recipe.dtype, read_source);
+}
+
+void MergedCheckpoint::merge(const TensorPlan& tensor, std::span<float> out) const {
+  const std::size_t merged = merged_elements(tensor);
+  std::vector<std::shared_ptr<const FloatTensor>> loaded;
+  const auto load_merged_rows = [&](const PlannedSource& source) {
+    loaded.push_back(load(source));
+    return std::span<const float>(*loaded.back()).first(merged);
+  };
+  TensorMerge task{tensor.output.name, tensor.output.shape, options_.seed, {}, {},
+                   tensor.parameters};
+  if (!task.shape.empty()) task.shape.front() = tensor.merged_rows;
+  if (tensor.base) task.base = load_merged_rows(*tensor.base);
+  for (const PlannedSource& source : tensor.sources) {
+    ModelTensor model{source.input, load_merged_rows(source), source.parameters, nullptr};
+    if (options_.cache != nullptr) {
+      model.remember = [this, &tensor, &source](std::string_view what, std::size_t count,
+                                                const std::function<Words()>& make) {
+        return options_.cache->words(cache_key(what, tensor, source, options_.seed, count), count,
+                                     make);
+      };
+    }
+    task.models.push_back(std::move(model));
+  }
+  plan_.method->merge(task, out.first(merged));
+  if (tensor.further_rows) {
+    const auto donated = load(*tensor.further_rows);
+    std::copy(donated->begin() + static_cast<std::ptrdiff_t>(merged), donated->end(),
+              out.begin() + static_cast<std::ptrdiff_t>(merged));
+  }
+}
+
+}  // namespace vlm

@@ -1,0 +1,48 @@
+#pragma once
+
+// A merge as a checkpoint: tensors are computed when they are read.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "merge/plan.h"
+#include "merge/source_cache.h"
+
+namespace vlm {
+
+struct MergeOptions {
+  std::uint64_t seed = 0;              // of random masks (dare_*)
+  std::shared_ptr<SourceCache> cache;  // for repeated merges of the same models; may be null
+};
+
+// read() gives the values after the one rounding to the output dtype, so a model that is evaluated
+// in memory equals the one that is written. Results do not depend on threads, order or cache.
+class MergedCheckpoint final : public Checkpoint {
+ public:
+  explicit MergedCheckpoint(MergePlan plan, MergeOptions options = {});
+
+  [[nodiscard]] const ModelConfig& config() const override { return plan_.config; }
+  [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  [[nodiscard]] const std::filesystem::path& directory() const override;
+  void read(const TensorInfo& info, std::span<float> out) const override;
+
+  [[nodiscard]] const MergePlan& plan() const noexcept { return plan_; }
+  // Whether a tensor is a plain copy of one input's (vision tower, projector, ...): the same for
+  // every candidate of a search that changes only numbers. REQUIRES: `info` is from tensors().
+  [[nodiscard]] bool is_copy(const TensorInfo& info) const;
+
+ private:
+  [[nodiscard]] const TensorPlan& plan_of(const TensorInfo& info) const;
+  [[nodiscard]] std::shared_ptr<const FloatTensor> load(const PlannedSource& source) const;
+  void merge(const TensorPlan& tensor, std::span<float> out) const;
+
+  MergePlan plan_;
+  MergeOptions options_;
+  std::vector<TensorInfo> tensors_;  // in the order of plan_.tensors
+};
+
+}  // namespace vlm

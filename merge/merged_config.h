@@ -1,0 +1,22 @@
+#pragma once
+
+// The config.json of a merge: the donor's, with the keys that must change and no other.
+
+#include <cstddef>
+#include <optional>
+
+#include "checkpoint/model_config.h"
+#include "tensor/dtype.h"
+
+namespace vlm {
+
+struct ConfigChanges {
+  std::optional<std::size_t> num_layers;
+  std::optional<DType> dtype;  // torch_dtype (or dtype) wherever it stands
+  bool unties_head = false;    // tie_word_embeddings becomes false
+};
+
+// Applies the changes to both forms of the config, `json` and `original`.
+ModelConfig change_config(ModelConfig config, const ConfigChanges& changes);
+
+}  // namespace vlm

@@ -1,0 +1,59 @@
+#include "merge/method.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.h"
+#include "core/nearest_name.h"
+#include "merge/methods/methods.h"
+
+namespace vlm {
+
+const ParameterSpec* MergeMethod::find_parameter(std::string_view parameter) const {
+  const auto found =
+      std::find_if(parameters.begin(), parameters.end(),
+                   [&](const ParameterSpec& spec) { return spec.name == parameter; });
+  return found == parameters.end() ? nullptr : &*found;
+}
+
+const std::vector<MergeMethod>& merge_methods() {
+  static const std::vector<MergeMethod> methods = {
+      linear_method(),      slerp_method(),     task_arithmetic_method(), ties_method(),
+      dare_linear_method(), dare_ties_method(), passthrough_method(),
+  };
+  return methods;
+}
+
+const MergeMethod& find_merge_method(std::string_view name, const std::string& where) {
+  const std::vector<MergeMethod>& methods = merge_methods();
+  const auto found = std::find_if(methods.begin(), methods.end(),
+                                  [&](const MergeMethod& method) { return method.name == name; });
+  if (found != methods.end()) return *found;
+  std::vector<std::string> names;
+  names.reserve(methods.size());
+  for (const MergeMethod& method : methods) names.push_back(method.name);
+  throw Error(ErrorCode::kInvalidArgument, "unknown merge method: " + where + ": '" +
+                                               std::string(name) + "'" + name_hint(name, names));
+}
+
+ParameterSpec weight_parameter() {
+  return {.name = "weight",
+          .kind = ParameterKind::kNumber,
+          .scope = ParameterScope::kPerModel,
+          .fallback = std::nullopt,
+          .lowest = std::numeric_limits<double>::lowest(),
+          .highest = std::numeric_limits<double>::max(),
+          .meaning = "factor of the model; may be negative"};
+}
+
+ParameterSpec int8_mask_parameter() {
+  return {.name = "int8_mask",
+          .kind = ParameterKind::kBoolean,
+          .scope = ParameterScope::kGlobal,
+          .fallback = 0,
+          .lowest = 0,
+          .highest = 1,
+          .meaning = "accepted for mergekit's recipes; no effect"};
+}
+
+}  // namespace vlm

@@ -1,0 +1,38 @@
+#pragma once
+
+// Opens the models a recipe names, each once.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "checkpoint/checkpoint.h"
+#include "merge/plan.h"
+
+namespace vlm {
+
+// Gives out open checkpoints by their name in a recipe. A relative path is looked for in the
+// current directory (as mergekit does), then in `recipe_folder`. Not thread-safe. Not copyable:
+// pass it to make_merge_plan() as std::ref(pool), so that all plans share what it opened.
+class ModelPool {
+ public:
+  // `open` opens a directory or a hub id.
+  ModelPool(OpenModel open, std::filesystem::path recipe_folder)
+      : open_(std::move(open)), recipe_folder_(std::move(recipe_folder)) {}
+
+  ~ModelPool() = default;
+  ModelPool(const ModelPool&) = delete;
+  ModelPool& operator=(const ModelPool&) = delete;
+  ModelPool(ModelPool&&) = default;
+  ModelPool& operator=(ModelPool&&) = default;
+
+  std::shared_ptr<const Checkpoint> operator()(const std::string& model);
+
+ private:
+  OpenModel open_;
+  std::filesystem::path recipe_folder_;
+  std::map<std::string, std::shared_ptr<const Checkpoint>> open_models_;
+};
+
+}  // namespace vlm

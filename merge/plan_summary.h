@@ -1,0 +1,36 @@
+#pragma once
+
+// A plan in words and numbers, for `merge --dry-run` and for logs.
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "merge/plan.h"
+
+namespace vlm {
+
+struct PlanSummary {
+  struct Tensor {
+    std::string name;
+    std::string dtype;  // e.g. "bfloat16"
+    Shape shape;
+    bool is_copy = false;
+    std::vector<std::string> sources;  // "MODEL: TENSOR weight=0.5 density=0.3"; the base first
+    std::string parameters;            // global ones, "normalize=1 lambda=1"
+  };
+
+  std::string method;
+  std::vector<std::string> inputs;
+  std::string donor;  // whose config, tokenizer and side files the result takes
+  std::string vocabulary_policy;
+  std::size_t num_tensors = 0;
+  std::size_t num_copied = 0;
+  std::size_t bytes_to_write = 0;  // of tensors
+  std::vector<std::string> warnings;
+  std::vector<Tensor> tensors;
+};
+
+PlanSummary summarize(const MergePlan& plan);
+
+}  // namespace vlm

@@ -1,0 +1,83 @@
+#pragma once
+
+// A merge recipe: mergekit's YAML (models or slices, method, parameters) plus `vlm:` and
+// `embeddings:`. docs/recipes.md describes the language; merge/recipe_parser.h reads it.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/dtype.h"
+
+namespace vlm {
+
+// Layers [first, end).
+struct LayerRange {
+  std::size_t first = 0;
+  std::size_t end = 0;
+
+  [[nodiscard]] std::size_t count() const noexcept { return end - first; }
+  friend bool operator==(const LayerRange&, const LayerRange&) = default;
+};
+
+// One line of a parameter's setting: `values` for the tensors it selects.
+struct SettingLine {
+  std::string filter;                // substring of the tensor's name; "" selects all
+  std::optional<LayerRange> layers;  // output layers; absent: all, and tensors outside of layers
+  std::vector<double> values;        // one value, or a gradient over the layers of a slice
+};
+
+// The first line that selects a tensor decides; with none the next level up does.
+using Setting = std::vector<SettingLine>;
+using ParameterSettings = std::map<std::string, Setting, std::less<>>;
+
+// Where a tensor stands, as settings see it.
+struct TensorPlace {
+  std::string_view name;             // without component, e.g. "model.layers.3.mlp.up_proj.weight"
+  std::optional<std::size_t> layer;  // output layer
+  double position = 0;               // 0 ... 1 along the slice; 0 outside of layers
+};
+
+// The value of a setting at a tensor, or nothing if no line selects it. A gradient v of n values is
+// interpolated linearly: x = position (n - 1), i = floor(x), (1 - (x - i)) v[i] + (x - i) v[i + 1].
+std::optional<double> evaluate(const Setting& setting, const TensorPlace& place);
+
+struct RecipeSource {
+  std::string model;                 // directory or hub id
+  std::optional<LayerRange> layers;  // absent in the `models:` form: all
+  ParameterSettings parameters;
+};
+
+struct RecipeSlice {
+  std::vector<RecipeSource> sources;
+  ParameterSettings parameters;
+};
+
+// What happens to rows of embed_tokens and lm_head when vocabularies differ in size.
+enum class VocabularyPolicy : std::uint8_t {
+  kError,       // sizes must agree
+  kCommonRows,  // rows that all have merge; further rows are those of the config donor
+  kBase         // both tensors are those of the config donor
+};
+
+std::string_view to_string(VocabularyPolicy policy) noexcept;
+
+struct Recipe {
+  std::string where;  // file name for messages
+  std::string text;   // the YAML as written
+  std::string merge_method;
+  std::optional<std::string> base_model;
+  std::optional<std::string> vlm;
+  bool is_stack = false;            // the `slices:` form
+  std::vector<RecipeSlice> slices;  // the `models:` form is one slice without layer ranges
+  ParameterSettings parameters;
+  std::optional<DType> dtype;      // inputs are rounded to it when they are read
+  std::optional<DType> out_dtype;  // of the result; absent: dtype, then that of the inputs
+  VocabularyPolicy vocabulary = VocabularyPolicy::kError;
+};
+
+}  // namespace vlm

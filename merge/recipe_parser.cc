@@ -1,0 +1,277 @@
+#include "merge/recipe_parser.h"
+
+#include <algorithm>
+#include <array>
+
+#include <yaml-cpp/yaml.h>
+
+#include "core/error.h"
+#include "core/nearest_name.h"
+#include "merge/method.h"
+#include "merge/yaml_fields.h"
+
+namespace vlm {
+namespace {
+
+// Keys of mergekit that change the result in ways this program does not offer.
+constexpr std::array<const char*, 6> kUnsupportedKeys = {
+    "tokenizer_source", "tokenizer", "chat_template", "modules", "residual_weight", "lora"};
+
+void refuse_unsupported(const YAML::Node& map, const std::string& where) {
+  if (!map.IsMap()) return;
+  for (const YamlEntry& entry : yaml_entries(map, where)) {
+    const auto* const found =
+        std::find(kUnsupportedKeys.begin(), kUnsupportedKeys.end(), entry.key);
+    if (found == kUnsupportedKeys.end() || entry.value.IsNull()) continue;
+    throw Error(ErrorCode::kUnsupported,
+                "key of mergekit that is not supported: " + yaml_place(entry.key_node, where) +
+                    ": '" + entry.key + "'");
+  }
+}
+
+class RecipeReader {
+ public:
+  explicit RecipeReader(std::string where) : where_(std::move(where)) {}
+
+  Recipe read(const YAML::Node& root);
+
+ private:
+  void read_inputs(const YamlFields& fields, Recipe& recipe) const;
+  [[nodiscard]] RecipeSlice read_slice(const YAML::Node& node) const;
+  [[nodiscard]] RecipeSource read_model(const YAML::Node& node) const;
+  [[nodiscard]] RecipeSource read_source(const YAML::Node& node) const;
+  [[nodiscard]] LayerRange read_range(const YAML::Node& node, const std::string& what) const;
+  [[nodiscard]] std::string read_model_name(const YAML::Node& node) const;
+  [[nodiscard]] ParameterSettings read_parameters(const YamlFields& fields, bool of_model) const;
+  [[nodiscard]] const ParameterSpec& find_spec(const YamlEntry& entry, bool of_model) const;
+  [[nodiscard]] Setting read_setting(const YAML::Node& node, const ParameterSpec& spec) const;
+  [[nodiscard]] SettingLine read_line(const YAML::Node& node, const ParameterSpec& spec) const;
+  [[nodiscard]] double read_value(const YAML::Node& node, const ParameterSpec& spec) const;
+  [[nodiscard]] std::optional<DType> read_dtype(const YamlFields& fields,
+                                                const std::string& key) const;
+  [[nodiscard]] VocabularyPolicy read_vocabulary(const YamlFields& fields) const;
+
+  std::string where_;
+  const MergeMethod* method_ = nullptr;
+};
+
+Recipe RecipeReader::read(const YAML::Node& root) {
+  refuse_unsupported(root, where_);
+  const YamlFields fields(root, where_, "the recipe",
+                          {"models", "slices", "merge_method", "base_model", "dtype", "out_dtype",
+                           "parameters", "vlm", "embeddings", "name", "metadata"});
+  Recipe recipe;
+  recipe.where = where_;
+  recipe.merge_method = fields.text("merge_method");
+  method_ = &find_merge_method(recipe.merge_method, yaml_place(fields.at("merge_method"), where_));
+  if (fields.has("base_model")) recipe.base_model = read_model_name(fields.at("base_model"));
+  if (fields.has("vlm")) recipe.vlm = read_model_name(fields.at("vlm"));
+  read_inputs(fields, recipe);
+  recipe.parameters = read_parameters(fields, false);
+  recipe.dtype = read_dtype(fields, "dtype");
+  recipe.out_dtype = read_dtype(fields, "out_dtype");
+  recipe.vocabulary = read_vocabulary(fields);
+  return recipe;
+}
+
+void RecipeReader::read_inputs(const YamlFields& fields, Recipe& recipe) const {
+  if (fields.has("models") == fields.has("slices")) {
+    fail_at(fields.node(), where_, "a recipe has either 'models' or 'slices'",
+            fields.has("models") ? "both" : "neither");
+  }
+  recipe.is_stack = fields.has("slices");
+  const std::string key = recipe.is_stack ? "slices" : "models";
+  const YAML::Node list = fields.at(key);
+  if (!list.IsSequence() || list.size() == 0) {
+    fail_at(list, where_, key + " must be a list", "no entries");
+  }
+  if (recipe.is_stack) {
+    for (const YAML::Node& slice : list) recipe.slices.push_back(read_slice(slice));
+    return;
+  }
+  RecipeSlice all;
+  for (const YAML::Node& model : list) all.sources.push_back(read_model(model));
+  recipe.slices.push_back(std::move(all));
+}
+
+RecipeSlice RecipeReader::read_slice(const YAML::Node& node) const {
+  refuse_unsupported(node, where_);
+  const YamlFields fields(node, where_, "a slice", {"sources", "parameters"});
+  const YAML::Node sources = fields.at("sources");
+  if (!sources.IsDefined() || !sources.IsSequence() || sources.size() == 0) {
+    fail_at(node, where_, "a slice needs a list 'sources'", "none");
+  }
+  RecipeSlice slice;
+  for (const YAML::Node& source : sources) slice.sources.push_back(read_source(source));
+  slice.parameters = read_parameters(fields, false);
+  return slice;
+}
+
+RecipeSource RecipeReader::read_model(const YAML::Node& node) const {
+  refuse_unsupported(node, where_);
+  const YamlFields fields(node, where_, "an entry of models", {"model", "parameters"});
+  if (!fields.has("model")) fail_at(node, where_, "an entry of models lacks a key", "'model'");
+  return {read_model_name(fields.at("model")), std::nullopt, read_parameters(fields, true)};
+}
+
+RecipeSource RecipeReader::read_source(const YAML::Node& node) const {
+  refuse_unsupported(node, where_);
+  const YamlFields fields(node, where_, "a slice's source", {"model", "layer_range", "parameters"});
+  for (const char* const key : {"model", "layer_range"}) {
+    if (!fields.has(key)) {
+      fail_at(node, where_, "a slice's source lacks a key", std::string("'") + key + "'");
+    }
+  }
+  return {read_model_name(fields.at("model")), read_range(fields.at("layer_range"), "layer_range"),
+          read_parameters(fields, true)};
+}
+
+LayerRange RecipeReader::read_range(const YAML::Node& node, const std::string& what) const {
+  if (!node.IsSequence() || node.size() != 2) {
+    fail_at(node, where_, what + " must be [first, end]", "not a list of two numbers");
+  }
+  const LayerRange range{yaml_size(node[0], where_, what), yaml_size(node[1], where_, what)};
+  if (range.first > range.end) {
+    fail_at(node, where_, what + " must not run backwards",
+            "[" + std::to_string(range.first) + ", " + std::to_string(range.end) + "]");
+  }
+  return range;
+}
+
+std::string RecipeReader::read_model_name(const YAML::Node& node) const {
+  if (node.IsMap()) {
+    throw Error(ErrorCode::kUnsupported,
+                "a model is a directory or a hub id: " + yaml_place(node, where_) + ": a mapping");
+  }
+  std::string name = yaml_text(node, where_, "model");
+  if (name.find('+') != std::string::npos) {
+    throw Error(ErrorCode::kUnsupported, "LoRA inputs (MODEL+LORA) are not supported: " +
+                                             yaml_place(node, where_) + ": '" + name + "'");
+  }
+  return name;
+}
+
+ParameterSettings RecipeReader::read_parameters(const YamlFields& fields, bool of_model) const {
+  ParameterSettings settings;
+  if (!fields.has("parameters")) return settings;
+  const YAML::Node map = fields.at("parameters");
+  if (!map.IsMap()) fail_at(map, where_, "parameters must be a mapping", "another kind of value");
+  for (const YamlEntry& entry : yaml_entries(map, where_)) {
+    settings[entry.key] = read_setting(entry.value, find_spec(entry, of_model));
+  }
+  return settings;
+}
+
+const ParameterSpec& RecipeReader::find_spec(const YamlEntry& entry, bool of_model) const {
+  const ParameterSpec* const spec = method_->find_parameter(entry.key);
+  if (spec == nullptr) {
+    std::vector<std::string> known;
+    for (const ParameterSpec& each : method_->parameters) known.push_back(each.name);
+    fail_at(entry.key_node, where_, "unknown parameter of method '" + method_->name + "'",
+            "'" + entry.key + "'" + name_hint(entry.key, known));
+  }
+  if (of_model && spec->scope == ParameterScope::kGlobal) {
+    fail_at(entry.key_node, where_,
+            "parameter of the whole merge under one model (move it to the recipe's or a slice's "
+            "parameters)",
+            "'" + entry.key + "'");
+  }
+  return *spec;
+}
+
+Setting RecipeReader::read_setting(const YAML::Node& node, const ParameterSpec& spec) const {
+  const bool is_list_of_lines = node.IsSequence() && node.size() > 0 && node[0].IsMap();
+  if (!is_list_of_lines) return {read_line(node, spec)};
+  Setting setting;
+  for (const YAML::Node& line : node) {
+    if (!line.IsMap()) fail_at(line, where_, spec.name + " mixes filters and numbers", "a number");
+    setting.push_back(read_line(line, spec));
+  }
+  return setting;
+}
+
+SettingLine RecipeReader::read_line(const YAML::Node& node, const ParameterSpec& spec) const {
+  SettingLine line;
+  YAML::Node value = node;
+  if (node.IsMap()) {
+    const YamlFields fields(node, where_, "a filter line", {"filter", "layers", "value"});
+    if (fields.has("filter")) line.filter = fields.text("filter");
+    if (line.filter == "*") line.filter.clear();
+    if (fields.has("layers")) line.layers = read_range(fields.at("layers"), "layers");
+    if (!fields.has("value")) fail_at(node, where_, "a filter line lacks a key", "'value'");
+    value.reset(fields.at("value"));
+  }
+  if (!value.IsSequence()) {
+    line.values.push_back(read_value(value, spec));
+    return line;
+  }
+  if (value.size() == 0) fail_at(value, where_, spec.name + " needs a value", "an empty list");
+  for (const YAML::Node& item : value) line.values.push_back(read_value(item, spec));
+  return line;
+}
+
+double RecipeReader::read_value(const YAML::Node& node, const ParameterSpec& spec) const {
+  if (spec.kind == ParameterKind::kBoolean) {
+    return yaml_boolean(node, where_, spec.name) ? 1.0 : 0.0;
+  }
+  const double value = yaml_number(node, where_, spec.name);
+  if (value < spec.lowest || value > spec.highest) {
+    fail_at(node, where_, spec.name + " is out of range", node.Scalar());
+  }
+  return value;
+}
+
+std::optional<DType> RecipeReader::read_dtype(const YamlFields& fields,
+                                              const std::string& key) const {
+  if (!fields.has(key)) return std::nullopt;
+  const std::string name = fields.text(key);
+  const std::optional<DType> dtype = dtype_from_torch_name(name);
+  const bool offered = dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
+  if (!offered) {
+    fail_at(fields.at(key), where_, key + " must be float32, bfloat16 or float16",
+            "'" + name + "'");
+  }
+  return dtype;
+}
+
+VocabularyPolicy RecipeReader::read_vocabulary(const YamlFields& fields) const {
+  if (!fields.has("embeddings")) {
+    return fields.has("vlm") ? VocabularyPolicy::kCommonRows : VocabularyPolicy::kError;
+  }
+  const YamlFields embeddings(fields.at("embeddings"), where_, "embeddings", {"policy"});
+  const std::string policy = embeddings.text("policy");
+  for (const VocabularyPolicy each :
+       {VocabularyPolicy::kError, VocabularyPolicy::kCommonRows, VocabularyPolicy::kBase}) {
+    if (policy == to_string(each)) return each;
+  }
+  const std::string place = yaml_place(embeddings.at("policy"), where_);
+  if (policy == "union") {
+    throw Error(ErrorCode::kUnsupported, "vocabulary policy is not supported: " + place +
+                                             ": 'union' (known: error, common-rows, base)");
+  }
+  fail_at(embeddings.at("policy"), where_, "unknown vocabulary policy",
+          "'" + policy + "'" +
+              name_hint(policy, std::array<std::string, 3>{"error", "common-rows", "base"}));
+}
+
+Recipe read_recipe(const YAML::Node& root, const std::string& where, std::string text) {
+  try {
+    Recipe recipe = RecipeReader(where).read(root);
+    recipe.text = std::move(text);
+    return recipe;
+  } catch (const YAML::Exception& error) {
+    throw Error(ErrorCode::kInvalidArgument, "YAML cannot be read: " + where + ": " + error.msg);
+  }
+}
+
+}  // namespace
+
+Recipe parse_recipe(const std::string& yaml_text, const std::string& where) {
+  return read_recipe(parse_yaml(yaml_text, where), where, yaml_text);
+}
+
+Recipe parse_recipe(const YAML::Node& root, const std::string& where) {
+  return read_recipe(root, where, YAML::Dump(root) + "\n");
+}
+
+}  // namespace vlm

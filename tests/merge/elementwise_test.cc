@@ -1,0 +1,113 @@
+#include "merge/kernels/elementwise.h"
+
+#include <cmath>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "merge/kernels/reduce.h"
+
+namespace vlm {
+namespace {
+
+using Floats = std::vector<float>;
+
+// A length that leaves a rest behind vectors of any width.
+Floats ramp(std::size_t size = 37) {
+  Floats values;
+  for (std::size_t i = 0; i < size; ++i) values.push_back(static_cast<float>(i) * 0.3F - 5.0F);
+  return values;
+}
+
+TEST(Elementwise, VoteKeepsTheMajoritySignAndNoZeros) {
+  const Floats p{1, -1, 0, -0.0F, 2, -2};
+  const Floats total{0, 0, 0, 0, -1, -0.0F};  // zero sums count as positive
+  Floats sum(6, 10);
+  Floats divisor(6, 0);
+  add_agreeing(p, total, 0.5F, sum, divisor);
+  EXPECT_EQ(sum, (Floats{11, 10, 10, 10, 10, 10}));
+  EXPECT_EQ(divisor, (Floats{0.5F, 0, 0, 0, 0, 0}));
+}
+
+TEST(Elementwise, VoteEqualsThePlainLoop) {
+  const Floats p = ramp();
+  Floats total = ramp();
+  for (std::size_t i = 0; i < total.size(); i += 3) total[i] = -total[i];
+  Floats sum(p.size(), 0);
+  Floats divisor(p.size(), 0);
+  add_agreeing(p, total, -0.25F, sum, divisor);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const bool agrees = p[i] != 0 && (p[i] > 0) == (total[i] >= 0);
+    EXPECT_EQ(sum[i], agrees ? p[i] : 0.0F);
+    EXPECT_EQ(divisor[i], agrees ? -0.25F : 0.0F);
+  }
+}
+
+TEST(Elementwise, ZeroBelowComparesMagnitudes) {
+  Floats x{-2, 1, -1, 0.5F, 3};
+  zero_below(x, magnitude_bits(1.0F));
+  EXPECT_EQ(x, (Floats{-2, 1, -1, 0, 3}));
+}
+
+TEST(Elementwise, ZeroUnlessBelowComparesUnsigned) {
+  Floats x{1, 2, 3, 4};
+  zero_unless_below(x, std::vector<std::uint32_t>{0, 0x80000000U, 0xFFFFFFFFU, 0x7FFFFFFFU},
+                    0x80000000U);
+  EXPECT_EQ(x, (Floats{1, 0, 0, 4}));
+}
+
+TEST(Elementwise, ArithmeticEqualsThePlainLoops) {
+  const Floats a = ramp();
+  const Floats b(a.rbegin(), a.rend());
+  Floats difference(a.size());
+  Floats based(a.size());
+  Floats blended(a.size());
+  Floats sum = b;
+  Floats ratio = a;
+  subtract(a, b, difference);
+  add_to_base(a, b, 1.5F, based);
+  blend(a, 0.25F, b, 0.5F, blended);
+  add_scaled(a, 3.0F, sum);
+  divide(ratio, 7.0F);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(difference[i], a[i] - b[i]);
+    EXPECT_EQ(based[i], a[i] + 1.5F * b[i]);
+    EXPECT_EQ(blended[i], 0.25F * a[i] + 0.5F * b[i]);
+    EXPECT_EQ(sum[i], b[i] + 3.0F * a[i]);
+    EXPECT_EQ(ratio[i], a[i] / 7.0F);
+  }
+}
+
+TEST(Elementwise, RoundsToSixteenBits) {
+  Floats bf16{1.00390625F, 1.01171875F, -3.0F};  // 1 + 2^-8 and 1 + 3 * 2^-8 lie half way
+  round_to_dtype(bf16, DType::kBF16);
+  EXPECT_EQ(bf16, (Floats{1.0F, 1.015625F, -3.0F}));
+  Floats f16{1.00048828125F, 1e6F};
+  round_to_dtype(f16, DType::kF16);
+  EXPECT_EQ(f16[0], 1.0F);
+  EXPECT_TRUE(std::isinf(f16[1]));
+  Floats f32{0.1F};
+  round_to_dtype(f32, DType::kF32);
+  EXPECT_EQ(f32[0], 0.1F);
+}
+
+TEST(Reduce, SumsInDouble) {
+  const Floats a = ramp(1001);
+  const Floats b(a.rbegin(), a.rend());
+  double aa = 0;
+  double ab = 0;
+  double l1 = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    aa += double{a[i]} * double{a[i]};
+    ab += double{a[i]} * double{b[i]};
+    l1 += std::fabs(double{a[i]});
+  }
+  const InnerProducts products = inner_products(a, b);
+  EXPECT_NEAR(products.aa, aa, 1e-9 * aa);
+  EXPECT_NEAR(products.bb, aa, 1e-9 * aa);
+  EXPECT_NEAR(products.ab, ab, 1e-9 * aa);
+  EXPECT_NEAR(l1_norm(a), l1, 1e-9 * l1);
+}
+
+}  // namespace
+}  // namespace vlm

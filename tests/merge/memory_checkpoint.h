@@ -1,0 +1,65 @@
+#pragma once
+
+// A small checkpoint made by a test, and the golden checkpoints in tests/data/merge.
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/file_checkpoint.h"
+#include "core/check.h"
+#include "merge/plan.h"
+
+namespace vlm {
+
+class MemoryCheckpoint final : public Checkpoint {
+ public:
+  explicit MemoryCheckpoint(ModelConfig config) : config_(std::move(config)) {}
+
+  void add(const std::string& name, Shape shape, std::vector<float> values,
+           DType dtype = DType::kF32) {
+    tensors_.push_back({name, dtype, std::move(shape)});
+    values_.push_back(std::move(values));
+  }
+
+  [[nodiscard]] const ModelConfig& config() const override { return config_; }
+  [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  [[nodiscard]] const std::filesystem::path& directory() const override { return directory_; }
+  void read(const TensorInfo& info, std::span<float> out) const override {
+    const auto index = static_cast<std::size_t>(&info - tensors_.data());
+    check(index < values_.size() && values_[index].size() == out.size(), "MemoryCheckpoint::read");
+    std::copy(values_[index].begin(), values_[index].end(), out.begin());
+  }
+
+ private:
+  ModelConfig config_;
+  std::filesystem::path directory_;
+  std::vector<TensorInfo> tensors_;
+  std::vector<std::vector<float>> values_;
+};
+
+// Opens "models/x" below tests/data/merge/`folder`.
+inline OpenModel golden_models(const std::string& folder = "") {
+  return [folder](const std::string& model) -> std::shared_ptr<const Checkpoint> {
+    return FileCheckpoint::open(std::filesystem::path(VLM_TEST_DATA) / "merge" / folder / model);
+  };
+}
+
+// All values of a tensor.
+inline std::vector<float> read_all(const Checkpoint& checkpoint, const TensorInfo& info) {
+  std::vector<float> values(element_count(info.shape).value_or(0));
+  checkpoint.read(info, values);
+  return values;
+}
+
+inline std::vector<float> read_all(const TensorView& view) {
+  std::vector<float> values(element_count(view.shape).value_or(0));
+  read_floats(view, 0, values);
+  return values;
+}
+
+}  // namespace vlm

@@ -1,0 +1,95 @@
+#include "merge/merge_to_disk.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "checkpoint/file_checkpoint.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/json_fields.h"
+#include "merge/model_pool.h"
+#include "merge/recipe_parser.h"
+#include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/memory_checkpoint.h"
+
+namespace vlm {
+namespace {
+
+const std::string kRecipe =
+    "# weights of the paper\nvlm: en-vlm\nmodels:\n- {model: en-vlm, parameters: {weight: 0.8}}\n"
+    "- {model: ja-lm, parameters: {weight: 0.6, density: 0.5}}\nmerge_method: dare_ties\n"
+    "base_model: base-lm\n";
+
+MergedCheckpoint merge_zoo(std::uint64_t seed, std::shared_ptr<SourceCache> cache = nullptr) {
+  ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
+                   std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models");
+  return MergedCheckpoint(make_merge_plan(parse_recipe(kRecipe, "r.yaml"), std::ref(models)),
+                          {.seed = seed, .cache = std::move(cache)});
+}
+
+TEST(MergeToDisk, WrittenModelEqualsTheOneInMemoryForAnyNumberOfThreads) {
+  const TemporaryDirectory folder;
+  const MergedCheckpoint merged = merge_zoo(1);
+  for (const std::size_t threads : {1U, 2U}) {
+    ThreadPool pool(threads);
+    const auto target = folder.path() / ("out" + std::to_string(threads));
+    merge_to_disk(merged, target, {}, pool);
+    const auto written = FileCheckpoint::open(target);
+    ASSERT_EQ(written->tensors().size(), merged.tensors().size());
+    for (const TensorInfo& info : merged.tensors()) {
+      const TensorInfo* const found = written->find(info.name);
+      ASSERT_NE(found, nullptr) << info.name;
+      EXPECT_EQ(found->dtype, DType::kBF16);
+      EXPECT_EQ(read_all(*written, *found), read_all(merged, info)) << info.name;
+    }
+  }
+}
+
+TEST(MergedCheckpoint, CacheChangesNoRandomMask) {
+  const MergedCheckpoint plain = merge_zoo(5);
+  const MergedCheckpoint cached =
+      merge_zoo(5, std::make_shared<SourceCache>(std::size_t{1} << 30U));
+  const MergedCheckpoint other = merge_zoo(6);
+  const std::string name = "text/model.layers.3.mlp.up_proj.weight";
+  const std::vector<float> wanted = read_all(plain, *plain.find(name));
+  EXPECT_EQ(read_all(cached, *cached.find(name)), wanted);
+  EXPECT_EQ(read_all(cached, *cached.find(name)), wanted) << "second time";
+  EXPECT_NE(read_all(other, *other.find(name)), wanted);
+}
+
+TEST(MergeToDisk, KeepsLayoutConfigAndSideFilesOfTheVlm) {
+  const TemporaryDirectory folder;
+  ThreadPool pool(2);
+  const auto target = folder.path() / "out";
+  merge_to_disk(merge_zoo(1), target, {}, pool);
+  const auto vlm = std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models/en-vlm";
+  for (const char* const name :
+       {"tokenizer.model", "tokenizer_config.json", "preprocessor_config.json"}) {
+    EXPECT_EQ(read_text_file(target / name), read_text_file(vlm / name)) << name;
+  }
+  EXPECT_EQ(read_json_file(target / "config.json"), read_json_file(vlm / "config.json"));
+  EXPECT_EQ(read_text_file(target / "recipe.yaml"), kRecipe);
+  EXPECT_THAT(read_text_file(target / "README.md"),
+              testing::AllOf(testing::HasSubstr("dare_ties"), testing::HasSubstr("`ja-lm`"),
+                             testing::HasSubstr("weights of the paper")));
+  EXPECT_EQ(FileCheckpoint::open(target)->layout().kind(),
+            FileCheckpoint::open(vlm)->layout().kind());
+}
+
+TEST(MergeToDisk, ExistingTargetIsLeftAlone) {
+  const TemporaryDirectory folder;
+  folder.add("out/precious.txt", "mine");
+  ThreadPool pool(1);
+  EXPECT_THROW(merge_to_disk(merge_zoo(1), folder.path() / "out", {}, pool), Error);
+  EXPECT_EQ(read_text_file(folder.path() / "out/precious.txt"), "mine");
+}
+
+}  // namespace
+}  // namespace vlm

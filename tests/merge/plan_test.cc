@@ -1,0 +1,200 @@
+#include "merge/plan.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "merge/plan_summary.h"
+#include "tests/merge/made_up_models.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kLinear =
+    "models:\n- {model: a, parameters: {weight: 1}}\n- {model: b, parameters: {weight: 3}}\n"
+    "merge_method: linear\n";
+const std::string kTask =
+    "models:\n- {model: v, parameters: {weight: 1}}\n- {model: a, parameters: {weight: 1}}\n"
+    "merge_method: task_arithmetic\nbase_model: b\nvlm: v\n";
+
+std::string refusal(const std::string& recipe, const MadeUpModels& models) {
+  return message_of([&] { plan_of(recipe, models); });
+}
+
+TEST(MergePlan, MergesEveryTensor) {
+  const MergedCheckpoint merged(plan_of(kLinear, {{"a", {.value = 1}}, {"b", {.value = 5}}}));
+  EXPECT_EQ(merged.tensors().size(), 7U);
+  for (const TensorInfo& info : merged.tensors()) {
+    EXPECT_EQ(first_value(merged, info.name), 4.0F) << info.name;
+    EXPECT_FALSE(merged.is_copy(info));
+  }
+}
+
+TEST(MergePlan, ParametersComeFromSourceSliceRecipeDefault) {
+  const MergedCheckpoint merged(plan_of(
+      "slices:\n"
+      "- sources:\n"
+      "  - {model: a, layer_range: [0, 2], parameters: {weight: {filter: q_proj, value: 1}}}\n"
+      "  parameters: {weight: {filter: up_proj, value: 2}}\n"
+      "merge_method: linear\n"
+      "parameters: {weight: 3, normalize: false}\n",
+      {{"a", {.value = 1}}}));
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.self_attn.q_proj.weight"), 1);
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.mlp.up_proj.weight"), 2);
+  EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 3);
+}
+
+TEST(MergePlan, GradientsRunOverTheLayersOfTheSliceAndElsewhereStartAtTheFirstValue) {
+  const MergedCheckpoint merged(
+      plan_of("models:\n- {model: a, parameters: {weight: [1, 2]}}\nmerge_method: linear\n"
+              "parameters: {normalize: false}\n",
+              {{"a", {.value = 1, .layers = 3}}}));
+  EXPECT_EQ(first_value(merged, "text/model.embed_tokens.weight"), 1);
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.mlp.up_proj.weight"), 1);
+  EXPECT_EQ(first_value(merged, "text/model.layers.1.mlp.up_proj.weight"), 1.5);
+  EXPECT_EQ(first_value(merged, "text/model.layers.2.mlp.up_proj.weight"), 2);
+  EXPECT_EQ(first_value(merged, "text/lm_head.weight"), 1);
+}
+
+TEST(MergePlan, StackTakesEndsFromFirstAndLastSliceAndCountsLayers) {
+  const MergedCheckpoint merged(
+      plan_of("slices:\n- sources: [{model: a, layer_range: [0, 2]}]\n"
+              "- sources: [{model: b, layer_range: [1, 2]}]\nmerge_method: passthrough\n",
+              {{"a", {.value = 1}}, {"b", {.value = 2}}}));
+  EXPECT_EQ(first_value(merged, "text/model.embed_tokens.weight"), 1);
+  EXPECT_EQ(first_value(merged, "text/model.layers.1.mlp.up_proj.weight"), 1);
+  EXPECT_EQ(first_value(merged, "text/model.layers.2.mlp.up_proj.weight"), 2);
+  EXPECT_EQ(first_value(merged, "text/lm_head.weight"), 2);
+  EXPECT_EQ(merged.config().num_layers(), 3U);
+  EXPECT_EQ(merged.config().original.at("num_hidden_layers"), 3);
+  for (const TensorInfo& info : merged.tensors()) EXPECT_TRUE(merged.is_copy(info));
+}
+
+TEST(MergePlan, MistakesThatHeadersShowAreRefused) {
+  const MadeUpModels models{{"a", {}}, {"b", {}}, {"c", {.layers = 3}}};
+  EXPECT_THAT(
+      refusal("models: [{model: a}, {model: c}]\nmerge_method: linear\nparameters: {weight: 1}\n",
+              models),
+      HasSubstr("number of layers: recipe.yaml: a 2, c 3"));
+  EXPECT_THAT(refusal("slices: [{sources: [{model: a, layer_range: [0, 9]}]}]\n"
+                      "merge_method: passthrough\n",
+                      models),
+              HasSubstr("a has 2 layers, range ends at 9"));
+  EXPECT_THAT(refusal("slices: [{sources: [{model: a, layer_range: [1, 1]}]}]\n"
+                      "merge_method: passthrough\n",
+                      models),
+              HasSubstr("no layers"));
+  EXPECT_THAT(refusal("models: [{model: x}]\nmerge_method: passthrough\n", models),
+              HasSubstr("model not found: x"));
+  EXPECT_THAT(refusal("models: [{model: a}, {model: b}]\nmerge_method: passthrough\n", models),
+              HasSubstr("exactly 1 model(s): recipe.yaml: 2"));
+  EXPECT_THAT(refusal("models: [{model: a}]\nmerge_method: ties\nbase_model: a\n", models),
+              HasSubstr("besides the base: recipe.yaml: 0"));
+  EXPECT_THAT(refusal(kLinear + "vlm: a\n", models), HasSubstr("'vlm' is not a vision-language"));
+}
+
+TEST(MergePlan, DifferentConfigsAreRefusedOrReported) {
+  const auto with = [](const Json& config) {
+    return MadeUpModels{{"a", {.value = 1}}, {"b", {.value = 1, .config = config}}};
+  };
+  EXPECT_THAT(refusal(kLinear, with({{"num_attention_heads", 2}})),
+              HasSubstr("num_attention_heads: b: 2, but a: 1"));
+  EXPECT_THAT(plan_of(kLinear, with({{"rope_theta", 1e6}})).warnings,
+              testing::ElementsAre(HasSubstr("rope_theta: b: 1000000.0, but a: 10000.0")));
+  EXPECT_THAT(plan_of(kLinear, with({{"sliding_window", nullptr}})).warnings,
+              testing::ElementsAre(HasSubstr("sliding_window: b: none, but a: 4096")));
+  EXPECT_THAT(plan_of(kLinear, with({})).warnings, IsEmpty());
+}
+
+TEST(MergePlan, VlmKeepsItsOtherComponentsAndItsExtraRows) {
+  const MadeUpModels models{{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}},
+                            {"a", {.value = 2}},
+                            {"b", {.value = 1}}};
+  const MergedCheckpoint merged(plan_of(kTask, models));
+  const auto embed = read_all(merged, *merged.find("text/model.embed_tokens.weight"));
+  EXPECT_EQ(embed, (std::vector<float>{6, 6, 6, 6, 6, 6, 5, 5}));
+  EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 6);
+  EXPECT_EQ(first_value(merged, "vision/embeddings.class_embedding"), 5);
+  EXPECT_TRUE(merged.is_copy(*merged.find("projector/linear_1.weight")));
+  EXPECT_TRUE(merged.config().is_vlm());
+}
+
+TEST(MergePlan, PolicyBaseKeepsTheVlmsRowsAndPolicyErrorRefuses) {
+  const MadeUpModels models{{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}},
+                            {"a", {.value = 2}},
+                            {"b", {.value = 1}}};
+  const MergedCheckpoint merged(plan_of(kTask + "embeddings: {policy: base}\n", models));
+  EXPECT_EQ(first_value(merged, "text/lm_head.weight"), 5);
+  EXPECT_TRUE(merged.is_copy(*merged.find("text/model.embed_tokens.weight")));
+  EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 6);
+  EXPECT_THAT(refusal(kTask + "embeddings: {policy: error}\n", models), HasSubstr("shapes differ"));
+}
+
+TEST(MergePlan, VlmMayStandOutsideOfTheMerge) {
+  const MergedCheckpoint merged(
+      plan_of("models: [{model: a}]\nmerge_method: passthrough\nvlm: v\n",
+              {{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}}, {"a", {.value = 2}}}));
+  const auto head = read_all(merged, *merged.find("text/lm_head.weight"));
+  EXPECT_EQ(head, (std::vector<float>{2, 2, 2, 2, 2, 2, 5, 5}));
+  EXPECT_EQ(first_value(merged, "text/model.layers.1.mlp.up_proj.weight"), 2);
+}
+
+TEST(MergePlan, TiedHeadsUseTheEmbedding) {
+  const MadeUpModel tied{.value = 1, .has_head = false, .config = {{"tie_word_embeddings", true}}};
+  const MadeUpModel lost{.value = 1, .has_head = false};
+  const MadeUpModels both{{"a", tied}, {"b", tied}};
+  EXPECT_EQ(MergedCheckpoint(plan_of(kLinear, both)).find("text/lm_head.weight"), nullptr);
+  const MergedCheckpoint untied(plan_of(kLinear, {{"a", tied}, {"b", {.value = 5}}}));
+  EXPECT_EQ(first_value(untied, "text/lm_head.weight"), 4);
+  EXPECT_EQ(untied.config().original.at("tie_word_embeddings"), false);
+  EXPECT_THAT(refusal(kLinear, {{"a", {}}, {"b", lost}}),
+              HasSubstr("lacks a tensor that others have: b: text/lm_head.weight"));
+}
+
+TEST(MergePlan, OutputDtypeIsThatOfTheRecipeElseTheWidest) {
+  const MadeUpModel bf16{.value = 1, .dtype = DType::kBF16};
+  const auto dtype_of = [](const std::string& recipe, const MadeUpModels& models) {
+    const MergePlan plan = plan_of(recipe, models);
+    return std::pair(plan.tensors.front().output.dtype,
+                     plan.config.original.at("torch_dtype").get<std::string>());
+  };
+  using Expected = std::pair<DType, std::string>;
+  EXPECT_EQ(dtype_of(kLinear, {{"a", bf16}, {"b", bf16}}), Expected(DType::kBF16, "bfloat16"));
+  EXPECT_EQ(dtype_of(kLinear, {{"a", bf16}, {"b", {}}}), Expected(DType::kF32, "float32"));
+  EXPECT_EQ(dtype_of(kLinear + "dtype: float16\n", {{"a", bf16}, {"b", {}}}),
+            Expected(DType::kF16, "float16"));
+  EXPECT_EQ(dtype_of(kLinear + "dtype: float32\nout_dtype: bfloat16\n", {{"a", {}}, {"b", {}}}),
+            Expected(DType::kBF16, "bfloat16"));
+}
+
+TEST(MergePlan, ReadRoundsOnceToTheOutputDtype) {
+  const MergedCheckpoint merged(plan_of(kLinear + "out_dtype: bfloat16\n",
+                                        {{"a", {.value = 1.001F}}, {"b", {.value = 1.001F}}}));
+  EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 1.0F);
+}
+
+TEST(PlanSummary, SaysWhatHappensToEveryTensor) {
+  const PlanSummary summary =
+      summarize(plan_of(kTask, {{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}},
+                                {"a", {.value = 2}},
+                                {"b", {.value = 1}}}));
+  EXPECT_EQ(summary.method, "task_arithmetic");
+  EXPECT_EQ(summary.donor, "v");
+  EXPECT_EQ(summary.num_tensors, 9U);
+  EXPECT_EQ(summary.num_copied, 2U);
+  EXPECT_EQ(summary.bytes_to_write, 4U * (8 + 16 + 2 + 8 + 6));
+  EXPECT_EQ(summary.vocabulary_policy, "common-rows");
+  EXPECT_THAT(
+      summary.tensors.front().sources,
+      testing::ElementsAre("b: text/model.embed_tokens.weight (base)",
+                           HasSubstr("v: text/model.embed_tokens.weight density=1 weight=1"),
+                           HasSubstr("a: "), HasSubstr("(rows from 3 on)")));
+  EXPECT_THAT(summary.warnings, testing::Each(HasSubstr("token tables were not compared")));
+}
+
+}  // namespace
+}  // namespace vlm

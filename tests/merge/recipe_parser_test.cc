@@ -1,0 +1,177 @@
+#include "merge/recipe_parser.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include "core/error.h"
+#include "tests/merge/made_up_models.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+
+std::string refusal(const std::string& text) {
+  const std::string message = message_of([&] { parse_recipe(text, "r.yaml"); });
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  return message;
+}
+
+const std::string kModels = "models:\n- {model: a, parameters: {weight: 1}}\n";
+
+TEST(RecipeParser, ReadsModelsForm) {
+  const Recipe recipe = parse_recipe(
+      "models:\n- model: a\n  parameters: {weight: [0, 1], density: '0.5'}\n- {model: b}\n"
+      "merge_method: ties\nbase_model: c\nvlm: v\ndtype: float32\nout_dtype: torch.bfloat16\n"
+      "parameters: {normalize: 'false', weight: 0.5}\nname: x\nmetadata: {any: [thing]}\n",
+      "r.yaml");
+  EXPECT_FALSE(recipe.is_stack);
+  ASSERT_EQ(recipe.slices.size(), 1U);
+  ASSERT_EQ(recipe.slices[0].sources.size(), 2U);
+  const RecipeSource& a = recipe.slices[0].sources[0];
+  EXPECT_EQ(a.parameters.at("weight")[0].values, (std::vector<double>{0, 1}));
+  EXPECT_EQ(a.parameters.at("density")[0].values, std::vector<double>{0.5});
+  EXPECT_EQ(recipe.parameters.at("normalize")[0].values, std::vector<double>{0});
+  EXPECT_EQ(recipe.base_model, "c");
+  EXPECT_EQ(recipe.vlm, "v");
+  EXPECT_EQ(recipe.dtype, DType::kF32);
+  EXPECT_EQ(recipe.out_dtype, DType::kBF16);
+  EXPECT_EQ(recipe.vocabulary, VocabularyPolicy::kCommonRows);
+}
+
+TEST(RecipeParser, ReadsSlicesAndFilterLines) {
+  const Recipe recipe = parse_recipe(
+      "slices:\n- sources:\n  - {model: a, layer_range: [0, 2]}\n  - {model: b, layer_range: [1, "
+      "3]}\n"
+      "  parameters: {t: {filter: mlp, value: 0.25}}\nmerge_method: slerp\nbase_model: a\n"
+      "parameters: {t: [{filter: self_attn, layers: [0, 1], value: [0, 1]}, {filter: '*', value: "
+      "0.5}]}\n"
+      "embeddings: {policy: base}\n",
+      "r.yaml");
+  EXPECT_TRUE(recipe.is_stack);
+  EXPECT_EQ(recipe.slices[0].sources[1].layers, (LayerRange{1, 3}));
+  EXPECT_EQ(recipe.slices[0].parameters.at("t")[0].filter, "mlp");
+  const Setting& t = recipe.parameters.at("t");
+  EXPECT_EQ(t[0].filter, "self_attn");
+  EXPECT_EQ(t[0].layers, (LayerRange{0, 1}));
+  EXPECT_EQ(t[1].filter, "");
+  EXPECT_EQ(recipe.vocabulary, VocabularyPolicy::kBase);
+}
+
+TEST(RecipeParser, ReadsATreeMadeByAProgram) {
+  YAML::Node root = YAML::Load(kModels + "merge_method: linear\n");
+  root["models"][0]["parameters"]["weight"] = 0.75;
+  const Recipe recipe = parse_recipe(root, "r.yaml");
+  EXPECT_EQ(recipe.slices[0].sources[0].parameters.at("weight")[0].values,
+            std::vector<double>{0.75});
+  EXPECT_THAT(recipe.text, HasSubstr("0.75"));
+  root["modles"] = 1;
+  EXPECT_THAT(message_of([&] { parse_recipe(root, "r.yaml"); }), HasSubstr("r.yaml: 'modles'"));
+}
+
+TEST(RecipeParser, UnknownKeysAreRefusedWithLineAndNearestKey) {
+  EXPECT_THAT(refusal(kModels + "merge_methd: linear\n"),
+              HasSubstr("r.yaml:3: 'merge_methd' (did you mean 'merge_method'?)"));
+  EXPECT_THAT(refusal("models:\n- {modl: a}\nmerge_method: linear\n"),
+              HasSubstr("'modl' (did you mean 'model'?)"));
+  EXPECT_THAT(refusal("models:\n- {model: a, parameters: {wieght: 1}}\nmerge_method: linear\n"),
+              HasSubstr("r.yaml:2: 'wieght' (did you mean 'weight'?)"));
+  EXPECT_THAT(refusal(kModels + "merge_method: linear\nembeddings: {polcy: base}\n"),
+              HasSubstr("'polcy'"));
+}
+
+TEST(RecipeParser, DuplicateKeysAreRefused) {
+  EXPECT_THAT(refusal(kModels + "merge_method: linear\nmerge_method: ties\n"),
+              HasSubstr("key is there twice: r.yaml:4: 'merge_method'"));
+  EXPECT_THAT(
+      refusal("models:\n- {model: a, parameters: {weight: 1, weight: 2}}\nmerge_method: linear\n"),
+      HasSubstr("'weight'"));
+}
+
+TEST(RecipeParser, KnownKeysOfMergekitThatAreNotOfferedAreNamed) {
+  for (const std::string key : {"tokenizer_source: union", "tokenizer: {source: base}",
+                                "chat_template: auto", "modules: {x: {}}"}) {
+    const std::string text = kModels + "merge_method: linear\n" + key + "\n";
+    EXPECT_THAT(refusal(text), HasSubstr(key.substr(0, key.find(':')))) << key;
+    EXPECT_THAT([&] { parse_recipe(text, "r.yaml"); },
+                testing::Throws<Error>(
+                    testing::Property(&Error::code, testing::Eq(ErrorCode::kUnsupported))));
+  }
+  EXPECT_THAT(refusal("models:\n- {model: a+lora}\nmerge_method: passthrough\n"),
+              HasSubstr("LoRA"));
+  EXPECT_THAT(refusal(kModels + "merge_method: linear\nembeddings: {policy: union}\n"),
+              HasSubstr("'union'"));
+}
+
+TEST(RecipeParser, WrongValuesAreRefused) {
+  const auto with_weight = [](const std::string& weight) {
+    return refusal("models:\n- {model: a, parameters: {weight: " + weight +
+                   "}}\nmerge_method: linear\n");
+  };
+  for (const char* const weight :
+       {"abc", "1.5x", ".nan", ".inf", "[]", "{filter: a}", "[1, b]", "''", "[{value: 1}, 2]",
+        "{value: {value: 1}}", "1e999", "true"}) {
+    EXPECT_THAT(with_weight(weight), HasSubstr("r.yaml:2")) << weight;
+  }
+  EXPECT_THAT(refusal(kModels + "merge_method: linear\nparameters: {normalize: 2}\n"),
+              HasSubstr("true or false"));
+  EXPECT_THAT(refusal("models:\n- {model: a, parameters: {weight: 1, density: 1.2}}\n"
+                      "merge_method: ties\nbase_model: b\n"),
+              HasSubstr("density is out of range: r.yaml:2: 1.2"));
+  EXPECT_THAT(refusal(kModels + "merge_method: linear\ndtype: float8\n"), HasSubstr("'float8'"));
+  EXPECT_THAT(refusal(kModels + "merge_method: linear\nout_dtype: int64\n"), HasSubstr("'int64'"));
+}
+
+TEST(RecipeParser, GlobalParameterUnderAModelIsRefused) {
+  EXPECT_THAT(refusal("models:\n- {model: a, parameters: {t: 0.5}}\n- {model: b}\n"
+                      "merge_method: slerp\nbase_model: a\n"),
+              HasSubstr("parameter of the whole merge"));
+}
+
+TEST(RecipeParser, WrongShapesAreRefused) {
+  EXPECT_THAT(refusal(""), HasSubstr("one YAML document"));
+  EXPECT_THAT(refusal("just text"), HasSubstr("must be a mapping"));
+  EXPECT_THAT(refusal("[1, 2]"), HasSubstr("must be a mapping"));
+  EXPECT_THAT(refusal("merge_method: linear\n"), HasSubstr("neither"));
+  EXPECT_THAT(refusal("models: []\nmerge_method: linear\n"), HasSubstr("must be a list"));
+  EXPECT_THAT(refusal("models: x\nmerge_method: linear\n"), HasSubstr("must be a list"));
+  EXPECT_THAT(refusal("models: [x]\nmerge_method: linear\n"), HasSubstr("must be a mapping"));
+  EXPECT_THAT(refusal(kModels), HasSubstr("merge_method"));
+  const auto with_range = [](const std::string& range) {
+    return refusal("slices:\n- sources: [{model: a, layer_range: " + range +
+                   "}]\nmerge_method: passthrough\n");
+  };
+  for (const char* const range :
+       {"[0]", "[0, 1, 2]", "[2, 1]", "[-1, 2]", "[0, 1.5]", "3", "[0, x]"}) {
+    EXPECT_THAT(with_range(range), HasSubstr("layer_range")) << range;
+  }
+  EXPECT_THAT(refusal("a: 1\n---\nb: 2\n"), HasSubstr("more than one"));
+  EXPECT_THAT(refusal(", a\n"), HasSubstr("more than one"));  // yaml-cpp sees one after the other
+}
+
+TEST(RecipeParser, DamagedYamlIsRefused) {
+  EXPECT_THAT(refusal("models: [\n"), HasSubstr("YAML cannot be read: r.yaml:"));
+  EXPECT_THAT(refusal("a: *nobody\n"), HasSubstr("YAML cannot be read"));
+  EXPECT_THAT(refusal("name: \"\xFF\xFE\"\n"), HasSubstr("not UTF-8"));
+  EXPECT_THAT(refusal(std::string(2'000'000, ' ')), HasSubstr("too large"));
+  EXPECT_THAT(refusal(std::string(2000, '[')), HasSubstr("r.yaml"));
+  EXPECT_THAT(refusal(std::string(100, '[') + std::string(100, ']')),
+              HasSubstr("nested too deeply"));
+}
+
+TEST(RecipeParser, AliasBombIsRefused) {
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 9; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int copy = 0; copy < 9; ++copy) bomb += ", " + before;
+    bomb += "]\n";
+  }
+  EXPECT_THAT(refusal(bomb), HasSubstr("YAML is too large"));
+}
+
+}  // namespace
+}  // namespace vlm

@@ -1,0 +1,96 @@
+// The paper's pair in its real shapes: Mistral-7B models of 32000 tokens, a LLaVA 1.6 of 32064. The
+// files hold headers only; their weights are holes on the disk.
+
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "checkpoint/file_checkpoint.h"
+#include "core/error.h"
+#include "merge/plan_summary.h"
+#include "merge/recipe_parser.h"
+#include "tests/checkpoint/sparse_model.h"
+#include "tests/checkpoint/temporary_directory.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+
+class SevenBillion : public testing::Test {
+ protected:
+  void SetUp() override {
+    SparseModel text;
+    add_mistral_7b(text, "", 32000);
+    for (const char* const name : {"Mistral-7B-v0.1", "shisa-gamma-7b-v1"}) {
+      text.write(folder_, name, mistral_7b_config(32000, 10000));
+    }
+    SparseModel vlm;
+    vlm.add("image_newline", {4096});
+    add_mistral_7b(vlm, "language_model.", 32064);
+    vlm.add("vision_tower.vision_model.embeddings.class_embedding", {1024});
+    vlm.add("vision_tower.vision_model.embeddings.patch_embedding.weight", {1024, 3, 14, 14});
+    vlm.add("multi_modal_projector.linear_1.weight", {4096, 1024});
+    vlm.add("multi_modal_projector.linear_2.weight", {4096, 4096});
+    Json text_config = mistral_7b_config(32064, 1e6);
+    text_config["sliding_window"] = nullptr;
+    vlm.write(folder_, "llava-v1.6-mistral-7b",
+              {{"architectures", {"LlavaForConditionalGeneration"}},
+               {"model_type", "llava"},
+               {"text_config", text_config},
+               {"vision_config", {{"hidden_size", 1024}}},
+               {"image_token_index", 32000},
+               {"torch_dtype", "bfloat16"}});
+  }
+
+  MergePlan plan(const std::string& recipe) const {
+    return make_merge_plan(parse_recipe(recipe, "recipe.yaml"), [&](const std::string& name) {
+      return FileCheckpoint::open(folder_.path() / name);
+    });
+  }
+
+  const std::string recipe_ =
+      "vlm: llava-v1.6-mistral-7b\n"
+      "models:\n"
+      "- model: llava-v1.6-mistral-7b\n"
+      "  parameters: {weight: [{filter: mlp, value: [0.4, 0.6]}, {value: 0.5}], density: 0.6}\n"
+      "- model: shisa-gamma-7b-v1\n"
+      "  parameters: {weight: 0.7, density: [0.2, 1, 0.5]}\n"
+      "merge_method: dare_ties\n"
+      "base_model: Mistral-7B-v0.1\n";
+
+  TemporaryDirectory folder_;
+};
+
+TEST_F(SevenBillion, RecipeIsPlannedFromHeaders) {
+  const PlanSummary summary = summarize(plan(recipe_));
+  EXPECT_EQ(summary.num_tensors, 291U + 5);
+  EXPECT_EQ(summary.num_copied, 5U);
+  EXPECT_GT(summary.bytes_to_write, 14'480'000'000U);
+  EXPECT_EQ(summary.tensors.front().shape, (Shape{32064, 4096}));
+  EXPECT_THAT(summary.tensors.front().sources.back(), HasSubstr("(rows from 32000 on)"));
+  EXPECT_THAT(summary.warnings,
+              testing::Contains(HasSubstr("rope_theta: shisa-gamma-7b-v1: 10000.0, "
+                                          "but llava-v1.6-mistral-7b: 1000000.0")));
+  EXPECT_THAT(summary.warnings, testing::Contains(HasSubstr("sliding_window")));
+}
+
+TEST_F(SevenBillion, WithoutVocabularyPolicyTheRowsAreAnError) {
+  EXPECT_THAT([&] { plan(recipe_ + "embeddings: {policy: error}\n"); },
+              testing::ThrowsMessage<Error>(
+                  testing::AllOf(HasSubstr("[32064, 4096]"), HasSubstr("[32000, 4096]"))));
+}
+
+TEST_F(SevenBillion, DifferentTokenTablesAreRefused) {
+  for (const char* const name : {"Mistral-7B-v0.1", "llava-v1.6-mistral-7b"}) {
+    folder_.add(std::string(name) + "/tokenizer.model", "pieces");
+  }
+  folder_.add("shisa-gamma-7b-v1/tokenizer.model", "piecez");
+  EXPECT_THAT([&] { plan(recipe_); }, testing::ThrowsMessage<Error>(testing::AllOf(
+                                          HasSubstr("token tables differ"), HasSubstr("byte 5"))));
+}
+
+}  // namespace
+}  // namespace vlm
