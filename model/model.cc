@@ -1,0 +1,137 @@
+#include "model/model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "core/error.h"
+#include "core/json_fields.h"
+#include "language/decoder_config.h"
+
+namespace vlm {
+namespace {
+
+SharedModelParts load_shared_parts(const Checkpoint& checkpoint, ThreadPool& pool) {
+  SharedModelParts parts;
+  parts.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::load(checkpoint.directory()));
+  if (checkpoint.config().is_vlm()) {
+    parts.vision = std::make_shared<const VisionTower>(checkpoint, pool);
+  }
+  return parts;
+}
+
+// `eos_token_id` is absent, a number or a list of numbers.
+std::vector<TokenId> end_ids_in(const Json& config, const std::string& where) {
+  const auto found = config.find("eos_token_id");
+  if (found == config.end() || found->is_null()) return {};
+  const Json list = found->is_array() ? *found : Json::array({*found});
+  std::vector<TokenId> ids;
+  for (const Json& id : list) {
+    if (!id.is_number_integer() || id.get<std::int64_t>() < 0 ||
+        id.get<std::int64_t>() > INT32_MAX) {
+      throw Error(ErrorCode::kCorruptFile,
+                  "expected token ids: " + where + ": eos_token_id = " + found->dump());
+    }
+    ids.push_back(id.get<TokenId>());
+  }
+  return ids;
+}
+
+std::vector<TokenId> find_end_ids(const Checkpoint& checkpoint, const Tokenizer& tokenizer) {
+  const std::filesystem::path file = checkpoint.directory() / "generation_config.json";
+  std::vector<TokenId> ids;
+  if (std::filesystem::exists(file)) {
+    const Json json = read_json_file(file);
+    ids = end_ids_in(JsonFields(json, file.string()).json(), file.string());
+  }
+  if (ids.empty()) {
+    const JsonFields text = checkpoint.config().text();
+    ids = end_ids_in(text.json(), text.where());
+  }
+  if (ids.empty() && tokenizer.eos_id()) ids.push_back(*tokenizer.eos_id());
+  return ids;
+}
+
+std::optional<TokenId> find_image_token(const ModelConfig& config) {
+  if (!config.is_vlm()) return std::nullopt;
+  const JsonFields fields(config.json, config.where);
+  const char* key = fields.has("image_token_index") ? "image_token_index" : "image_token_id";
+  return static_cast<TokenId>(fields.size(key));
+}
+
+std::size_t count_of(const std::vector<TokenId>& ids, TokenId wanted) {
+  std::size_t count = 0;
+  for (const TokenId id : ids) count += id == wanted ? 1 : 0;
+  return count;
+}
+
+// Expanded image tokens come in runs of one picture's length.
+void check_run(std::span<const TokenId> ids, TokenId image_token, std::size_t length) {
+  const auto run = ids.first(std::min(length, ids.size()));
+  const auto seen =
+      std::find_if(run.begin(), run.end(), [&](TokenId id) { return id != image_token; });
+  if (run.size() == length && seen == run.end()) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              "a picture's image tokens are not in one run: " + std::to_string(length) +
+                  " expected: " + std::to_string(seen - run.begin()) + " seen");
+}
+
+}  // namespace
+
+Model::Model(const Checkpoint& checkpoint, ThreadPool& pool)
+    : Model(checkpoint, load_shared_parts(checkpoint, pool), pool) {}
+
+Model::Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& pool)
+    : storage_(
+          DecoderStorage::load(checkpoint, parse_decoder_config(checkpoint.config().text()), pool)),
+      decoder_(storage_.config(), storage_.weights()),
+      shared_(std::move(shared)),
+      end_ids_(find_end_ids(checkpoint, *shared_.tokenizer)),
+      image_token_(find_image_token(checkpoint.config())) {}
+
+void Model::replace_language_model(const Checkpoint& checkpoint, ThreadPool& pool) {
+  storage_.refill(checkpoint, pool);
+}
+
+GenerationPrompt Model::build_prompt(const ModelPrompt& prompt) const {
+  const std::vector<TokenId> ids =
+      prompt.ids.empty() ? tokenizer().encode(prompt.text) : prompt.ids;
+  if (prompt.images.empty() && !image_token_) return {ids, {}};
+  if (!image_token_) {
+    throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " +
+                                                 std::to_string(prompt.images.size()) + " given");
+  }
+  const std::size_t image_tokens = count_of(ids, *image_token_);
+  const std::size_t per_image = shared_.vision->features_per_image();
+  const bool expanded = image_tokens == prompt.images.size() * per_image;
+  if (!expanded && image_tokens != prompt.images.size()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "a prompt needs one <image> for each picture: " + std::to_string(prompt.images.size()) +
+            " pictures: " + std::to_string(image_tokens) + " <image> in the prompt");
+  }
+  GenerationPrompt built;
+  std::size_t next_image = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] != *image_token_) {
+      built.ids.push_back(ids[i]);
+      continue;
+    }
+    if (expanded) check_run(std::span(ids).subspan(i), *image_token_, per_image);
+    built.embedded.push_back({built.ids.size(), prompt.images[next_image++]->view()});
+    built.ids.insert(built.ids.end(), per_image, *image_token_);
+    if (expanded) i += per_image - 1;
+  }
+  return built;
+}
+
+std::vector<Generation> Model::generate(std::span<const ModelPrompt> prompts,
+                                        GenerationOptions options, const BatchOptions& batch,
+                                        ThreadPool& pool) const {
+  if (options.eos_ids.empty()) options.eos_ids = end_ids_;
+  std::vector<GenerationPrompt> built(prompts.size());
+  pool.parallel_for(prompts.size(), [&](std::size_t i) { built[i] = build_prompt(prompts[i]); });
+  return vlm::generate(decoder_, tokenizer(), built, options, batch, pool);
+}
+
+}  // namespace vlm

@@ -1,0 +1,41 @@
+#pragma once
+
+// Every intermediate of one forward pass, for comparing with other implementations.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "language/decoder.h"
+#include "language/token_id.h"
+#include "model/model.h"
+#include "tensor/matrix.h"
+#include "vision/preprocess.h"
+
+namespace vlm {
+
+struct TraceRequest {
+  ModelPrompt prompt;                // `images` is filled from `pixels`
+  std::vector<PixelValues> pixels;   // one for each picture
+  std::vector<LayerHop> layer_path;  // empty: every layer once
+};
+
+struct TraceTensor {
+  std::string name;
+  std::vector<std::size_t> shape;
+  Matrix<float> values;
+};
+
+struct Trace {
+  std::vector<TokenId> input_ids;  // after image tokens are expanded
+  // pixel_values, vision.hidden_{i}, projected, embeddings, layer_{i}, final_norm, logits: what the
+  // model has of them, in the order of computing.
+  std::vector<TraceTensor> tensors;
+};
+
+// Runs the prompt once, without a cache before it. Throws what Model::build_prompt() throws.
+Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool);
+
+}  // namespace vlm
