@@ -1,0 +1,56 @@
+#include "eval/evaluate_model.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/version.h"
+#include "eval/model_answers.h"
+#include "eval/runner.h"
+
+namespace vlm {
+namespace {
+
+// The prompt as for a text model: no picture and no line for it.
+EvalPrompt blindfolded(EvalPrompt prompt) {
+  const std::string place = "<image>\n";
+  if (const std::size_t at = prompt.text.find(place); at != std::string::npos) {
+    prompt.text.erase(at, place.size());
+  }
+  prompt.image.reset();
+  return prompt;
+}
+
+AnswerFunction answer_blind(AnswerFunction answer) {
+  return [answer = std::move(answer)](std::span<const EvalPrompt> prompts,
+                                      const AnswerOptions& options) {
+    std::vector<EvalPrompt> blind;
+    blind.reserve(prompts.size());
+    for (const EvalPrompt& prompt : prompts) blind.push_back(blindfolded(prompt));
+    return answer(blind, options);
+  };
+}
+
+}  // namespace
+
+EvaluationResult evaluate_model(const Model& model, std::span<const BenchmarkRun> runs,
+                                const MetricScorer& scorer, const EvaluateOptions& options,
+                                ThreadPool& pool) {
+  std::optional<ImageFeatureCache> images;
+  if (model.sees_images()) images.emplace(model.shared_parts().vision);
+  AnswerFunction answer = answers_of(model, images ? &*images : nullptr, pool);
+  if (!images && options.without_eyes == WithoutEyes::kAnswerBlind) {
+    answer = answer_blind(std::move(answer));
+  }
+  EvaluationResult result{std::string(kVersion), options.model_name, {}};
+  for (const BenchmarkRun& run : runs) {
+    result.benchmarks.push_back(run_benchmark(run.task, run.benchmark, answer, scorer, pool));
+    if (options.progress) {
+      options.progress({"evaluate " + options.model_name, result.benchmarks.size(), runs.size(),
+                        run.benchmark.name + "/" + run.benchmark.split});
+    }
+  }
+  return result;
+}
+
+}  // namespace vlm

@@ -1,0 +1,54 @@
+#include "eval/model_answers.h"
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+
+namespace vlm {
+namespace {
+
+std::vector<ModelPrompt> build_model_prompts(std::span<const EvalPrompt> prompts,
+                                             ImageFeatureCache* images, ThreadPool& pool) {
+  std::vector<std::filesystem::path> files;
+  for (const EvalPrompt& prompt : prompts) {
+    if (prompt.image) files.push_back(*prompt.image);
+  }
+  if (!files.empty() && images == nullptr) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "a text model cannot answer questions about pictures: " + files.front().string());
+  }
+  std::vector<ImageFeatures> features;
+  if (!files.empty()) features = images->get(files, pool);
+  std::vector<ModelPrompt> result;
+  result.reserve(prompts.size());
+  std::size_t next = 0;
+  for (const EvalPrompt& prompt : prompts) {
+    ModelPrompt& built = result.emplace_back();
+    built.text = prompt.text;
+    if (prompt.image) built.images.push_back(features[next++]);
+  }
+  return result;
+}
+
+}  // namespace
+
+AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool) {
+  return [&model, images, &pool](std::span<const EvalPrompt> prompts,
+                                 const AnswerOptions& answer_options) {
+    GenerationOptions options;
+    options.max_tokens = answer_options.max_tokens;
+    options.num_beams = answer_options.num_beams;
+    options.repetition_penalty = answer_options.repetition_penalty;
+    options.stop = answer_options.stop_strings;
+    const std::vector<Generation> generations =
+        model.generate(build_model_prompts(prompts, images, pool), options, {}, pool);
+    std::vector<std::string> texts;
+    texts.reserve(generations.size());
+    for (const Generation& generation : generations) texts.push_back(generation.text);
+    return texts;
+  };
+}
+
+}  // namespace vlm

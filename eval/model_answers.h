@@ -1,0 +1,17 @@
+#pragma once
+
+// A runnable model as the thing that answers an evaluation's questions.
+
+#include "core/thread_pool.h"
+#include "eval/answer.h"
+#include "model/image_features.h"
+#include "model/model.h"
+
+namespace vlm {
+
+// Answers with `model`; pictures come from `images` (null for a text model). All three must outlive
+// the function. It throws Error{kInvalidArgument} for a picture where `images` is null, and what
+// Model::generate() throws.
+AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool);
+
+}  // namespace vlm
