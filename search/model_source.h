@@ -1,0 +1,31 @@
+#pragma once
+
+// What a user may name as a model: a checkpoint directory, a hub id in the local cache, or a recipe
+// file, whose merge is then computed in memory.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "checkpoint/checkpoint.h"
+#include "merge/merged_checkpoint.h"
+#include "merge/model_pool.h"
+
+namespace vlm {
+
+// Opens the models that recipes name; relative names are looked for in the current directory, then
+// in `folder`.
+ModelPool make_model_pool(const std::filesystem::path& folder);
+
+// True for a name that ends in .yaml or .yml.
+bool names_a_recipe(const std::string& model);
+
+// Plans a recipe file. Throws what parse_recipe() and make_merge_plan() throw.
+std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
+                                                    std::uint64_t seed);
+
+// Opens a model of any kind. Throws Error{kNotFound, kCorruptFile, kUnsupported, ...}.
+std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed = 0);
+
+}  // namespace vlm

@@ -1,0 +1,219 @@
+#include "search/recipe_template.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <optional>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/nearest_name.h"
+
+namespace vlm {
+namespace {
+
+enum class Scope : std::uint8_t { kModel, kModule, kLayer, kLayerModule };
+
+// One gene node of the recipe, before it is multiplied.
+struct GeneNode {
+  Gene gene;
+  Scope scope = Scope::kModel;
+  std::size_t layers_per_group = 1;
+};
+
+const std::array<std::string, 4> kScopeNames{"model", "module", "layer", "layer-module"};
+const std::array<std::string, 6> kGeneKeys{"gene", "low", "high", "init", "per", "group"};
+
+bool is_gene(const YAML::Node& node) {
+  return node.IsMap() && node["gene"];
+}
+
+[[noreturn]] void fail(const std::string& what, const std::string& where, const YAML::Node& node,
+                       const std::string& seen) {
+  const int line = node.Mark().line + 1;
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      what + ": " + where + (line > 0 ? " line " + std::to_string(line) : "") + ": " + seen);
+}
+
+double number_of(const YAML::Node& gene, const char* key, double fallback,
+                 const std::string& where) {
+  const YAML::Node node = gene[key];
+  if (!node) return fallback;
+  double value = 0.0;
+  if (!node.IsScalar() || !YAML::convert<double>::decode(node, value) || !std::isfinite(value)) {
+    fail(std::string("gene key '") + key + "' is not a number", where, gene,
+         node.IsScalar() ? node.Scalar() : "a list or mapping");
+  }
+  return value;
+}
+
+Scope scope_of(const YAML::Node& node, const std::string& where) {
+  if (!node["per"]) return Scope::kModel;
+  const auto name = node["per"].as<std::string>("");
+  const auto* found = std::find(kScopeNames.begin(), kScopeNames.end(), name);
+  if (found == kScopeNames.end()) {
+    fail("unknown value of 'per'", where, node, "'" + name + "'" + name_hint(name, kScopeNames));
+  }
+  return static_cast<Scope>(found - kScopeNames.begin());
+}
+
+GeneNode parse_gene(const YAML::Node& node, const std::string& where) {
+  for (const auto& entry : node) {
+    const auto key = entry.first.as<std::string>("");
+    if (std::find(kGeneKeys.begin(), kGeneKeys.end(), key) == kGeneKeys.end()) {
+      fail("unknown key of a gene", where, node, "'" + key + "'" + name_hint(key, kGeneKeys));
+    }
+  }
+  GeneNode parsed;
+  parsed.gene.name = node["gene"].as<std::string>("");
+  if (parsed.gene.name.empty()) fail("a gene needs a name", where, node, "''");
+  parsed.gene.low = number_of(node, "low", 0.0, where);
+  parsed.gene.high = number_of(node, "high", 1.0, where);
+  const double middle = 0.5 * (parsed.gene.low + parsed.gene.high);
+  parsed.gene.initial = number_of(node, "init", middle, where);
+  if (!(parsed.gene.low < parsed.gene.high)) {
+    fail("gene needs low < high", where, node, parsed.gene.name);
+  }
+  if (parsed.gene.initial < parsed.gene.low || parsed.gene.initial > parsed.gene.high) {
+    fail("init of gene lies outside [low, high]", where, node, parsed.gene.name);
+  }
+  parsed.scope = scope_of(node, where);
+  const double group = number_of(node, "group", 1.0, where);
+  if (group < 1.0 || group > 1e6 || group != std::floor(group)) {
+    fail("group of gene is not a positive whole number", where, node, std::to_string(group));
+  }
+  parsed.layers_per_group = static_cast<std::size_t>(group);
+  return parsed;
+}
+
+// The names a gene node stands for, in the order in which fill_in() takes its values.
+std::vector<std::string> names_of(const GeneNode& node, std::size_t num_layers) {
+  const std::string& name = node.gene.name;
+  if (node.scope == Scope::kModel) return {name};
+  if (node.scope == Scope::kModule) return {name + ".attention", name + ".mlp", name + ".rest"};
+  const std::size_t groups = (num_layers + node.layers_per_group - 1) / node.layers_per_group;
+  std::vector<std::string> names;
+  const auto add_layers = [&](const std::string& prefix) {
+    for (std::size_t i = 0; i < groups; ++i) names.push_back(prefix + "." + std::to_string(i));
+  };
+  if (node.scope == Scope::kLayer) {
+    add_layers(name);
+  } else {
+    add_layers(name + ".attention");
+    add_layers(name + ".mlp");
+  }
+  names.push_back(name + ".rest");
+  return names;
+}
+
+std::string six_decimals(double value) {
+  std::array<char, 64> buffer{};
+  const int length = std::snprintf(buffer.data(), buffer.size(), "%.6f", value);
+  return {buffer.data(), static_cast<std::size_t>(length)};
+}
+
+// Reads the values of one gene node in order.
+class ValueReader {
+ public:
+  explicit ValueReader(std::span<const double> values) : values_(values) {}
+  std::string next() { return six_decimals(values_[position_++]); }
+
+ private:
+  std::span<const double> values_;
+  std::size_t position_ = 0;
+};
+
+// A mergekit condition: {filter: F, value: V}, without a filter for the rest.
+YAML::Node condition(const char* filter, const YAML::Node& value) {
+  YAML::Node node(YAML::NodeType::Map);
+  if (filter != nullptr) node["filter"] = filter;
+  node["value"] = value;
+  node.SetStyle(YAML::EmitterStyle::Flow);
+  return node;
+}
+
+// One number for each layer: mergekit's gradient with as many points as layers.
+YAML::Node layer_list(ValueReader& values, const GeneNode& node, std::size_t num_layers) {
+  YAML::Node list(YAML::NodeType::Sequence);
+  std::string value;
+  for (std::size_t layer = 0; layer < num_layers; ++layer) {
+    if (layer % node.layers_per_group == 0) value = values.next();
+    list.push_back(value);
+  }
+  list.SetStyle(YAML::EmitterStyle::Flow);
+  return list;
+}
+
+YAML::Node setting_of(const GeneNode& node, ValueReader values, std::size_t num_layers) {
+  if (node.scope == Scope::kModel) return YAML::Node(values.next());
+  YAML::Node conditions(YAML::NodeType::Sequence);
+  if (node.scope == Scope::kLayer) {
+    conditions.push_back(condition(".layers.", layer_list(values, node, num_layers)));
+  } else {
+    for (const char* filter : {"self_attn", "mlp"}) {
+      const bool single = node.scope == Scope::kModule;
+      conditions.push_back(condition(
+          filter, single ? YAML::Node(values.next()) : layer_list(values, node, num_layers)));
+    }
+  }
+  conditions.push_back(condition(nullptr, YAML::Node(values.next())));
+  return conditions;
+}
+
+// Rebuilds `node`, with every gene node replaced by what `replace` makes of it.
+YAML::Node rebuild(const YAML::Node& node,
+                   const std::function<YAML::Node(const YAML::Node&)>& replace) {
+  if (is_gene(node)) return replace(node);
+  if (!node.IsMap() && !node.IsSequence()) return YAML::Clone(node);
+  YAML::Node copy(node.Type());
+  for (const auto& entry : node) {
+    if (node.IsMap()) {
+      copy[entry.first.Scalar()] = rebuild(entry.second, replace);
+    } else {
+      copy.push_back(rebuild(entry, replace));
+    }
+  }
+  return copy;
+}
+
+}  // namespace
+
+RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers,
+                               const std::string& where)
+    : recipe_(YAML::Clone(recipe)), num_layers_(num_layers) {
+  rebuild(recipe, [&](const YAML::Node& node) {
+    const GeneNode parsed = parse_gene(node, where);
+    for (const std::string& name : names_of(parsed, num_layers)) {
+      const auto same = [&](const Gene& gene) { return gene.name == name; };
+      if (std::any_of(genes_.begin(), genes_.end(), same)) {
+        fail("two genes have the same name", where, node, name);
+      }
+      Gene gene = parsed.gene;
+      gene.name = name;
+      genes_.push_back(gene);
+    }
+    return node;
+  });
+  if (genes_.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "the recipe has no gene to search: " + where);
+  }
+}
+
+std::string RecipeTemplate::fill_in(std::span<const double> values) const {
+  check(values.size() == genes_.size(), "RecipeTemplate::fill_in: one value for each gene");
+  std::size_t used = 0;
+  const YAML::Node filled = rebuild(recipe_, [&](const YAML::Node& node) {
+    const GeneNode parsed = parse_gene(node, "recipe");
+    const std::size_t count = names_of(parsed, num_layers_).size();
+    used += count;
+    return setting_of(parsed, ValueReader(values.subspan(used - count, count)), num_layers_);
+  });
+  YAML::Emitter out;
+  out << filled;
+  return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace vlm

@@ -1,0 +1,53 @@
+#pragma once
+
+// A recipe with genes: numbers that a search chooses. In the recipe's YAML a gene stands where a
+// number may stand:
+//
+//   weight: {gene: ja, low: 0, high: 1.5, init: 0.5, per: layer-module}
+//
+// `per` multiplies it: `model` (default) is one number; `module` one each for attention, MLP and
+// the rest (embeddings, norms, head); `layer` one for each layer and one for the rest;
+// `layer-module` attention and MLP of each layer and one for the rest. `group: k` lets k
+// neighbouring layers share a number. The result of filling in numbers is a plain recipe, without
+// any trace of genes.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <yaml-cpp/yaml.h>
+
+namespace vlm {
+
+// One number to choose.
+struct Gene {
+  std::string name;  // e.g. "ja", "ja.mlp", "ja.attention.3"
+  double low = 0.0;
+  double high = 1.0;
+  double initial = 0.5;
+};
+
+class RecipeTemplate {
+ public:
+  // `num_layers` is that of the merged language model. Genes are numbered in the order of the text.
+  // Throws Error{kInvalidArgument}: unknown key or `per`, low >= high, init outside, the same name
+  // twice, no gene at all.
+  RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers, const std::string& where);
+
+  [[nodiscard]] const std::vector<Gene>& genes() const noexcept { return genes_; }
+
+  // The recipe's text with `values` (one for each gene) filled in. Numbers are written with six
+  // decimals: what is evaluated is what is written.
+  // REQUIRES: values.size() == genes().size().
+  [[nodiscard]] std::string fill_in(std::span<const double> values) const;
+
+ private:
+  YAML::Node recipe_;
+  std::size_t num_layers_;
+  std::vector<Gene> genes_;
+};
+
+}  // namespace vlm

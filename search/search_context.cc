@@ -1,0 +1,84 @@
+#include "search/search_context.h"
+
+#include <cstddef>
+#include <functional>
+#include <utility>
+
+#include "core/error.h"
+#include "merge/plan.h"
+#include "merge/recipe_parser.h"
+#include "search/model_hash.h"
+#include "search/model_source.h"
+
+namespace vlm {
+namespace {
+
+// Source tensors kept in float32 between candidates, at most.
+constexpr std::size_t kCacheBytes = std::size_t{2} << 30U;
+
+std::string yaml_of(const YAML::Node& node) {
+  YAML::Emitter out;
+  out << node;
+  return out.c_str();
+}
+
+// Every candidate would fail.
+void require_no_pictures(const std::vector<ObjectiveData>& objectives, const std::string& where) {
+  for (const ObjectiveData& data : objectives) {
+    if (!data.task.prompt.needs_image) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                "a text model cannot answer questions about pictures: " + where + ": " +
+                    data.objective.benchmark + " (a recipe for pictures names a 'vlm')");
+  }
+}
+
+}  // namespace
+
+SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::path& data_root,
+                             ThreadPool& pool)
+    : where_(config.where),
+      seed_(config.optimizer.seed),
+      models_(make_model_pool(config.folder)),
+      cache_(std::make_shared<SourceCache>(kCacheBytes)),
+      plan_(plan_search(config, models_)),
+      objectives_(load_objectives(config.objectives, config.holdout, seed_, data_root)),
+      identifier_(language_model_path(data_root)),
+      scorer_(identifier_),
+      initial_(merge_of(plan_.first_recipe)) {
+  const Model model(*initial_, pool);
+  shared_ = model.shared_parts();
+  if (!shared_.vision) require_no_pictures(objectives_, where_);
+  if (shared_.vision) images_ = std::make_unique<ImageFeatureCache>(shared_.vision);
+  identify(config, pool);
+}
+
+void SearchContext::identify(const SearchConfig& config, ThreadPool& pool) {
+  const OptimizerSettings& optimizer = config.optimizer;
+  identity_["seed"] = std::to_string(optimizer.seed);
+  identity_["optimizer"] = optimizer.name + " population " + std::to_string(optimizer.population) +
+                           " sigma " + std::to_string(optimizer.sigma);
+  identity_["recipe"] = yaml_of(config.recipe);
+  for (const ObjectiveData& data : objectives_) {
+    const std::string name = data.objective.benchmark + " " + data.objective.metric;
+    identity_["weight of " + name] = std::to_string(data.objective.weight);
+    identity_["data of " + name] = data.fitted.data_hash;
+    if (!data.held_out.items.empty()) {
+      identity_["data held out of " + name] = data.held_out.data_hash;
+    }
+  }
+  for (const PlanInput& input : initial_->plan().inputs) {
+    identity_["model " + input.name] = hash_model(*input.checkpoint, pool);
+  }
+}
+
+std::string SearchContext::recipe_of(const std::map<std::string, double>& parameters) const {
+  return vlm::recipe_of(plan_.recipe, parameters, where_);
+}
+
+std::shared_ptr<const MergedCheckpoint> SearchContext::merge_of(const std::string& recipe_text) {
+  const std::lock_guard lock(mutex_);
+  MergePlan plan = make_merge_plan(parse_recipe(recipe_text, where_), std::ref(models_));
+  return std::make_shared<const MergedCheckpoint>(std::move(plan), MergeOptions{seed_, cache_});
+}
+
+}  // namespace vlm

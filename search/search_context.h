@@ -1,0 +1,69 @@
+#pragma once
+
+// What the parts of a search share: open models, the recipe with its genes, the questions, the
+// scorer, and what identifies the study.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "eval/language_identification.h"
+#include "eval/metrics.h"
+#include "merge/merged_checkpoint.h"
+#include "merge/model_pool.h"
+#include "model/image_features.h"
+#include "model/model.h"
+#include "search/objective_data.h"
+#include "search/search_config.h"
+#include "search/search_plan.h"
+#include "search/study_records.h"
+
+namespace vlm {
+
+class SearchContext {
+ public:
+  // Plans the search, loads data and the first model. Throws what these throw.
+  SearchContext(const SearchConfig& config, const std::filesystem::path& data_root,
+                ThreadPool& pool);
+
+  [[nodiscard]] const SearchSpace& space() const noexcept { return plan_.space; }
+  [[nodiscard]] const std::vector<ObjectiveData>& objectives() const noexcept {
+    return objectives_;
+  }
+  [[nodiscard]] const MetricScorer& scorer() const noexcept { return scorer_; }
+  [[nodiscard]] const SharedModelParts& shared_parts() const noexcept { return shared_; }
+  // Null for a text model.
+  [[nodiscard]] ImageFeatureCache* images() noexcept { return images_.get(); }
+  [[nodiscard]] const StudyIdentity& identity() const noexcept { return identity_; }
+  [[nodiscard]] const MergedCheckpoint& initial_merge() const noexcept { return *initial_; }
+
+  // The recipe of a trial's parameters, by gene name.
+  [[nodiscard]] std::string recipe_of(const std::map<std::string, double>& parameters) const;
+  // Plans a recipe's merge; sources are shared between all merges. Thread-safe.
+  [[nodiscard]] std::shared_ptr<const MergedCheckpoint> merge_of(const std::string& recipe_text);
+
+ private:
+  void identify(const SearchConfig& config, ThreadPool& pool);
+
+  std::string where_;
+  std::uint64_t seed_;
+  std::mutex mutex_;
+  ModelPool models_;
+  std::shared_ptr<SourceCache> cache_;
+  SearchPlan plan_;
+  std::vector<ObjectiveData> objectives_;
+  LanguageIdentifier identifier_;
+  MetricScorer scorer_;
+  std::shared_ptr<const MergedCheckpoint> initial_;
+  SharedModelParts shared_;
+  std::unique_ptr<ImageFeatureCache> images_;
+  StudyIdentity identity_;
+};
+
+}  // namespace vlm

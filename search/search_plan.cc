@@ -1,0 +1,72 @@
+#include "search/search_plan.h"
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "merge/recipe_parser.h"
+#include "merge/yaml_fields.h"
+
+namespace vlm {
+namespace {
+
+// The model that gives the result its number of layers: the VLM, else the base, else the first.
+std::string donor_name(const YAML::Node& recipe, const std::string& where) {
+  for (const char* key : {"vlm", "base_model"}) {
+    if (recipe[key]) return yaml_text(recipe[key], where, key);
+  }
+  const YAML::Node models = recipe["models"];
+  if (models.IsDefined() && models.IsSequence() && models.size() > 0 && models[0].IsMap() &&
+      models[0]["model"].IsDefined()) {
+    return yaml_text(models[0]["model"], where, "model");
+  }
+  fail_at(recipe, where, "a recipe to search needs 'vlm', 'base_model' or 'models'", "none");
+}
+
+SearchSpace space_of(const RecipeTemplate& recipe) {
+  SearchSpace space;
+  for (const Gene& gene : recipe.genes()) {
+    space.dimensions.push_back({gene.name, gene.low, gene.high, gene.initial});
+  }
+  return space;
+}
+
+void require_text_only_merge(const MergePlan& plan, const std::string& where) {
+  for (const TensorPlan& tensor : plan.tensors) {
+    if (!tensor.output.name.starts_with("text/") && !tensor.is_copy) {
+      throw Error(ErrorCode::kUnsupported, "a search can merge the language model only: " + where +
+                                               ": " + tensor.output.name);
+    }
+  }
+}
+
+}  // namespace
+
+std::string recipe_of(const RecipeTemplate& recipe, const std::map<std::string, double>& parameters,
+                      const std::string& where) {
+  std::vector<double> values;
+  for (const Gene& gene : recipe.genes()) {
+    const auto found = parameters.find(gene.name);
+    if (found == parameters.end()) {
+      throw Error(ErrorCode::kCorruptFile, "a trial lacks a gene: " + where + ": " + gene.name);
+    }
+    values.push_back(found->second);
+  }
+  return recipe.fill_in(values);
+}
+
+SearchPlan plan_search(const SearchConfig& config, ModelPool& models) {
+  const std::shared_ptr<const Checkpoint> donor = models(donor_name(config.recipe, config.where));
+  RecipeTemplate recipe(config.recipe, donor->config().num_layers(), config.where);
+  std::map<std::string, double> initial;
+  for (const Gene& gene : recipe.genes()) initial[gene.name] = gene.initial;
+  std::string first_recipe = recipe_of(recipe, initial, config.where);
+  MergePlan first_merge = make_merge_plan(
+      parse_recipe(first_recipe, config.where + " (initial values)"), std::ref(models));
+  require_text_only_merge(first_merge, config.where);
+  SearchSpace space = space_of(recipe);
+  return {std::move(recipe), std::move(space), std::move(first_recipe), std::move(first_merge)};
+}
+
+}  // namespace vlm

@@ -1,0 +1,33 @@
+#pragma once
+
+// What a search file asks for, resolved against the headers of its models; reads no weights.
+
+#include <map>
+#include <string>
+
+#include "evolve/search_space.h"
+#include "merge/model_pool.h"
+#include "merge/plan.h"
+#include "search/recipe_template.h"
+#include "search/search_config.h"
+
+namespace vlm {
+
+struct SearchPlan {
+  RecipeTemplate recipe;
+  SearchSpace space;         // a dimension for each gene
+  std::string first_recipe;  // YAML text with the initial values
+  MergePlan first_merge;     // of that recipe
+};
+
+// Opens the models, expands the genes and plans the merge with the initial values. The merge may
+// change the language model only: features of pictures are computed once for all candidates.
+// Throws Error{kInvalidArgument, kUnsupported, kNotFound, kCorruptFile}.
+SearchPlan plan_search(const SearchConfig& config, ModelPool& models);
+
+// The recipe's text with the parameters of a trial, by gene name. Throws Error{kCorruptFile} if a
+// gene is missing.
+std::string recipe_of(const RecipeTemplate& recipe, const std::map<std::string, double>& parameters,
+                      const std::string& where);
+
+}  // namespace vlm

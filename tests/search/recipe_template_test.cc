@@ -1,0 +1,96 @@
+#include "search/recipe_template.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace vlm {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+RecipeTemplate parse(const std::string& yaml, std::size_t num_layers = 2) {
+  return {YAML::Load(yaml), num_layers, "search.yaml"};
+}
+
+std::vector<std::string> names(const RecipeTemplate& recipe) {
+  std::vector<std::string> result;
+  for (const Gene& gene : recipe.genes()) result.push_back(gene.name);
+  return result;
+}
+
+std::string error_of(const std::string& yaml) {
+  try {
+    parse(yaml);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(RecipeTemplate, GenePerModelIsOneNumber) {
+  const RecipeTemplate recipe = parse("weight: {gene: ja, low: 0, high: 1.5}");
+  EXPECT_THAT(names(recipe), ElementsAre("ja"));
+  EXPECT_DOUBLE_EQ(recipe.genes()[0].initial, 0.75);
+  EXPECT_EQ(recipe.fill_in(std::vector<double>{0.25}), "weight: 0.250000\n");
+}
+
+TEST(RecipeTemplate, GenePerModuleBecomesFilters) {
+  const RecipeTemplate recipe = parse("weight: {gene: g, per: module}");
+  EXPECT_THAT(names(recipe), ElementsAre("g.attention", "g.mlp", "g.rest"));
+  const YAML::Node filled = YAML::Load(recipe.fill_in(std::vector<double>{0.1, 0.2, 0.3}));
+  EXPECT_EQ(filled["weight"][0]["filter"].as<std::string>(), "self_attn");
+  EXPECT_DOUBLE_EQ(filled["weight"][1]["value"].as<double>(), 0.2);
+  EXPECT_FALSE(filled["weight"][2]["filter"]);
+}
+
+TEST(RecipeTemplate, GenePerLayerModuleBecomesGradientsOfAllLayers) {
+  const RecipeTemplate recipe = parse("weight: {gene: g, per: layer-module}", 3);
+  ASSERT_EQ(recipe.genes().size(), 7U);
+  EXPECT_EQ(recipe.genes()[4].name, "g.mlp.1");
+  const YAML::Node filled =
+      YAML::Load(recipe.fill_in(std::vector<double>{0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6}));
+  EXPECT_DOUBLE_EQ(filled["weight"][1]["value"][1].as<double>(), 0.4);
+  EXPECT_DOUBLE_EQ(filled["weight"][2]["value"].as<double>(), 0.6);
+}
+
+TEST(RecipeTemplate, NeighbouringLayersOfAGroupShareANumber) {
+  const RecipeTemplate recipe = parse("weight: {gene: g, per: layer, group: 2}", 3);
+  EXPECT_THAT(names(recipe), ElementsAre("g.0", "g.1", "g.rest"));
+  const YAML::Node filled = YAML::Load(recipe.fill_in(std::vector<double>{0.1, 0.2, 0.3}));
+  EXPECT_THAT(filled["weight"][0]["value"].as<std::vector<double>>(), ElementsAre(0.1, 0.1, 0.2));
+}
+
+TEST(RecipeTemplate, FillingInLeavesNoGeneAndKeepsTheRest) {
+  const RecipeTemplate recipe = parse(
+      "{models: [{model: a, parameters: {weight: {gene: a}}}, {model: b, parameters: {weight: 1}}],"
+      " merge_method: linear}");
+  const std::string text = recipe.fill_in(std::vector<double>{0.5});
+  EXPECT_THAT(text, testing::Not(HasSubstr("gene")));
+  EXPECT_EQ(YAML::Load(text)["models"][1]["model"].as<std::string>(), "b");
+}
+
+TEST(RecipeTemplate, FillingInTwiceGivesTheSameText) {
+  const RecipeTemplate recipe = parse("{a: {gene: x, per: layer}, b: {gene: y}}");
+  const std::vector<double> values{0.1, 0.2, 0.3, 0.4};
+  EXPECT_EQ(recipe.fill_in(values), recipe.fill_in(values));
+}
+
+TEST(RecipeTemplate, MistakesAreNamed) {
+  EXPECT_THAT(error_of("{w: {gene: x, hi: 2}}"), HasSubstr("unknown key of a gene"));
+  EXPECT_THAT(error_of("{w: {gene: x, hihg: 2}}"), HasSubstr("did you mean 'high'?"));
+  EXPECT_THAT(error_of("{w: {gene: x, per: layers}}"), HasSubstr("did you mean 'layer'?"));
+  EXPECT_THAT(error_of("{w: {gene: x, low: 2, high: 1}}"), HasSubstr("low < high"));
+  EXPECT_THAT(error_of("{w: {gene: x, init: 3}}"), HasSubstr("outside"));
+  EXPECT_THAT(error_of("{w: {gene: x, low: .nan}}"), HasSubstr("not a number"));
+  EXPECT_THAT(error_of("{a: {gene: x}, b: {gene: x}}"), HasSubstr("same name"));
+  EXPECT_THAT(error_of("{w: 1}"), HasSubstr("no gene"));
+}
+
+}  // namespace
+}  // namespace vlm
