@@ -1,0 +1,159 @@
+#include "model/trace.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "checkpoint/safetensors.h"
+#include "checkpoint/safetensors_writer.h"
+#include "cli/commands.h"
+#include "core/error.h"
+#include "core/json_fields.h"
+#include "search/model_source.h"
+#include "vision/image.h"
+
+namespace vlm {
+namespace {
+
+struct TraceArguments {
+  std::string model;
+  std::string input;
+  std::string out;
+};
+
+std::vector<double> numbers_of(const JsonFields& input, const std::string& key) {
+  if (!input.has(key)) return {};
+  const Json& list = input.json().at(key);
+  const auto is_number = [](const Json& value) { return value.is_number(); };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_number)) {
+    throw Error(ErrorCode::kCorruptFile, "expected numbers: " + input.where() + ": " + key);
+  }
+  return list.get<std::vector<double>>();
+}
+
+std::vector<std::size_t> indices_of(const JsonFields& input, const std::string& key) {
+  std::vector<std::size_t> indices;
+  for (const double value : numbers_of(input, key)) {
+    if (value < 0 || value > INT32_MAX || value != std::floor(value)) {
+      throw Error(ErrorCode::kCorruptFile, "expected whole numbers: " + input.where() + ": " + key);
+    }
+    indices.push_back(static_cast<std::size_t>(value));
+  }
+  return indices;
+}
+
+std::vector<PixelValues> pixels_of_images(const JsonFields& input, const VisionTower& tower,
+                                          const std::filesystem::path& folder, ThreadPool& pool) {
+  std::vector<PixelValues> pixels;
+  const Json& names = input.json().at("images");
+  const auto is_text = [](const Json& name) { return name.is_string(); };
+  if (!names.is_array() || !std::all_of(names.begin(), names.end(), is_text)) {
+    throw Error(ErrorCode::kCorruptFile,
+                "expected a list of file names: " + input.where() + ": images");
+  }
+  for (const Json& name : names) {
+    const cv::Mat image = read_image(folder / name.get<std::string>(), ImagePolicy::kPillow);
+    pixels.push_back(preprocess(image, tower.preprocess_config(), pool));
+  }
+  return pixels;
+}
+
+// The tensor pixel_values [images, 3, height, width] of a safetensors file.
+std::vector<PixelValues> pixels_of_file(const std::filesystem::path& file) {
+  const SafetensorsFile tensors(file);
+  const TensorView stored = tensors.view("pixel_values");
+  const Shape& shape = stored.shape;
+  constexpr std::size_t kChannels = 3;
+  if (shape.size() != 4 || shape[1] != kChannels || shape[2] * shape[3] == 0 ||
+      !is_floating(stored.dtype)) {
+    throw Error(ErrorCode::kCorruptFile, "expected pixel_values [images, 3, height, width]: " +
+                                             file.string() + ": " + to_string(shape));
+  }
+  std::vector<PixelValues> pixels;
+  for (std::size_t i = 0; i < shape[0]; ++i) {
+    PixelValues image{Matrix<float>(shape[1], shape[2] * shape[3]), shape[2], shape[3]};
+    read_floats(stored, i * image.values.size(), image.values.values());
+    pixels.push_back(std::move(image));
+  }
+  return pixels;
+}
+
+TraceRequest read_request(const JsonFields& input, const Model& model,
+                          const std::filesystem::path& folder, ThreadPool& pool) {
+  TraceRequest request;
+  if (input.has("ids")) {
+    for (const std::size_t id : indices_of(input, "ids")) {
+      request.prompt.ids.push_back(static_cast<TokenId>(id));
+    }
+    if (request.prompt.ids.empty()) {
+      throw Error(ErrorCode::kCorruptFile, "expected at least one id: " + input.where() + ": ids");
+    }
+  } else {
+    request.prompt.text = input.text("prompt");
+  }
+  const bool has_pictures = input.has("images") || input.has("pixel_values");
+  if (has_pictures && !model.sees_images()) {
+    throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " + input.where());
+  }
+  if (input.has("pixel_values")) {
+    request.pixels = pixels_of_file(folder / input.text("pixel_values"));
+  } else if (has_pictures) {
+    request.pixels = pixels_of_images(input, *model.shared_parts().vision, folder, pool);
+  }
+  const std::vector<double> scales = numbers_of(input, "layers_scale");
+  for (const std::size_t layer : indices_of(input, "layers_path")) {
+    request.layer_path.push_back({layer, 1.0F});
+  }
+  if (!scales.empty() && scales.size() != request.layer_path.size()) {
+    throw Error(ErrorCode::kCorruptFile,
+                "layers_scale and layers_path differ in length: " + input.where());
+  }
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    request.layer_path[i].scale = static_cast<float>(scales[i]);
+  }
+  return request;
+}
+
+void write_trace(const Trace& trace, const std::filesystem::path& file) {
+  const std::vector<std::int64_t> ids(trace.input_ids.begin(), trace.input_ids.end());
+  std::vector<NamedTensor> tensors{
+      {"input_ids", {DType::kI64, {ids.size()}, std::as_bytes(std::span(ids))}}};
+  for (const TraceTensor& tensor : trace.tensors) {
+    tensors.push_back(
+        {tensor.name, {DType::kF32, tensor.shape, std::as_bytes(tensor.values.values())}});
+  }
+  write_safetensors(file, tensors);
+}
+
+void run_trace(const TraceArguments& arguments, const GlobalOptions& global) {
+  const Json json = read_json_file(arguments.input);
+  const JsonFields input(json, arguments.input);
+  ThreadPool pool(global.num_threads);
+  const Model model(*open_model(arguments.model), pool);
+  const std::filesystem::path folder = std::filesystem::path(arguments.input).parent_path();
+  const Trace trace = trace_forward(model, read_request(input, model, folder, pool), pool);
+  write_trace(trace, arguments.out);
+  std::printf("%zu tokens, %zu tensors written to %s\n", trace.input_ids.size(),
+              trace.tensors.size() + 1, arguments.out.c_str());
+}
+
+}  // namespace
+
+void add_trace_command(CLI::App& app, const GlobalOptions& global) {
+  auto* command = app.add_subcommand("trace", "write every intermediate of one forward pass");
+  auto arguments = std::make_shared<TraceArguments>();
+  command->add_option("--model", arguments->model, "directory, hub id or recipe")->required();
+  command
+      ->add_option("--input", arguments->input,
+                   "JSON: prompt or ids, images or pixel_values, layers_path, layers_scale")
+      ->required();
+  command->add_option("--out", arguments->out, "safetensors file to write")->required();
+  command->callback([arguments, &global] { run_trace(*arguments, global); });
+}
+
+}  // namespace vlm

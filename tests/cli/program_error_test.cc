@@ -1,0 +1,210 @@
+// What the program says about a bad world: one line, exit code 1 (wrong usage: 2), nothing lost.
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "core/json_fields.h"
+#include "tests/cli/program.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class ProgramErrors : public ProgramTest {
+ protected:
+  void expect_failure(const std::vector<std::string>& arguments, const std::string& message,
+                      int exit_code = 1) {
+    SCOPED_TRACE(testing::PrintToString(arguments));
+    const ProgramResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, exit_code);
+    EXPECT_THAT(result.errors, StartsWith("vlm-merge: error: "));
+    EXPECT_THAT(result.errors, HasSubstr(message));
+    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+    EXPECT_EQ(result.errors.back(), '\n');
+  }
+
+  void expect_wrong_usage(const std::vector<std::string>& arguments, const std::string& message) {
+    expect_failure(arguments, message, 2);
+  }
+
+  // A model of its own, made of links to a bundled one.
+  [[nodiscard]] std::filesystem::path linked_model(const std::string& name) const {
+    const std::filesystem::path copy = folder() / "model";
+    std::filesystem::create_directory(copy);
+    for (const auto& entry : std::filesystem::directory_iterator(model(name))) {
+      std::filesystem::create_symlink(entry.path(), copy / entry.path().filename());
+    }
+    return copy;
+  }
+
+  static std::string picture() {
+    return (project() / "datasets/ja-emoji-vqa/test/images/t0000.png").string();
+  }
+
+  static std::vector<std::string> caption(const std::string& file) {
+    return {"caption", file, "--model", model("en-vlm")};
+  }
+};
+
+// The first bytes of a PNG that says to be 60000 x 60000 pixels large.
+std::string huge_png() {
+  std::string header("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\x02\0\0\0", 29);
+  return header + std::string(64, '\0');
+}
+
+TEST_F(ProgramErrors, WrongUsage) {
+  expect_wrong_usage({}, "subcommand");
+  expect_wrong_usage({"mrege"}, "unknown command: 'mrege' (did you mean 'merge'?)");
+  expect_wrong_usage({"--version2"}, "--version2");
+  expect_wrong_usage({"inspect"}, "MODEL");
+  expect_wrong_usage({"inspect", "x", "--jsno"}, "--jsno");
+  expect_wrong_usage({"--threads", "0", "inspect", "x"}, "--threads");
+  expect_wrong_usage({"caption", "x.png", "--lang", "fr"}, "fr");
+  expect_wrong_usage({"merge", "recipe.yaml"}, "OUT_DIR");
+  expect_wrong_usage({"generate", "--model", "x"}, "--prompt or --input");
+  expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--beams", "many"}, "--beams");
+  expect_wrong_usage({"compare", "one.json"}, "RESULT");
+}
+
+TEST_F(ProgramErrors, MissingFiles) {
+  expect_failure({"inspect", "none"}, "none");
+  expect_failure({"merge", "none.yaml", "out"}, "none.yaml");
+  expect_failure({"search", "none.yaml"}, "none.yaml");
+  expect_failure(caption("none.png"), "none.png");
+  expect_failure({"compare", "none.json", "none.json"}, "none.json");
+  expect_failure({"tokenize", "--model", model("ja-lm"), "--input", "none.jsonl"}, "none.jsonl");
+  expect_failure({"report", "none.db"}, "none.db");
+  expect_failure({"eval", "--model", model("ja-lm"), "--benchmark", "ja-math=none"}, "none");
+  expect_failure({"trace", "--model", model("ja-lm"), "--input", "none.json", "--out", "x"},
+                 "none.json");
+}
+
+TEST_F(ProgramErrors, DamagedModels) {
+  const std::filesystem::path copy = linked_model("ja-lm");
+  std::string weights = read_text_file(copy / "model.safetensors");
+  std::filesystem::remove(copy / "model.safetensors");
+  write("model/model.safetensors", weights.substr(0, weights.size() / 2));
+  expect_failure({"inspect", "model"}, "model.safetensors");
+  write("model/model.safetensors", std::string("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10));
+  expect_failure({"generate", "--model", "model", "--prompt", "a"}, "model.safetensors");
+  write("model/model.safetensors", "");
+  expect_failure({"eval", "--model", "model", "--benchmark", "ja-math"}, "model.safetensors");
+  std::filesystem::remove(copy / "model.safetensors");
+  expect_failure({"inspect", "model"}, "model.safetensors");
+
+  Json config = read_json_file(copy / "config.json");
+  std::filesystem::remove(copy / "config.json");
+  config["architectures"] = {"MambaForCausalLM"};
+  config["model_type"] = "mamba";
+  write("model/config.json", config.dump());
+  expect_failure({"inspect", "model"}, "MambaForCausalLM");
+  write("model/config.json", "{\"architectures\": [");
+  expect_failure({"inspect", "model"}, "config.json");
+}
+
+TEST_F(ProgramErrors, UnknownNamesComeWithTheNearest) {
+  const std::string ja = model("ja-lm");
+  write("recipe.yaml", "merge_method: linear\nmodles: []\n");
+  expect_failure({"merge", "recipe.yaml", "out"}, "did you mean 'models'?");
+  write("search.yaml", "study: s\nrecipe: {}\nobjectives: []\noptimiser: {}\n");
+  expect_failure({"search", "search.yaml"}, "did you mean 'optimizer'?");
+  expect_failure({"eval", "--model", ja, "--benchmark", "ja-maths"}, "did you mean 'ja-math'?");
+  expect_failure({"eval", "--model", ja, "--benchmark", "ja-math", "--metric", "ac_ja"},
+                 "did you mean 'acc_ja'?");
+  write("pairs.jsonl", "{}\n");
+  expect_failure({"metric", "rogueL", "--input", "pairs.jsonl"}, "did you mean 'rougeL'?");
+  write("in.jsonl", "{\"prompt\": \"a\", \"max_token\": 3}\n");
+  expect_failure({"generate", "--model", ja, "--input", "in.jsonl"}, "did you mean 'max_tokens'?");
+}
+
+TEST_F(ProgramErrors, Pictures) {
+  write("text.png", "no picture");
+  expect_failure(caption("text.png"), "text.png");
+  write("empty.png", "");
+  expect_failure(caption("empty.png"), "empty.png");
+  write("huge.png", huge_png());
+  expect_failure(caption("huge.png"), "60000");
+  expect_failure(caption("."), ".");
+  expect_failure({"caption", picture(), "--model", model("ja-lm")},
+                 "a text model cannot see pictures");
+  expect_failure({"generate", "--model", model("ja-lm"), "--prompt", "a", "--image", picture()},
+                 "a text model cannot see pictures");
+  expect_failure({"generate", "--model", model("en-vlm"), "--prompt", "a", "--image", picture()},
+                 "0 <image> in the prompt");
+  expect_failure({"eval", "--model", model("ja-lm"), "--benchmark", "ja-emoji-vqa", "--limit", "2"},
+                 "pictures");
+}
+
+TEST_F(ProgramErrors, InputLines) {
+  const auto generate = [&](const std::string& line, const std::string& message) {
+    write("in.jsonl", line + "\n");
+    expect_failure({"generate", "--model", model("ja-lm"), "--input", "in.jsonl"}, message);
+  };
+  generate("not json", "in.jsonl");
+  generate("[1]", "in.jsonl");
+  generate("{}", "prompt");
+  generate(R"({"ids": []})", "ids");
+  generate(R"({"ids": [1, -2]})", "ids");
+  generate(R"({"ids": [1, 99999]})", "99999");
+  generate(R"({"prompt": "a", "beams": 0})", "beams");
+  generate(R"({"prompt": "a", "eos": ["x"]})", "eos");
+  generate(R"({"prompt": "a", "stop": [1]})", "stop");
+  generate("{\"prompt\": \"\xff\"}", "in.jsonl");
+  write("ids.jsonl", "{\"ids\": [1.5]}\n");
+  expect_failure({"tokenize", "--model", model("ja-lm"), "--input", "ids.jsonl", "--decode"},
+                 "1.5");
+  write("pairs.jsonl", "");
+  expect_failure({"metric", "rougeL", "--input", "pairs.jsonl"}, "pairs.jsonl");
+}
+
+TEST_F(ProgramErrors, TraceInput) {
+  const auto trace = [&](const std::string& input, const std::string& message) {
+    write("in.json", input);
+    expect_failure({"trace", "--model", model("en-vlm"), "--input", "in.json", "--out", "t"},
+                   message);
+    EXPECT_FALSE(std::filesystem::exists(folder() / "t"));
+  };
+  trace("[]", "in.json");
+  trace("{}", "prompt");
+  trace(R"({"ids": []})", "at least one id");
+  trace(R"({"ids": [1.5]})", "ids");
+  trace(R"({"ids": [1], "layers_path": [6]})", "no such layer");
+  trace(R"({"ids": [1], "layers_path": [0], "layers_scale": [1, 2]})", "layers_scale");
+  trace(R"({"prompt": "<image>", "images": "e.png"})", "images");
+  trace(R"({"prompt": "<image>", "images": [1]})", "images");
+  trace(R"({"prompt": "<image>", "images": []})", "0 pictures");
+  trace(R"({"prompt": "<image>", "pixel_values": "in.json"})", "in.json");
+}
+
+TEST_F(ProgramErrors, ExistingOutputIsRefusedAndKept) {
+  write("recipe.yaml", "merge_method: linear\nmodels: [{model: " + model("ja-lm") +
+                           ", parameters: {weight: 1}}]\n");
+  std::filesystem::create_directory(folder() / "out");
+  write("out/mine.txt", "mine");
+  expect_failure({"merge", "recipe.yaml", "out", "--quiet"}, "output exists already: out");
+  write("search.yaml",
+        "study: s\nrecipe: {merge_method: linear}\n"
+        "objectives: [{benchmark: ja-math/search, metric: acc}]\noutput: out\n");
+  expect_failure({"search", "search.yaml"}, "output exists already: out");
+  expect_failure({"search", "search.yaml", "--out", "out"}, "output exists already: out");
+  EXPECT_EQ(read_text_file(folder() / "out/mine.txt"), "mine");
+  EXPECT_FALSE(std::filesystem::exists(folder() / "s.db"));
+}
+
+TEST_F(ProgramErrors, MergeOptions) {
+  write("recipe.yaml", "merge_method: linear\nmodels: [{model: " + model("ja-lm") +
+                           ", parameters: {weight: 1}}]\n");
+  for (const char* size : {"0", "-5GB", "many", "5XB", "nan", "1e99GB"}) {
+    expect_failure({"merge", "recipe.yaml", "out", std::string("--max-shard-size=") + size}, size);
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder() / "out"));
+}
+
+}  // namespace
+}  // namespace vlm

@@ -1,0 +1,231 @@
+// The commands of the program on the bundled models: what they print and write.
+
+#include "tests/cli/program.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "checkpoint/safetensors.h"
+#include "core/json_fields.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr const char* kRecipe = R"(base_model: zoo/models/base-lm
+merge_method: task_arithmetic
+models:
+  - {model: zoo/models/math-lm, parameters: {weight: 0.5}}
+  - {model: zoo/models/ja-lm, parameters: {weight: 1}}
+dtype: float32
+out_dtype: bfloat16
+)";
+
+class Program : public ProgramTest {
+ protected:
+  // A recipe with the models' full paths.
+  [[nodiscard]] std::string recipe() const {
+    std::string text = kRecipe;
+    const std::string short_name = "zoo/models/";
+    const std::string full_name = model("");
+    for (std::size_t at = text.find(short_name); at != std::string::npos;
+         at = text.find(short_name, at + full_name.size())) {
+      text.replace(at, short_name.size(), full_name);
+    }
+    return write("recipe.yaml", text).string();
+  }
+
+  [[nodiscard]] std::vector<Json> json_lines(const std::vector<std::string>& arguments) const {
+    const ProgramResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    std::vector<Json> lines;
+    std::istringstream in(result.out);
+    for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
+    return lines;
+  }
+
+  static std::string picture(const std::string& file) {
+    return (project() / "datasets" / file).string();
+  }
+};
+
+TEST_F(Program, HelpAndVersionAreNoErrors) {
+  EXPECT_EQ(run({"--version"}).out, "0.1.0\n");
+  const ProgramResult help = run({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (const char* command : {"merge", "search", "caption", "generate", "eval", "compare",
+                              "inspect", "trace", "tokenize", "metric", "report"}) {
+    EXPECT_THAT(help.out, HasSubstr(command));
+    EXPECT_EQ(run({command, "--help"}).exit_code, 0) << command;
+  }
+}
+
+TEST_F(Program, MergedCheckpointAnswersAsItsRecipe) {
+  const std::string recipe_file = recipe();
+  const ProgramResult merge = run({"merge", recipe_file, "merged", "--quiet"});
+  ASSERT_EQ(merge.exit_code, 0) << merge.errors;
+  EXPECT_EQ(merge.errors, "");
+  EXPECT_TRUE(std::filesystem::exists(folder() / "merged/tokenizer.model"));
+  for (const std::string& model : {recipe_file, std::string("merged")}) {
+    const std::string name = model == "merged" ? "disk" : "memory";
+    const ProgramResult eval =
+        run({"eval", "--model", model, "--benchmark", "ja-math/test", "--benchmark", "en-math",
+             "--limit", "5", "--out", name + ".json", "--samples", name + ".jsonl"});
+    ASSERT_EQ(eval.exit_code, 0) << eval.errors;
+    EXPECT_THAT(eval.out, HasSubstr("ja-math/test"));
+  }
+  const std::string samples = read_text_file(folder() / "disk.jsonl");
+  EXPECT_EQ(samples, read_text_file(folder() / "memory.jsonl"));
+  EXPECT_EQ(std::count(samples.begin(), samples.end(), '\n'), 10);
+
+  const ProgramResult compare = run({"compare", "disk.json", "memory.json"});
+  EXPECT_EQ(compare.exit_code, 0) << compare.errors;
+  EXPECT_THAT(compare.out, HasSubstr("baseline: merged"));
+  const Json json = Json::parse(run({"compare", "disk.json", "memory.json", "--json"}).out);
+  for (const Json& row : json.at("rows")) EXPECT_EQ(row.at("difference"), 0.0);
+}
+
+TEST_F(Program, DryRunShowsThePlanAndWritesNothing) {
+  const ProgramResult plan = run({"merge", recipe(), "merged", "--dry-run"});
+  EXPECT_EQ(plan.exit_code, 0) << plan.errors;
+  EXPECT_THAT(plan.out, HasSubstr("task_arithmetic"));
+  EXPECT_THAT(plan.out, HasSubstr("model.layers.0.self_attn.q_proj"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "merged"));
+  EXPECT_EQ(run({"merge", recipe(), "--dry-run"}).exit_code, 0);
+}
+
+TEST_F(Program, GeneratePrintsALineForEachRequest) {
+  write("in.jsonl", R"({"prompt": "左にキツネがいます。", "max_tokens": 3, "id": "first"}
+{"ids": [1, 330, 331], "max_tokens": 3, "beams": 2}
+)");
+  const std::vector<Json> lines =
+      json_lines({"generate", "--model", model("ja-lm"), "--input", "in.jsonl"});
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].at("id"), "first");
+  EXPECT_EQ(lines[1].at("id"), "1");
+  for (const Json& line : lines) {
+    EXPECT_LE(line.at("ids").size(), 3U);
+    EXPECT_TRUE(line.at("text").is_string());
+    EXPECT_LT(line.at("score").get<double>(), 0.0);
+  }
+  const ProgramResult plain = run({"generate", "--model", model("ja-lm"), "--prompt",
+                                   "左にキツネがいます。", "--max-tokens", "3"});
+  EXPECT_EQ(plain.out, lines[0].at("text").get<std::string>() + "\n");
+}
+
+TEST_F(Program, GenerateSeesThePicturesOfItsLines) {
+  const std::string question =
+      R"([INST] <<SYS>>\nYou are a helpful assistant. Answer the question based on the given )"
+      R"(image.\n<</SYS>>\n\n<image>\nWhat is on the left? [/INST])";
+  std::filesystem::copy_file(picture("en-emoji-vqa/test/images/e0000.png"), folder() / "e.png");
+  write("in.jsonl", R"({"prompt": ")" + question + R"(", "image": "e.png"})" + "\n");
+  const std::vector<Json> lines =
+      json_lines({"generate", "--model", model("en-vlm"), "--input", "in.jsonl"});
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].at("text"), "A bouquet.");
+}
+
+TEST_F(Program, TokenizeRoundTrip) {
+  write("texts.jsonl", "{\"text\": \"ケンはりんごを5個\"}\n{\"text\": \"two  words\"}\n");
+  const std::vector<Json> encoded =
+      json_lines({"tokenize", "--model", model("ja-lm"), "--input", "texts.jsonl", "--json"});
+  ASSERT_EQ(encoded.size(), 2U);
+  EXPECT_EQ(encoded[0].at("ids").at(0), 1);  // begin of text
+  EXPECT_EQ(encoded[0].at("ids").size(), encoded[0].at("tokens").size());
+  std::string ids;
+  for (const Json& line : encoded) ids += Json{{"ids", line.at("ids")}}.dump() + "\n";
+  write("ids.jsonl", ids);
+  const ProgramResult decoded =
+      run({"tokenize", "--model", model("ja-lm"), "--input", "ids.jsonl", "--decode"});
+  EXPECT_EQ(decoded.out, "ケンはりんごを5個\ntwo  words\n");
+}
+
+TEST_F(Program, MetricScoresPairs) {
+  write("pairs.jsonl", R"({"prediction": "りんごです。", "reference": "りんごです。"}
+{"prediction": "An apple.", "reference": "りんごです。"}
+)");
+  const std::vector<Json> rouge =
+      json_lines({"metric", "rougeL", "--input", "pairs.jsonl", "--json"});
+  ASSERT_EQ(rouge.size(), 1U);
+  EXPECT_EQ(rouge[0].at("name"), "rougeL");
+  EXPECT_EQ(rouge[0].at("mean"), 0.5);
+  EXPECT_EQ(rouge[0].at("pairs").at(0), (Json{{"precision", 1.0}, {"recall", 1.0}, {"f1", 1.0}}));
+  const std::vector<Json> exact =
+      json_lines({"metric", "exact_match", "--input", "pairs.jsonl", "--json"});
+  EXPECT_EQ(exact[0].at("pairs"), Json::parse(R"([{"value": 1.0}, {"value": 0.0}])"));
+  EXPECT_THAT(run({"metric", "rougeL", "--tokenizer", "char", "--input", "pairs.jsonl"}).out,
+              StartsWith("rougeL:char 0.5"));
+}
+
+TEST_F(Program, InspectListsComponentsAndTensors) {
+  const ProgramResult result = run({"inspect", model("en-vlm"), "--json", "--tensors"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const Json json = Json::parse(result.out);
+  EXPECT_EQ(json.at("architecture"), "LlavaForConditionalGeneration");
+  EXPECT_EQ(json.at("layers"), 6);
+  EXPECT_EQ(json.at("hidden_size"), 192);
+  EXPECT_EQ(json.at("vocabulary"), 2624);
+  EXPECT_EQ(json.at("components").size(), 3U);
+  std::size_t tensors = 0;
+  for (const Json& part : json.at("components")) tensors += part.at("tensors").get<std::size_t>();
+  EXPECT_EQ(json.at("tensors").size(), tensors);
+  EXPECT_THAT(run({"inspect", model("en-vlm")}).out, HasSubstr("projector"));
+  EXPECT_EQ(run({"inspect", recipe()}).exit_code, 0);
+}
+
+TEST_F(Program, CaptionAnswersInTheLanguageAskedFor) {
+  const std::string file = picture("en-emoji-vqa/test/images/e0001.png");
+  const std::vector<std::string> common{"--model", model("en-vlm"), "--max-tokens", "24"};
+  const auto caption = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "caption");
+    arguments.insert(arguments.end(), common.begin(), common.end());
+    return run(arguments);
+  };
+  const ProgramResult english = caption({file, "--lang", "en", "--prompt", "What can you see?"});
+  EXPECT_EQ(english.exit_code, 0) << english.errors;
+  EXPECT_EQ(english.out, "A birthday cake.\n");
+  const ProgramResult japanese = caption({file, "--lang", "ja"});
+  EXPECT_EQ(japanese.exit_code, 0) << japanese.errors;
+  EXPECT_FALSE(japanese.out.empty());
+  const ProgramResult two = caption({file, file, "--lang", "en", "--prompt", "What can you see?"});
+  EXPECT_EQ(two.out, file + ": A birthday cake.\n" + file + ": A birthday cake.\n");
+  const ProgramResult json =
+      caption({file, "--lang", "en", "--prompt", "What can you see?", "--json"});
+  EXPECT_EQ(Json::parse(json.out).at("text"), "A birthday cake.");
+}
+
+TEST_F(Program, TraceWritesTheTensorsOfTheContract) {
+  std::filesystem::copy_file(picture("en-emoji-vqa/test/images/e0000.png"), folder() / "e.png");
+  write("in.json", R"({"prompt": "<image>\nWhat?", "images": ["e.png"]})");
+  const ProgramResult result =
+      run({"trace", "--model", model("en-vlm"), "--input", "in.json", "--out", "t.safetensors"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const SafetensorsFile file(folder() / "t.safetensors");
+  const std::size_t tokens = file.view("input_ids").shape.at(0);
+  EXPECT_EQ(file.view("input_ids").dtype, DType::kI64);
+  EXPECT_EQ(file.view("pixel_values").shape, (Shape{1, 3, 64, 64}));
+  EXPECT_EQ(file.view("vision.hidden_5").shape, (Shape{1, 65, 192}));
+  EXPECT_EQ(file.view("projected").shape, (Shape{1, 64, 192}));
+  for (const char* name : {"embeddings", "layer_0", "layer_5", "final_norm"}) {
+    EXPECT_EQ(file.view(name).shape, (Shape{tokens, 192})) << name;
+  }
+  EXPECT_EQ(file.view("logits").shape, (Shape{tokens, 2624}));
+
+  // The pixels of a file give what the picture gave.
+  write("pixels.json", R"({"prompt": "<image>\nWhat?", "pixel_values": "t.safetensors"})");
+  ASSERT_EQ(
+      run({"trace", "--model", model("en-vlm"), "--input", "pixels.json", "--out", "p.safetensors"})
+          .exit_code,
+      0);
+  EXPECT_EQ(read_text_file(folder() / "p.safetensors"), read_text_file(folder() / "t.safetensors"));
+}
+
+}  // namespace
+}  // namespace vlm
