@@ -70,7 +70,8 @@ TEST_F(Metrics, BlankingRuleEqualsTheReference) {
 }
 
 TEST_F(Metrics, ExactMatchEqualsTheReference) {
-  for (const Json& item : golden_json("metrics.json")["exact_match"]) {
+  const Json golden = golden_json("metrics.json");
+  for (const Json& item : golden["exact_match"]) {
     double best = 0.0;
     for (const Json& reference : item["references"]) {
       best = std::max(best, score("exact_match", pair_of(reference, item["prediction"])));

@@ -163,8 +163,9 @@ TEST_F(SearchRun, InterruptedAndResumedEqualsUninterrupted) {
   const SearchOutcome expected = run_search(search, whole);
 
   SearchOptions parts = options("parts");
+  std::size_t done = 0;
   for (const std::size_t stop_after : {2U, 5U}) {
-    std::size_t done = 0;
+    done = 0;
     parts.progress = [&](const ProgressEvent& event) { done = event.done; };
     parts.stop_requested = [&] { return done >= stop_after; };
     EXPECT_THAT(message_of(search, parts), HasSubstr(std::to_string(stop_after) +
