@@ -7,13 +7,16 @@
 #include <thread>
 #include <utility>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "evolve/cma_es.h"
 #include "search/candidate_evaluator.h"
 #include "search/search_context.h"
 #include "search/study_identity.h"
+#include "search/study_lock.h"
 #include "search/study_store.h"
+#include "search/trial_rows.h"
 #include "search/worker_name.h"
 
 namespace vlm {
@@ -21,6 +24,7 @@ namespace {
 
 // Candidates that are measured on the held-out items before the best is named.
 constexpr std::size_t kFinalists = 8;
+constexpr const char* kHeldOutKey = "held_out";  // user attribute: a finalist's score on them
 
 StudyStore open_store(const SearchConfig& config, const SearchOptions& options,
                       const SearchContext& context) {
@@ -41,7 +45,6 @@ StudyStore open_store(const SearchConfig& config, const SearchOptions& options,
   }
   StudyStore store = StudyStore::open(options.study_file, config.study);
   require_same_identity(config.study, store.identity(), context.identity());
-  store.requeue_running([](const std::string& worker, double) { return worker_has_died(worker); });
   return store;
 }
 
@@ -54,7 +57,10 @@ class Run {
         pool_(options.num_threads),
         context_(config, options.data_root, pool_),
         store_(open_store(config, options, context_)),
+        lock_(options.study_file, store_.id()),
         worker_name_(own_worker_name()) {
+    // With the lock held, a trial that is marked as running is one of a process that was killed.
+    store_.requeue_running([](const std::string& /*worker*/, double /*seconds*/) { return true; });
     const CmaEsOptions settings{config.optimizer.population, config.optimizer.sigma,
                                 config.optimizer.seed};
     optimizer_ = std::make_unique<CmaEs>(context_.space(), settings);
@@ -71,7 +77,10 @@ class Run {
                             optimizer_->ask());
       evaluate_waiting();
       const std::vector<Trial> trials = store_.generation_trials(optimizer_->generation());
-      if (std::any_of(trials.begin(), trials.end(), is_unfinished)) break;
+      if (std::any_of(trials.begin(), trials.end(), is_unfinished)) {
+        check(finished_ >= config_.optimizer.trials, "a generation is finished or out of trials");
+        break;
+      }
       tell(trials);
     }
     summarize(outcome);
@@ -195,6 +204,10 @@ class Run {
     for (Trial& trial : store_.trials()) {
       if (is_unfinished(trial)) continue;
       ++outcome.trials_done;
+      const auto version = trial.attributes.find(kVersionKey);
+      if (version != trial.attributes.end() && version->second.is_string()) {
+        outcome.versions.insert(version->second.get<std::string>());
+      }
       if (trial.state != TrialState::kComplete) {
         ++outcome.trials_failed;
         continue;
@@ -226,7 +239,8 @@ class Run {
           evaluators_[0].evaluate(*merge, context_.objectives(), ItemPart::kHeldOut).values[0];
       const double score =
           (1.0 - config_.holdout) * complete[i].values[0] + config_.holdout * held_out;
-      complete[i].attributes["held_out"] = held_out;
+      complete[i].attributes[kHeldOutKey] = held_out;
+      store_.set_trial_attribute(complete[i].id, kHeldOutKey, held_out);
       if (!best || score > best_score) {
         best = complete[i];
         best_score = score;
@@ -240,6 +254,7 @@ class Run {
   ThreadPool pool_;
   SearchContext context_;
   StudyStore store_;
+  StudyLock lock_;
   std::string worker_name_;
   std::unique_ptr<CmaEs> optimizer_;
   std::vector<std::unique_ptr<ThreadPool>> worker_pools_;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct SearchOutcome {
   std::optional<StopReason> stopped_early;  // the optimiser had nothing left to find
   Trial best;                               // by fitness, or by all items if some were held out
   std::string best_recipe;                  // YAML text
+  std::set<std::string> versions;           // of the program, that evaluated the trials
   double seconds_merging = 0.0;             // of all trials
   double seconds_evaluating = 0.0;
 };
@@ -39,7 +41,8 @@ struct SearchOutcome {
 // Runs or continues the search. The result depends on the files, the config and its seed alone, not
 // on threads, workers or interruptions.
 // Throws Error{kExists} for a study that exists without `resume`, Error{kInvalidArgument} for one
-// made with other data, models or settings (the difference is named), Error{kInterrupted} after a
+// made with other data, models or settings (the difference is named), Error{kIo} for one that
+// another process searches at the moment, Error{kInterrupted} after a
 // stop request, and what loading models and data throws. A candidate that fails is recorded with
 // the reason and ranks last.
 SearchOutcome run_search(const SearchConfig& config, const SearchOptions& options);

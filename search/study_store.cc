@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/version.h"
 #include "search/study_schema.h"
 #include "search/trial_rows.h"
 #include "search/utc_time.h"
@@ -179,8 +180,8 @@ bool StudyStore::ask_generation(const StudyGeneration& generation, const SearchS
     insert.bind(1, first_number + static_cast<std::int64_t>(candidate)).bind(2, study_id_).run();
     const std::int64_t trial_id = database_.last_insert_id();
     insert_parameters(database_, trial_id, space, candidates[candidate]);
-    set_trial_attribute(database_, trial_id, kGenerationKey, generation.index);
-    set_trial_attribute(database_, trial_id, kCandidateKey, candidate);
+    vlm::set_trial_attribute(database_, trial_id, kGenerationKey, generation.index);
+    vlm::set_trial_attribute(database_, trial_id, kCandidateKey, candidate);
   }
   transaction.commit();
   return true;
@@ -205,7 +206,8 @@ std::optional<Trial> StudyStore::claim(const std::string& worker) {
       .bind(1, trial_id)
       .bind(2, now)
       .run();
-  set_trial_attribute(database_, trial_id, kWorkerKey, worker);
+  vlm::set_trial_attribute(database_, trial_id, kWorkerKey, worker);
+  vlm::set_trial_attribute(database_, trial_id, kVersionKey, kVersion);
   std::vector<Trial> trials = read_trials(database_, study_id_, "trial_id = ?2", trial_id);
   transaction.commit();
   return std::move(trials.front());
@@ -249,10 +251,15 @@ TellResult StudyStore::tell_failed(std::int64_t trial_id, const std::string& wor
                                    const std::string& reason) {
   SqliteTransaction transaction(database_, Kind::kWrite);
   if (!is_running_under(trial_id, worker)) return TellResult::kRevoked;
-  set_trial_attribute(database_, trial_id, kFailReasonKey, reason);
+  vlm::set_trial_attribute(database_, trial_id, kFailReasonKey, reason);
   finish(trial_id, "FAIL");
   transaction.commit();
   return TellResult::kRecorded;
+}
+
+void StudyStore::set_trial_attribute(std::int64_t trial_id, const std::string& key,
+                                     const Json& value) {
+  vlm::set_trial_attribute(database_, trial_id, key, value);
 }
 
 std::size_t StudyStore::requeue_running(

@@ -45,6 +45,8 @@ class StudyStore {
   static std::vector<std::string> study_names(const std::filesystem::path& file);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  // Unique in the file.
+  [[nodiscard]] std::int64_t id() const noexcept { return study_id_; }
   [[nodiscard]] std::vector<Direction> directions() const;
   [[nodiscard]] StudyIdentity identity() const;
   [[nodiscard]] std::map<std::string, Json> attributes() const;
@@ -56,7 +58,8 @@ class StudyStore {
   bool ask_generation(const StudyGeneration& generation, const SearchSpace& space,
                       std::span<const std::vector<double>> candidates);
 
-  // Takes the first waiting trial and marks it as running under `worker`; nothing if none waits.
+  // Takes the first waiting trial and marks it as running under `worker` and this program's
+  // version; nothing if none waits.
   std::optional<Trial> claim(const std::string& worker);
 
   // Says that the worker is alive. False: the trial was taken away, stop evaluating it.
@@ -71,6 +74,9 @@ class StudyStore {
   // Records FAIL with the user attribute `fail_reason`.
   TellResult tell_failed(std::int64_t trial_id, const std::string& worker,
                          const std::string& reason);
+
+  // Sets a user attribute of a trial of this study; replaces an earlier value.
+  void set_trial_attribute(std::int64_t trial_id, const std::string& key, const Json& value);
 
   // Puts running trials back in the queue for which is_dead(worker, seconds since its last sign of
   // life) holds. A trial keeps its id and number, so a resumed study is equal to an uninterrupted

@@ -19,6 +19,8 @@ constexpr const char* kGenerationKey = "gen";
 constexpr const char* kCandidateKey = "cand";
 // The process that evaluates or evaluated the trial; a JSON string.
 constexpr const char* kWorkerKey = "worker";
+// The program's version that evaluates or evaluated the trial; a JSON string.
+constexpr const char* kVersionKey = "version";
 
 // The trials of a study, by number, that fulfil an SQL condition on the table trials, in which ?2
 // stands for `value`. An attribute that is no JSON (Optuna writes NaN bare) becomes a string.

@@ -56,6 +56,11 @@ void print_outcome(const SearchConfig& config, const SearchOutcome& outcome) {
                         (outcome.seconds_merging + outcome.seconds_evaluating),
                     1)
                   .c_str());
+  if (outcome.versions.size() > 1) {
+    std::string versions;
+    for (const std::string& version : outcome.versions) versions += " " + version;
+    std::printf("trials were evaluated by several versions of vlm-merge:%s\n", versions.c_str());
+  }
   if (outcome.stopped_early) {
     std::printf("the optimiser stopped: %s (%g)\n", outcome.stopped_early->name.c_str(),
                 outcome.stopped_early->value);

@@ -14,6 +14,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/version.h"
+#include "search/study_lock.h"
 #include "search/study_store.h"
 
 namespace vlm {
@@ -193,6 +195,30 @@ TEST_F(SearchRun, MoreTrialsContinueAFinishedStudy) {
   EXPECT_EQ(run_search(search, parts).trials_done, 6U);  // nothing left to do
 }
 
+TEST_F(SearchRun, TrialOfAProcessThatWasKilledOnAnotherHostIsEvaluatedAgain) {
+  SearchConfig search = config(kMathSearch);
+  const SearchOptions whole = options("whole");
+  run_search(search, whole);
+  SearchOptions parts = options("parts");
+  search.optimizer.trials = 3;
+  run_search(search, parts);
+  ASSERT_TRUE(StudyStore::open(parts.study_file, "tiny").claim("another-host:1:1").has_value());
+  parts.resume = true;
+  search.optimizer.trials = 6;
+  EXPECT_EQ(run_search(search, parts).trials_done, 6U);
+  EXPECT_TRUE(same(content(parts, "tiny"), content(whole, "tiny")));
+}
+
+TEST_F(SearchRun, StudyThatAnotherProcessSearchesIsRefused) {
+  SearchConfig search = config(kMathSearch);
+  search.optimizer.trials = 1;
+  SearchOptions run = options("busy");
+  EXPECT_THAT(run_search(search, run).versions, testing::ElementsAre(std::string(kVersion)));
+  run.resume = true;
+  const StudyLock other(run.study_file, StudyStore::open(run.study_file, "tiny").id());
+  EXPECT_THAT(message_of(search, run), HasSubstr("study is in use"));
+}
+
 TEST_F(SearchRun, StudyOfOtherDataSeedOrModelsIsRefusedWithTheDifference) {
   SearchConfig search = config(kMathSearch);
   search.optimizer.trials = 1;
@@ -253,6 +279,8 @@ TEST_F(SearchRun, HeldOutItemsDecideAmongTheBestAndAreNotFitted) {
   const auto held_out = outcome.best.attributes.at("held_out").get<double>();
   EXPECT_GE(held_out, 0.0);
   EXPECT_LE(held_out, 1.0);
+  EXPECT_EQ(store.trials().at(static_cast<std::size_t>(outcome.best.number)).attributes,
+            outcome.best.attributes);
 }
 
 TEST_F(SearchRun, TwoStudiesLiveInOneFile) {
