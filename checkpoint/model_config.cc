@@ -23,8 +23,7 @@ constexpr std::array kArchitectures{
     KnownArchitecture{"LlamaForCausalLM", "llama", ModelFamily::kText},
     KnownArchitecture{"Qwen2ForCausalLM", "qwen2", ModelFamily::kText},
     KnownArchitecture{"LlavaForConditionalGeneration", "llava", ModelFamily::kLlava},
-    // LLaVA 1.6, with one view of each picture, as SakanaAI ran it (docs/formats.md).
-    KnownArchitecture{"LlavaNextForConditionalGeneration", "llava_next", ModelFamily::kLlava},
+    KnownArchitecture{"LlavaNextForConditionalGeneration", "llava_next", ModelFamily::kLlavaNext},
 };
 
 // Larger than any real model, small enough that sizes computed from them cannot overflow.

@@ -14,8 +14,9 @@
 namespace vlm {
 
 enum class ModelFamily : std::uint8_t {
-  kText,  // a causal language model
-  kLlava  // LLaVA: vision tower, projector, language model; 1.6 is run with one view, as 1.5
+  kText,      // a causal language model
+  kLlava,     // LLaVA 1.5: vision tower, projector, language model; one view of each picture
+  kLlavaNext  // LLaVA 1.6: the same, and tiles of each picture
 };
 
 // A parsed config.json. Keys as transformers 5 writes them (`rope_parameters`, `dtype`) are

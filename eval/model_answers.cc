@@ -1,5 +1,6 @@
 #include "eval/model_answers.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -42,11 +43,16 @@ AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadP
     options.num_beams = answer_options.num_beams;
     options.repetition_penalty = answer_options.repetition_penalty;
     options.stop = answer_options.stop_strings;
-    const std::vector<Generation> generations =
-        model.generate(build_model_prompts(prompts, images, pool), options, {}, pool);
     std::vector<std::string> texts;
-    texts.reserve(generations.size());
-    for (const Generation& generation : generations) texts.push_back(generation.text);
+    texts.reserve(prompts.size());
+    const std::size_t step = images == nullptr ? prompts.size() : images->pictures_at_a_time();
+    for (std::size_t first = 0; first < prompts.size(); first += step) {
+      const auto part = prompts.subspan(first, std::min(step, prompts.size() - first));
+      for (Generation& generation :
+           model.generate(build_model_prompts(part, images, pool), options, {}, pool)) {
+        texts.push_back(std::move(generation.text));
+      }
+    }
     return texts;
   };
 }

@@ -1,7 +1,9 @@
 #pragma once
 
-// The features of picture files, computed once. A search asks the same pictures of every candidate.
+// The features of picture files, computed once while they fit into memory. A search asks the same
+// pictures of every candidate.
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -16,21 +18,32 @@
 
 namespace vlm {
 
-using ImageFeatures = std::shared_ptr<const Matrix<float>>;  // [features_per_image, text_hidden]
+using ImageFeatures = std::shared_ptr<const Matrix<float>>;  // [features, text_hidden]
 
 // Thread-safe.
 class ImageFeatureCache {
  public:
-  explicit ImageFeatureCache(std::shared_ptr<const VisionTower> tower,
-                             ImagePolicy policy = ImagePolicy::kPillow);
+  static constexpr std::size_t kHeldBytes = std::size_t{4} << 30U;
 
-  // The features of each file, in order. Files not seen before are read and encoded over the pool.
+  // The first features that have room in `held_bytes` are kept, those of further pictures are
+  // computed each time.
+  explicit ImageFeatureCache(std::shared_ptr<const VisionTower> tower,
+                             ImagePolicy policy = ImagePolicy::kPillow,
+                             std::size_t held_bytes = kHeldBytes);
+
+  // The features of each file, in order. Files not kept are read and encoded over the pool.
   // Throws what read_image() throws; features computed before stay.
   std::vector<ImageFeatures> get(std::span<const std::filesystem::path> files, ThreadPool& pool);
+  // Pictures whose features take half of the held bytes at most, whatever their sizes; at least 1.
+  [[nodiscard]] std::size_t pictures_at_a_time() const;
 
  private:
+  void keep(const std::filesystem::path& file, const ImageFeatures& features);
+
   std::shared_ptr<const VisionTower> tower_;
   ImagePolicy policy_;
+  std::size_t free_bytes_;
+  std::size_t pictures_at_a_time_;
   std::mutex mutex_;
   std::map<std::filesystem::path, ImageFeatures> features_;
 };

@@ -65,6 +65,12 @@ std::size_t count_of(const std::vector<TokenId>& ids, TokenId wanted) {
   return count;
 }
 
+std::size_t count_rows(std::span<const ImageFeatures> images) {
+  std::size_t count = 0;
+  for (const ImageFeatures& image : images) count += image->rows();
+  return count;
+}
+
 // Expanded image tokens come in runs of one picture's length.
 void check_run(std::span<const TokenId> ids, TokenId image_token, std::size_t length) {
   const auto run = ids.first(std::min(length, ids.size()));
@@ -102,8 +108,7 @@ GenerationPrompt Model::build_prompt(const ModelPrompt& prompt) const {
                                                  std::to_string(prompt.images.size()) + " given");
   }
   const std::size_t image_tokens = count_of(ids, *image_token_);
-  const std::size_t per_image = shared_.vision->features_per_image();
-  const bool expanded = image_tokens == prompt.images.size() * per_image;
+  const bool expanded = image_tokens == count_rows(prompt.images);
   if (!expanded && image_tokens != prompt.images.size()) {
     throw Error(
         ErrorCode::kInvalidArgument,
@@ -117,10 +122,11 @@ GenerationPrompt Model::build_prompt(const ModelPrompt& prompt) const {
       built.ids.push_back(ids[i]);
       continue;
     }
-    if (expanded) check_run(std::span(ids).subspan(i), *image_token_, per_image);
-    built.embedded.push_back({built.ids.size(), prompt.images[next_image++]->view()});
-    built.ids.insert(built.ids.end(), per_image, *image_token_);
-    if (expanded) i += per_image - 1;
+    const MatrixView<const float> rows = prompt.images[next_image++]->view();
+    if (expanded) check_run(std::span(ids).subspan(i), *image_token_, rows.rows());
+    built.embedded.push_back({built.ids.size(), rows});
+    built.ids.insert(built.ids.end(), rows.rows(), *image_token_);
+    if (expanded) i += rows.rows() - 1;
   }
   return built;
 }

@@ -34,29 +34,47 @@ void append_rows(Trace& trace, const std::string& name, MatrixView<const float> 
   found->values = std::move(joined);
 }
 
-void trace_pixels(Trace& trace, const std::vector<PixelValues>& pixels) {
-  for (const PixelValues& image : pixels) {
-    append_rows(trace, "pixel_values", image.values.view());
+std::size_t count_views(const std::vector<PictureViews>& pictures) {
+  std::size_t count = 0;
+  for (const PictureViews& picture : pictures) count += picture.views.size();
+  return count;
+}
+
+// [views, 3, height, width]
+TraceTensor stacked_pixels(const std::vector<PictureViews>& pictures) {
+  const PixelValues& first = pictures.front().views.front();
+  TraceTensor stacked{"pixel_values",
+                      {count_views(pictures), first.values.rows(), first.height_px, first.width_px},
+                      Matrix<float>(count_views(pictures), first.values.size())};
+  std::size_t next = 0;
+  for (const PictureViews& picture : pictures) {
+    for (const PixelValues& view : picture.views) {
+      std::ranges::copy(view.values.values(), stacked.values.row(next++).begin());
+    }
   }
-  trace.tensors.back().shape = {pixels.size(), pixels[0].values.rows(), pixels[0].height_px,
-                                pixels[0].width_px};
+  return stacked;
 }
 
 std::vector<ImageFeatures> trace_vision(Trace& trace, const VisionTower& tower,
-                                        const std::vector<PixelValues>& pixels, ThreadPool& pool) {
-  trace_pixels(trace, pixels);
-  std::vector<Matrix<float>> encoded =
-      tower.encode_pixels(pixels, pool, [&](const VisionHiddenState& state) {
-        append_rows(trace, "vision.hidden_" + std::to_string(state.layer), state.values);
-      });
-  std::vector<ImageFeatures> features;
-  for (Matrix<float>& image : encoded) {
-    append_rows(trace, "projected", image.view());
-    features.push_back(std::make_shared<const Matrix<float>>(std::move(image)));
+                                        const std::vector<PictureViews>& pictures,
+                                        ThreadPool& pool) {
+  std::vector<Matrix<float>> projected;
+  for (const PictureViews& picture : pictures) {
+    projected.push_back(tower.project_views(picture, pool, [&](const VisionHiddenState& state) {
+      append_rows(trace, "vision.hidden_" + std::to_string(state.layer), state.values);
+    }));
   }
-  for (TraceTensor& tensor : trace.tensors) {  // rows of all images -> [images, rows, columns]
-    if (tensor.shape.size() != 2) continue;
-    tensor.shape = {pixels.size(), tensor.values.rows() / pixels.size(), tensor.values.cols()};
+  for (const Matrix<float>& rows : projected) append_rows(trace, "projected", rows.view());
+  const std::size_t views = count_views(pictures);
+  for (TraceTensor& tensor : trace.tensors) {  // rows of all views -> [views, rows, columns]
+    tensor.shape = {views, tensor.values.rows() / views, tensor.values.cols()};
+  }
+  trace.tensors.insert(trace.tensors.begin(), stacked_pixels(pictures));
+  std::vector<ImageFeatures> features;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    Matrix<float> packed = tower.pack(std::move(projected[i]), pictures[i].size);
+    if (tower.tiles_pictures()) append_rows(trace, "packed_features", packed.view());
+    features.push_back(std::make_shared<const Matrix<float>>(std::move(packed)));
   }
   return features;
 }
@@ -83,11 +101,12 @@ Matrix<float> embed(const Decoder& decoder, const GenerationPrompt& prompt) {
 
 Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool) {
   Trace trace;
-  if (!request.pixels.empty()) {
+  if (!request.pictures.empty()) {
     if (!model.sees_images()) {
       throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: trace");
     }
-    request.prompt.images = trace_vision(trace, *model.shared_parts().vision, request.pixels, pool);
+    request.prompt.images =
+        trace_vision(trace, *model.shared_parts().vision, request.pictures, pool);
   }
   const GenerationPrompt prompt = model.build_prompt(request.prompt);
   trace.input_ids = prompt.ids;

@@ -12,13 +12,12 @@
 #include "language/token_id.h"
 #include "model/model.h"
 #include "tensor/matrix.h"
-#include "vision/preprocess.h"
 
 namespace vlm {
 
 struct TraceRequest {
-  ModelPrompt prompt;                // `images` is filled from `pixels`
-  std::vector<PixelValues> pixels;   // one for each picture
+  ModelPrompt prompt;  // `images` is filled from `pictures`
+  std::vector<PictureViews> pictures;
   std::vector<LayerHop> layer_path;  // empty: every layer once
 };
 
@@ -30,8 +29,8 @@ struct TraceTensor {
 
 struct Trace {
   std::vector<TokenId> input_ids;  // after image tokens are expanded
-  // pixel_values, vision.hidden_{i}, projected, embeddings, layer_{i}, final_norm, logits: what the
-  // model has of them, in the order of computing.
+  // pixel_values, vision.hidden_{i}, projected, packed_features (tiled pictures), embeddings,
+  // layer_{i}, final_norm, logits: what the model has of them, in the order of computing.
   std::vector<TraceTensor> tensors;
 };
 

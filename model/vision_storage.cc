@@ -156,12 +156,15 @@ VisionStorage::VisionStorage(const Checkpoint& checkpoint, ThreadPool& pool) {
   vision_weights_ =
       collect_vision(tensors, vision_config_,
                      hidden_state_index(vision_config_, projector_config_.vision_feature_layer));
-  projector_weights_ =
-      collect_projector(tensors, vision_config_.hidden_size, config.text().size("hidden_size"));
+  const std::size_t text_hidden = config.text().size("hidden_size");
+  projector_weights_ = collect_projector(tensors, vision_config_.hidden_size, text_hidden);
+  if (config.family == ModelFamily::kLlavaNext) {
+    image_newline_ = tensors.vector("projector/image_newline", text_hidden);
+  }
   tensors.read_all(pool);
 }
 
-std::size_t VisionStorage::features_per_image() const noexcept {
+std::size_t VisionStorage::features_per_view() const noexcept {
   return projector_config_.selection == FeatureSelection::kPatches ? vision_config_.num_patches()
                                                                    : vision_config_.num_tokens();
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <span>
 
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
@@ -33,8 +34,10 @@ class VisionStorage {
   [[nodiscard]] const ProjectorWeights& projector_weights() const noexcept {
     return *projector_weights_;
   }
-  // Image features that reach the language model, per image.
-  [[nodiscard]] std::size_t features_per_image() const noexcept;
+  // What ends a row of features of a tiled picture; empty unless the model is of LLaVA 1.6.
+  [[nodiscard]] std::span<const float> image_newline() const noexcept { return image_newline_; }
+  // Features of one view of a picture, after the projector.
+  [[nodiscard]] std::size_t features_per_view() const noexcept;
 
  private:
   VisionConfig vision_config_;
@@ -42,6 +45,7 @@ class VisionStorage {
   std::deque<Matrix<float>> tensors_;  // what the views look at
   std::optional<VisionWeights> vision_weights_;
   std::optional<ProjectorWeights> projector_weights_;
+  std::span<const float> image_newline_;
 };
 
 }  // namespace vlm

@@ -1,51 +1,153 @@
 #include "model/vision_tower.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
+#include "core/error.h"
 #include "core/json_fields.h"
 #include "projector/projector.h"
 
 namespace vlm {
 namespace {
 
-PreprocessConfig read_preprocess_config(const std::filesystem::path& directory) {
-  const std::filesystem::path file = directory / "preprocessor_config.json";
+std::string preprocess_file(const Checkpoint& checkpoint) {
+  return (checkpoint.directory() / "preprocessor_config.json").string();
+}
+
+PreprocessConfig read_preprocess_config(const Checkpoint& checkpoint) {
+  const std::string file = preprocess_file(checkpoint);
   const Json json = read_json_file(file);
-  return PreprocessConfig::from_json(JsonFields(json, file.string()));
+  return PreprocessConfig::from_json(JsonFields(json, file));
+}
+
+std::string size_text(ImageSize size) {
+  return std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
+}
+
+// The image processor cuts the tiles, the model puts their features together again.
+void check_views_agree(const AnyResolutionConfig& tiles, const PreprocessConfig& preprocess,
+                       const Checkpoint& checkpoint) {
+  const std::string file = preprocess_file(checkpoint);
+  const ImageSize view{tiles.view_px, tiles.view_px};
+  const std::size_t edge = preprocess.shortest_edge_px.value_or(preprocess.resize_to.height_px);
+  if (!preprocess.do_resize || edge != tiles.view_px || preprocess.crop_to != view) {
+    throw Error(ErrorCode::kUnsupported, "tiles of another size than the vision tower's " +
+                                             size_text(view) + " px: " + file + ": size " +
+                                             std::to_string(edge) + ", crop_size " +
+                                             size_text(preprocess.crop_to));
+  }
+  const Json json = read_json_file(file);
+  const JsonFields fields(json, file);
+  if (!fields.has("image_grid_pinpoints")) return;
+  if (AnyResolutionConfig::from_json(fields, tiles.view_px).canvases != tiles.canvases) {
+    throw Error(ErrorCode::kCorruptFile,
+                "image_grid_pinpoints differ from those of config.json: " + file + ": " +
+                    json_line(json.at("image_grid_pinpoints")));
+  }
+}
+
+void check_selection(const VisionStorage& storage, const std::string& where) {
+  if (storage.features_per_view() == storage.vision_config().num_patches()) return;
+  throw Error(ErrorCode::kUnsupported, "tiles need one feature for each patch: " + where +
+                                           ": vision_feature_select_strategy leaves " +
+                                           std::to_string(storage.features_per_view()) + " of " +
+                                           std::to_string(storage.vision_config().num_patches()) +
+                                           " patches");
+}
+
+std::optional<AnyResolutionConfig> read_any_resolution(const VisionStorage& storage,
+                                                       const PreprocessConfig& preprocess,
+                                                       const Checkpoint& checkpoint) {
+  const ModelConfig& config = checkpoint.config();
+  if (config.family != ModelFamily::kLlavaNext) return std::nullopt;
+  auto tiles = AnyResolutionConfig::from_json(JsonFields(config.json, config.where),
+                                              storage.vision_config().image_size_px);
+  check_views_agree(tiles, preprocess, checkpoint);
+  check_selection(storage, config.where);
+  return tiles;
 }
 
 }  // namespace
 
 VisionTower::VisionTower(const Checkpoint& checkpoint, ThreadPool& pool)
     : storage_(checkpoint, pool),
-      preprocess_(read_preprocess_config(checkpoint.directory())),
+      preprocess_(read_preprocess_config(checkpoint)),
+      any_resolution_(read_any_resolution(storage_, preprocess_, checkpoint)),
       encoder_(storage_.vision_config(), storage_.vision_weights()) {}
 
-std::vector<Matrix<float>> VisionTower::encode(std::span<const cv::Mat> images,
-                                               ThreadPool& pool) const {
-  std::vector<PixelValues> pixels(images.size());
-  pool.parallel_for(images.size(),
-                    [&](std::size_t i) { pixels[i] = preprocess(images[i], preprocess_, pool); });
-  return encode_pixels(pixels, pool);
+PictureViews VisionTower::preprocess(const cv::Mat& rgb, ThreadPool& pool) const {
+  PictureViews picture{{static_cast<std::size_t>(rgb.rows), static_cast<std::size_t>(rgb.cols)},
+                       {}};
+  if (any_resolution_) {
+    picture.views = preprocess_views(rgb, *any_resolution_, preprocess_, pool);
+  } else {
+    picture.views.push_back(vlm::preprocess(rgb, preprocess_, pool));
+  }
+  return picture;
 }
 
-std::vector<Matrix<float>> VisionTower::encode_pixels(std::span<const PixelValues> pixels,
-                                                      ThreadPool& pool,
-                                                      const VisionObserver& observer) const {
+std::vector<Matrix<float>> VisionTower::encode(std::span<const PictureViews> pictures,
+                                               ThreadPool& pool) const {
+  std::vector<Matrix<float>> rows(pictures.size());
+  const auto encode_one = [&](std::size_t i) {
+    rows[i] = pack(project_views(pictures[i], pool), pictures[i].size);
+  };
+  if (pictures.size() < pool.num_threads()) {  // the threads share the views of each picture
+    for (std::size_t i = 0; i < pictures.size(); ++i) encode_one(i);
+  } else {
+    pool.parallel_for(pictures.size(), encode_one);
+  }
+  return rows;
+}
+
+Matrix<float> VisionTower::project_views(const PictureViews& picture, ThreadPool& pool,
+                                         const VisionObserver& observer) const {
+  const std::size_t expected = num_views(picture.size);
+  if (picture.views.size() != expected) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "a picture of " + size_text(picture.size) + " px has " + std::to_string(expected) +
+                    " views: " + std::to_string(picture.views.size()) + " given");
+  }
   const ProjectorConfig& config = storage_.projector_config();
-  const Matrix<float> hidden = encoder_.encode(pixels, config.vision_feature_layer, pool, observer);
+  const Matrix<float> hidden =
+      encoder_.encode(picture.views, config.vision_feature_layer, pool, observer);
   const Matrix<float> selected =
       select_features(hidden.view(), storage_.vision_config().num_tokens(), config.selection);
-  const Matrix<float> projected =
-      project(selected.view(), storage_.projector_weights(), config.activation, pool);
+  return project(selected.view(), storage_.projector_weights(), config.activation, pool);
+}
 
-  std::vector<Matrix<float>> features;
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    const auto rows = projected.view().rows(i * features_per_image(), features_per_image());
-    Matrix<float>& image = features.emplace_back(rows.rows(), rows.cols());
-    std::copy_n(rows.data(), image.size(), image.values().data());
+Matrix<float> VisionTower::pack(Matrix<float> projected, ImageSize picture) const {
+  if (!any_resolution_) return projected;
+  return pack_tiles(projected.view(), tile_layout(picture), storage_.image_newline());
+}
+
+TileLayout VisionTower::tile_layout(ImageSize picture) const {
+  const ImageSize canvas = any_resolution_->best_canvas(picture);
+  const VisionConfig& vision = storage_.vision_config();
+  return {.view_side = vision.image_size_px / vision.patch_size_px,
+          .tile_rows = canvas.height_px / any_resolution_->view_px,
+          .tile_columns = canvas.width_px / any_resolution_->view_px,
+          .picture_height_px = picture.height_px,
+          .picture_width_px = picture.width_px};
+}
+
+std::size_t VisionTower::num_views(ImageSize picture) const {
+  return any_resolution_ ? any_resolution_->num_views(picture) : 1;
+}
+
+std::size_t VisionTower::max_views() const {
+  return any_resolution_ ? any_resolution_->max_views() : 1;
+}
+
+std::size_t VisionTower::max_bytes_per_picture() const {
+  std::size_t rows = storage_.features_per_view();
+  if (any_resolution_) {
+    for (const ImageSize& canvas : any_resolution_->canvases) {  // filled to its edges
+      rows = std::max(rows, packed_rows(tile_layout(canvas)));
+    }
   }
-  return features;
+  return rows * storage_.projector_weights().linear_2.rows() * sizeof(float);
 }
 
 }  // namespace vlm

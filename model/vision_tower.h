@@ -1,9 +1,10 @@
 #pragma once
 
 // Pictures to rows of the language model's embedding space: preprocessing, vision encoder, feature
-// selection, projector.
+// selection, projector, packing of tiles.
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,36 +13,55 @@
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
 #include "model/vision_storage.h"
+#include "projector/tile_packing.h"
 #include "tensor/matrix.h"
+#include "vision/any_resolution.h"
 #include "vision/preprocess.h"
 #include "vision/vision_encoder.h"
 
 namespace vlm {
 
-// Immutable; encode() may be called from several threads, each with a pool of its own.
+// A picture as the tower takes it: one view, or for LLaVA 1.6 the whole picture and its tiles.
+struct PictureViews {
+  ImageSize size;  // of the picture before preprocessing
+  std::vector<PixelValues> views;
+};
+
+// Immutable; all functions may be called from several threads, each with a pool of its own.
 class VisionTower {
  public:
   // Reads vision/ and projector/ tensors and preprocessor_config.json.
   // Throws Error{kCorruptFile, kNotFound, kUnsupported}.
   VisionTower(const Checkpoint& checkpoint, ThreadPool& pool);
 
-  // The rows that stand for each picture (8-bit RGB) in a prompt: [features_per_image,
-  // text_hidden].
-  [[nodiscard]] std::vector<Matrix<float>> encode(std::span<const cv::Mat> images,
+  // `rgb`: CV_8UC3, R first. Throws as resize_within_limit().
+  [[nodiscard]] PictureViews preprocess(const cv::Mat& rgb, ThreadPool& pool) const;
+  // The rows that stand for each picture in a prompt, [features, text_hidden]. A picture's rows do
+  // not depend on the pictures beside it. Throws Error{kInvalidArgument} for views of another
+  // number or size than the model takes.
+  [[nodiscard]] std::vector<Matrix<float>> encode(std::span<const PictureViews> pictures,
                                                   ThreadPool& pool) const;
-  // The same from pixels already preprocessed; `observer` hears of the hidden states.
-  [[nodiscard]] std::vector<Matrix<float>> encode_pixels(std::span<const PixelValues> pixels,
-                                                         ThreadPool& pool,
-                                                         const VisionObserver& observer = {}) const;
 
-  [[nodiscard]] const PreprocessConfig& preprocess_config() const noexcept { return preprocess_; }
-  [[nodiscard]] std::size_t features_per_image() const noexcept {
-    return storage_.features_per_image();
-  }
+  // The two halves of encode(): views to projected features, [views * features_per_view,
+  // text_hidden], and those of one picture to its rows. `observer` hears of the hidden states.
+  [[nodiscard]] Matrix<float> project_views(const PictureViews& picture, ThreadPool& pool,
+                                            const VisionObserver& observer = {}) const;
+  [[nodiscard]] Matrix<float> pack(Matrix<float> projected, ImageSize picture) const;
+
+  // Views of a picture of that size, and the most that a picture has.
+  [[nodiscard]] std::size_t num_views(ImageSize picture) const;
+  [[nodiscard]] std::size_t max_views() const;
+  // Of the rows that encode() gives, whatever the picture's size.
+  [[nodiscard]] std::size_t max_bytes_per_picture() const;
+  [[nodiscard]] bool tiles_pictures() const noexcept { return any_resolution_.has_value(); }
 
  private:
+  // REQUIRES: tiles_pictures().
+  [[nodiscard]] TileLayout tile_layout(ImageSize picture) const;
+
   VisionStorage storage_;
   PreprocessConfig preprocess_;
+  std::optional<AnyResolutionConfig> any_resolution_;  // of LLaVA 1.6
   VisionEncoder encoder_;
 };
 

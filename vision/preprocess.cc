@@ -22,9 +22,11 @@ constexpr std::size_t kMaxResizedPixels = std::size_t{1} << 28U;
 }
 
 void check_processor_type(const JsonFields& json) {
-  const std::vector<std::string> known{"CLIPImageProcessor", "CLIPFeatureExtractor",
-                                       "CLIPImageProcessorFast", "CLIPImageProcessorPil",
-                                       "LlavaNextImageProcessor"};  // its single view is CLIP's
+  const std::vector<std::string> known{"CLIPImageProcessor",        "CLIPFeatureExtractor",
+                                       "CLIPImageProcessorFast",    "CLIPImageProcessorPil",
+                                       "LlavaNextImageProcessor",   "LlavaNextImageProcessorFast",
+                                       "LlavaNextImageProcessorPil"};
+  bool tiles = json.has("image_grid_pinpoints");
   for (const char* key : {"image_processor_type", "feature_extractor_type"}) {
     if (!json.has(key)) continue;
     const std::string type = json.text(key);
@@ -32,8 +34,9 @@ void check_processor_type(const JsonFields& json) {
       fail(ErrorCode::kUnsupported, json,
            std::string(key) + " '" + type + "'" + name_hint(type, known));
     }
+    tiles = tiles || type.starts_with("LlavaNext");
   }
-  const bool tiles = json.has("image_grid_pinpoints");  // padding then concerns the tiles
+  // LLaVA 1.6 pads the number of tiles in a batch, not the picture.
   if (!tiles && json.boolean_or("do_pad", false))
     fail(ErrorCode::kUnsupported, json, "do_pad true");
 }
@@ -138,14 +141,7 @@ cv::Mat resize_to_config(const cv::Mat& rgb, const PreprocessConfig& config, Thr
   const ImageSize target = config.shortest_edge_px
                                ? shortest_edge_size(image, *config.shortest_edge_px)
                                : config.resize_to;
-  const std::size_t rows = std::max(target.height_px, image.height_px);  // between the two passes
-  if (target.width_px > kMaxResizedPixels / rows) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "image too long for its width: " + std::to_string(image.width_px) + "x" +
-                    std::to_string(image.height_px) + " px would be resized to " +
-                    std::to_string(target.width_px) + "x" + std::to_string(target.height_px));
-  }
-  return resize_image(rgb, target.width_px, target.height_px, config.filter, pool);
+  return resize_within_limit(rgb, target, config.filter, pool);
 }
 
 // One side of a centre crop: image pixels [image_first, image_first + count) go to
@@ -198,6 +194,19 @@ ImageSize shortest_edge_size(ImageSize image, std::size_t shortest_edge_px) {
                                                    static_cast<double>(shorter));
   if (image.width_px <= image.height_px) return {new_longer, shortest_edge_px};
   return {shortest_edge_px, new_longer};
+}
+
+cv::Mat resize_within_limit(const cv::Mat& image, ImageSize size, ResizeFilter filter,
+                            ThreadPool& pool) {
+  const auto height = static_cast<std::size_t>(image.rows);
+  const std::size_t rows = std::max(size.height_px, height);  // between the two passes
+  if (size.width_px > kMaxResizedPixels / rows) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "image too long for its width: " + std::to_string(image.cols) + "x" +
+                    std::to_string(height) + " px would be resized to " +
+                    std::to_string(size.width_px) + "x" + std::to_string(size.height_px));
+  }
+  return resize_image(image, size.width_px, size.height_px, filter, pool);
 }
 
 cv::Mat center_crop(const cv::Mat& image, ImageSize crop) {

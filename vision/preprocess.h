@@ -51,13 +51,17 @@ struct PixelValues {
 // int(shortest_edge * long / short).
 ImageSize shortest_edge_size(ImageSize image, std::size_t shortest_edge_px);
 
+// resize_image(), held to a limit. Throws Error{kInvalidArgument} if more than 2^28 pixels would be
+// in memory between its two passes (an extreme aspect ratio).
+cv::Mat resize_within_limit(const cv::Mat& image, ImageSize size, ResizeFilter filter,
+                            ThreadPool& pool);
+
 // The middle of an image; outside is 0. As in transformers, an image smaller than the crop by an
 // odd number of pixels gives one row or column less than asked for. `image`: 8-bit, any channels.
 cv::Mat center_crop(const cv::Mat& image, ImageSize crop);
 
 // `rgb` (CV_8UC3, R first) resized, cropped, rescaled (in double, rounded to float) and normalised
-// (in float). Throws Error{kInvalidArgument} if the resized image would pass 2^28 pixels (an
-// extreme aspect ratio).
+// (in float). Throws as resize_within_limit().
 PixelValues preprocess(const cv::Mat& rgb, const PreprocessConfig& config, ThreadPool& pool);
 
 }  // namespace vlm

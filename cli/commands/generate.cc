@@ -24,7 +24,7 @@ struct GenerateArguments {
   std::string model;
   std::string prompt;
   std::string input;
-  std::string image;
+  std::vector<std::string> images;
   bool json = false;
   GenerationOptions options;
 };
@@ -34,7 +34,7 @@ struct GenerateRequest {
   std::string id;
   std::string prompt;
   std::vector<TokenId> ids;
-  std::optional<std::filesystem::path> image;
+  std::vector<std::filesystem::path> images;
   GenerationOptions options;
 };
 
@@ -48,6 +48,21 @@ std::vector<TokenId> ids_in(const JsonFields& line) {
     throw Error(ErrorCode::kCorruptFile, "expected a list of ids: " + line.where() + ": ids");
   }
   return list.get<std::vector<TokenId>>();
+}
+
+// `image` is a file name or a list of them.
+std::vector<std::filesystem::path> images_in(const JsonFields& line,
+                                             const std::filesystem::path& folder) {
+  const Json& value = line.json().at("image");
+  const Json list = value.is_array() ? value : Json::array({value});
+  std::vector<std::filesystem::path> images;
+  for (const Json& name : list) {
+    if (!name.is_string()) {
+      throw Error(ErrorCode::kCorruptFile, "expected file names: " + line.where() + ": image");
+    }
+    images.push_back(folder / name.get<std::string>());
+  }
+  return images;
 }
 
 GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments& arguments,
@@ -69,9 +84,9 @@ GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments&
   }
   const std::filesystem::path folder = std::filesystem::path(arguments.input).parent_path();
   if (line.has("image")) {
-    request.image = folder / line.text("image");
-  } else if (!arguments.image.empty()) {
-    request.image = arguments.image;
+    request.images = images_in(line, folder);
+  } else {
+    request.images.assign(arguments.images.begin(), arguments.images.end());
   }
   request.options = overridden(arguments.options, line);
   return request;
@@ -80,7 +95,7 @@ GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments&
 std::vector<GenerateRequest> load_requests(const GenerateArguments& arguments) {
   if (arguments.input.empty()) {
     GenerateRequest request{"0", arguments.prompt, {}, {}, arguments.options};
-    if (!arguments.image.empty()) request.image = arguments.image;
+    request.images.assign(arguments.images.begin(), arguments.images.end());
     return {request};
   }
   std::vector<GenerateRequest> requests;
@@ -114,12 +129,12 @@ std::vector<Generation> generate_all(const Model& model,
     for (const std::size_t i : members) {
       ModelPrompt& prompt =
           prompts.emplace_back(ModelPrompt{requests[i].prompt, requests[i].ids, {}});
-      if (!requests[i].image) continue;
+      if (requests[i].images.empty()) continue;
       if (!images) {
         throw Error(ErrorCode::kInvalidArgument,
-                    "a text model cannot see pictures: " + requests[i].image->string());
+                    "a text model cannot see pictures: " + requests[i].images.front().string());
       }
-      prompt.images = images->get(std::vector{*requests[i].image}, pool);
+      prompt.images = images->get(requests[i].images, pool);
     }
     std::vector<Generation> generated =
         model.generate(prompts, requests[members.front()].options, {}, pool);
@@ -158,7 +173,9 @@ void add_generate_command(CLI::App& app, const GlobalOptions& global) {
   auto* input = command->add_option("--input", arguments->input,
                                     "JSON lines: id, prompt or ids, image, options");
   prompt->excludes(input);
-  command->add_option("--image", arguments->image, "picture for <image>");
+  command->add_option("--image", arguments->images, "picture for <image>, one for each of them")
+      ->expected(1)
+      ->take_all();
   command->add_flag("--json", arguments->json, "print JSON lines");
   add_generation_options(*command, arguments->options);
   command->callback([arguments, prompt, input, &global] {

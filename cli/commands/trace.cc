@@ -9,13 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/safetensors.h"
 #include "checkpoint/safetensors_writer.h"
 #include "cli/commands.h"
+#include "cli/trace_pictures.h"
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "search/model_source.h"
-#include "vision/image.h"
 
 namespace vlm {
 namespace {
@@ -47,42 +46,6 @@ std::vector<std::size_t> indices_of(const JsonFields& input, const std::string& 
   return indices;
 }
 
-std::vector<PixelValues> pixels_of_images(const JsonFields& input, const VisionTower& tower,
-                                          const std::filesystem::path& folder, ThreadPool& pool) {
-  std::vector<PixelValues> pixels;
-  const Json& names = input.json().at("images");
-  const auto is_text = [](const Json& name) { return name.is_string(); };
-  if (!names.is_array() || !std::all_of(names.begin(), names.end(), is_text)) {
-    throw Error(ErrorCode::kCorruptFile,
-                "expected a list of file names: " + input.where() + ": images");
-  }
-  for (const Json& name : names) {
-    const cv::Mat image = read_image(folder / name.get<std::string>(), ImagePolicy::kPillow);
-    pixels.push_back(preprocess(image, tower.preprocess_config(), pool));
-  }
-  return pixels;
-}
-
-// The tensor pixel_values [images, 3, height, width] of a safetensors file.
-std::vector<PixelValues> pixels_of_file(const std::filesystem::path& file) {
-  const SafetensorsFile tensors(file);
-  const TensorView stored = tensors.view("pixel_values");
-  const Shape& shape = stored.shape;
-  constexpr std::size_t kChannels = 3;
-  if (shape.size() != 4 || shape[1] != kChannels || shape[2] * shape[3] == 0 ||
-      !is_floating(stored.dtype)) {
-    throw Error(ErrorCode::kCorruptFile, "expected pixel_values [images, 3, height, width]: " +
-                                             file.string() + ": " + to_string(shape));
-  }
-  std::vector<PixelValues> pixels;
-  for (std::size_t i = 0; i < shape[0]; ++i) {
-    PixelValues image{Matrix<float>(shape[1], shape[2] * shape[3]), shape[2], shape[3]};
-    read_floats(stored, i * image.values.size(), image.values.values());
-    pixels.push_back(std::move(image));
-  }
-  return pixels;
-}
-
 TraceRequest read_request(const JsonFields& input, const Model& model,
                           const std::filesystem::path& folder, ThreadPool& pool) {
   TraceRequest request;
@@ -100,10 +63,8 @@ TraceRequest read_request(const JsonFields& input, const Model& model,
   if (has_pictures && !model.sees_images()) {
     throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " + input.where());
   }
-  if (input.has("pixel_values")) {
-    request.pixels = pixels_of_file(folder / input.text("pixel_values"));
-  } else if (has_pictures) {
-    request.pixels = pixels_of_images(input, *model.shared_parts().vision, folder, pool);
+  if (has_pictures) {
+    request.pictures = read_trace_pictures(input, *model.shared_parts().vision, folder, pool);
   }
   const std::vector<double> scales = numbers_of(input, "layers_scale");
   for (const std::size_t layer : indices_of(input, "layers_path")) {
@@ -150,7 +111,8 @@ void add_trace_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--model", arguments->model, "directory, hub id or recipe")->required();
   command
       ->add_option("--input", arguments->input,
-                   "JSON: prompt or ids, images or pixel_values, layers_path, layers_scale")
+                   "JSON: prompt or ids, images or pixel_values and image_sizes, layers_path, "
+                   "layers_scale")
       ->required();
   command->add_option("--out", arguments->out, "safetensors file to write")->required();
   command->callback([arguments, &global] { run_trace(*arguments, global); });

@@ -83,8 +83,7 @@ class ZooModel : public testing::TestWithParam<std::string> {
     if (item.contains("image")) {
       const cv::Mat image =
           read_image(kProject / item.at("image").get<std::string>(), ImagePolicy::kPillow);
-      request.pixels.push_back(
-          preprocess(image, model.shared_parts().vision->preprocess_config(), pool));
+      request.pictures.push_back(model.shared_parts().vision->preprocess(image, pool));
     }
     return trace_forward(model, std::move(request), pool);
   }

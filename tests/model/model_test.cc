@@ -91,6 +91,21 @@ TEST_F(VisionModel, FeaturesOfAPictureAreComputedOnce) {
   EXPECT_EQ(features({file})[0], first[0]);
 }
 
+TEST_F(VisionModel, FeaturesWithoutRoomAreComputedEachTime) {
+  const std::vector<std::filesystem::path> files{kPictures / "t0000.png", kPictures / "t0001.png"};
+  const std::size_t one_picture = std::size_t{64} * 192 * sizeof(float);
+  ImageFeatureCache small(model.shared_parts().vision, ImagePolicy::kPillow, one_picture);
+  EXPECT_EQ(small.pictures_at_a_time(), 1U);
+  const std::vector<ImageFeatures> first = small.get(files, pool);
+  const std::vector<ImageFeatures> again = small.get(files, pool);
+  EXPECT_EQ(first[0], again[0]);
+  EXPECT_NE(first[1], again[1]);
+  EXPECT_TRUE(std::ranges::equal(first[1]->values(), again[1]->values()));
+  const std::size_t four_pictures = 4 * one_picture;
+  ImageFeatureCache larger(model.shared_parts().vision, ImagePolicy::kPillow, four_pictures);
+  EXPECT_EQ(larger.pictures_at_a_time(), 2U);
+}
+
 TEST_F(VisionModel, FeaturesDoNotDependOnThePicturesBesideThem) {
   const std::filesystem::path file = kPictures / "t0000.png";
   const auto alone = features({file});

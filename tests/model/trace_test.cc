@@ -22,10 +22,12 @@ using Shapes = std::vector<std::size_t>;
 
 const std::filesystem::path kModels = std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models";
 
-PixelValues picture(float value) {
-  PixelValues pixels{Matrix<float>(3, std::size_t{64} * 64), 64, 64};
+PictureViews picture(float value, std::size_t side_px = 64) {
+  PixelValues pixels{Matrix<float>(3, side_px * side_px), side_px, side_px};
   for (float& x : pixels.values.values()) x = value;
-  return pixels;
+  PictureViews picture{{side_px, side_px}, {}};
+  picture.views.push_back(std::move(pixels));
+  return picture;
 }
 
 const TraceTensor& tensor(const Trace& trace, const std::string& name) {
@@ -59,8 +61,8 @@ TEST(Trace, OfPicturesHasPixelsHiddenStatesAndProjectedRows) {
   const Model model(FileCheckpoint(kModels / "en-vlm"), pool);
   TraceRequest request;
   request.prompt.text = "<image> and <image>";
-  request.pixels.push_back(picture(0.25F));
-  request.pixels.push_back(picture(-1.0F));
+  request.pictures.push_back(picture(0.25F));
+  request.pictures.push_back(picture(-1.0F));
   const Trace trace = trace_forward(model, std::move(request), pool);
   EXPECT_EQ(tensor(trace, "pixel_values").shape, (Shapes{2, 3, 64, 64}));
   EXPECT_EQ(tensor(trace, "vision.hidden_0").shape, (Shapes{2, 65, 192}));
@@ -86,11 +88,11 @@ TEST(Trace, GivesTheValuesOfSeveralPicturesAsOfOne) {
   const Model model(FileCheckpoint(kModels / "en-vlm"), pool);
   TraceRequest both;
   both.prompt.text = "<image><image>";
-  both.pixels.push_back(picture(0.25F));
-  both.pixels.push_back(picture(-1.0F));
+  both.pictures.push_back(picture(0.25F));
+  both.pictures.push_back(picture(-1.0F));
   TraceRequest second;
   second.prompt.text = "<image>";
-  second.pixels.push_back(picture(-1.0F));
+  second.pictures.push_back(picture(-1.0F));
   const Trace joint = trace_forward(model, std::move(both), pool);
   const Trace alone = trace_forward(model, std::move(second), pool);
   for (const char* name : {"pixel_values", "vision.hidden_3", "projected"}) {
@@ -132,7 +134,7 @@ TEST(Trace, RefusesPicturesForATextModelAndIdsOutsideTheVocabulary) {
   const Model model(FileCheckpoint(kModels / "base-lm"), pool);
   TraceRequest request;
   request.prompt.ids = {1};
-  request.pixels.push_back(picture(0.0F));
+  request.pictures.push_back(picture(0.0F));
   EXPECT_THROW(trace_forward(model, std::move(request), pool), Error);
   TraceRequest outside;
   outside.prompt.ids = {1, 2560};
@@ -144,7 +146,7 @@ TEST(Trace, RefusesPicturesOfTheWrongSize) {
   const Model model(FileCheckpoint(kModels / "en-vlm"), pool);
   TraceRequest request;
   request.prompt.text = "<image>";
-  request.pixels.push_back({Matrix<float>(3, std::size_t{32} * 32), 32, 32});
+  request.pictures.push_back(picture(0.0F, 32));
   EXPECT_THROW(trace_forward(model, std::move(request), pool), Error);
 }
 

@@ -150,7 +150,7 @@ TEST(VisionGolden, TinyLlavaProjectedFeatures) {
             kHiddenTolerance);
   const Matrix<float> features = select_features(
       hidden.view(), storage.vision_config().num_tokens(), storage.projector_config().selection);
-  EXPECT_EQ(features.rows(), storage.features_per_image());
+  EXPECT_EQ(features.rows(), storage.features_per_view());
   const Matrix<float> projected = project(features.view(), storage.projector_weights(),
                                           storage.projector_config().activation, pool);
   EXPECT_LT(max_difference(projected.values(), floats(golden, "projected")), kHiddenTolerance);
