@@ -2,6 +2,7 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "checkpoint/writer.h"
+#include "merge/single_view.h"
 
 namespace vlm {
 namespace {
@@ -24,6 +25,9 @@ void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& 
   write.layout = layout_of(merged);
   write.config_json = merged.config().original.dump(2) + "\n";
   write.extra_files = options.extra_files;
+  if (merged.config().family == ModelFamily::kLlava) {  // as such, or made so by `views: single`
+    write.extra_files.merge(single_view_side_files(merged.directory()));
+  }
   write.extra_files["recipe.yaml"] = merged.plan().recipe.text;
   write.extra_files["README.md"] = model_card(merged.plan());
   write.on_progress = options.on_progress;

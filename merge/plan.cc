@@ -8,6 +8,7 @@
 #include "merge/input_tensors.h"
 #include "merge/merged_config.h"
 #include "merge/output_shape.h"
+#include "merge/single_view.h"
 
 namespace vlm {
 namespace {
@@ -269,6 +270,7 @@ void PlanMaker::add_layer(const Slice& slice, std::size_t offset, std::size_t ou
 
 void PlanMaker::add_others() {
   for (const TensorInfo* const info : tensors_[plan_.donor].others()) {
+    if (plan_.recipe.single_view && is_of_tiles(info->name)) continue;
     add_copy(info->name, plan_.donor, info);
   }
 }
@@ -375,6 +377,7 @@ void PlanMaker::finish_config(std::size_t num_layers) {
                         plan_.recipe.vocabulary != VocabularyPolicy::kBase &&
                         names.contains(kHeadName);
   plan_.config = change_config(donor.config(), changes);
+  if (plan_.recipe.single_view) plan_.config = single_view_config(std::move(plan_.config));
 }
 
 }  // namespace

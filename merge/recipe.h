@@ -1,7 +1,8 @@
 #pragma once
 
-// A merge recipe: mergekit's YAML (models or slices, method, parameters) plus `vlm:` and
-// `embeddings:`. docs/recipes.md describes the language; merge/recipe_parser.h reads it.
+// A merge recipe: mergekit's YAML (models or slices, method, parameters) plus `vlm:`,
+// `views:` and `embeddings:`. docs/recipes.md describes the language; merge/recipe_parser.h reads
+// it.
 
 #include <cstddef>
 #include <cstdint>
@@ -78,6 +79,7 @@ struct Recipe {
   std::optional<DType> dtype;      // inputs are rounded to it when they are read
   std::optional<DType> out_dtype;  // of the result; absent: dtype, then that of the inputs
   VocabularyPolicy vocabulary = VocabularyPolicy::kError;
+  bool single_view = false;  // `views: single`: merge/single_view.h
 };
 
 }  // namespace vlm

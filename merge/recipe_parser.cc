@@ -50,6 +50,7 @@ class RecipeReader {
   [[nodiscard]] std::optional<DType> read_dtype(const YamlFields& fields,
                                                 const std::string& key) const;
   [[nodiscard]] VocabularyPolicy read_vocabulary(const YamlFields& fields) const;
+  [[nodiscard]] bool read_single_view(const YamlFields& fields) const;
 
   std::string where_;
   const MergeMethod* method_ = nullptr;
@@ -59,7 +60,7 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   refuse_unsupported(root, where_);
   const YamlFields fields(root, where_, "the recipe",
                           {"models", "slices", "merge_method", "base_model", "dtype", "out_dtype",
-                           "parameters", "vlm", "embeddings", "name", "metadata"});
+                           "parameters", "vlm", "views", "embeddings", "name", "metadata"});
   Recipe recipe;
   recipe.where = where_;
   recipe.merge_method = fields.text("merge_method");
@@ -71,6 +72,7 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   recipe.dtype = read_dtype(fields, "dtype");
   recipe.out_dtype = read_dtype(fields, "out_dtype");
   recipe.vocabulary = read_vocabulary(fields);
+  recipe.single_view = read_single_view(fields);
   return recipe;
 }
 
@@ -252,6 +254,15 @@ VocabularyPolicy RecipeReader::read_vocabulary(const YamlFields& fields) const {
   fail_at(embeddings.at("policy"), where_, "unknown vocabulary policy",
           "'" + policy + "'" +
               name_hint(policy, std::array<std::string, 3>{"error", "common-rows", "base"}));
+}
+
+bool RecipeReader::read_single_view(const YamlFields& fields) const {
+  if (!fields.has("views")) return false;
+  const std::string views = fields.text("views");
+  if (views != "single") {
+    fail_at(fields.at("views"), where_, "views must be 'single' (or left out)", "'" + views + "'");
+  }
+  return true;
 }
 
 Recipe read_recipe(const YAML::Node& root, const std::string& where, std::string text) {

@@ -1,0 +1,67 @@
+#include "merge/single_view.h"
+
+#include <utility>
+
+#include "core/error.h"
+#include "core/json_fields.h"
+
+namespace vlm {
+namespace {
+
+void set_architecture(Json& config) {
+  config["architectures"] = Json::array({"LlavaForConditionalGeneration"});
+  config["model_type"] = "llava";
+}
+
+// True if something changed.
+bool name_single_view_processors(Json& json) {
+  bool changed = false;
+  if (json.value("processor_class", Json()) == "LlavaNextProcessor") {
+    json["processor_class"] = "LlavaProcessor";
+    changed = true;
+  }
+  const Json type = json.value("image_processor_type", Json());
+  if (type.is_string() && type.get<std::string>().starts_with("LlavaNextImageProcessor")) {
+    json["image_processor_type"] = "CLIPImageProcessor";
+    changed = true;
+  }
+  // Only LLaVA 1.6's processor has these two: tiles, and empty ones to fill a batch.
+  if (json.contains("image_grid_pinpoints")) {
+    json.erase("image_grid_pinpoints");
+    json.erase("do_pad");
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace
+
+ModelConfig single_view_config(ModelConfig config) {
+  if (config.family != ModelFamily::kLlavaNext) {
+    throw Error(ErrorCode::kInvalidArgument, "'views: single' is for models of LLaVA 1.6: " +
+                                                 config.where + ": " + config.architecture);
+  }
+  set_architecture(config.json);
+  set_architecture(config.original);
+  config.family = ModelFamily::kLlava;
+  config.architecture = "LlavaForConditionalGeneration";
+  return config;
+}
+
+bool is_of_tiles(std::string_view name) noexcept {
+  return name == "projector/image_newline";
+}
+
+std::map<std::string, std::string> single_view_side_files(const std::filesystem::path& directory) {
+  std::map<std::string, std::string> files;
+  for (const char* name :
+       {"preprocessor_config.json", "processor_config.json", "tokenizer_config.json"}) {
+    const std::filesystem::path file = directory / name;
+    if (!std::filesystem::exists(file)) continue;
+    Json json = read_json_file(file);
+    if (json.is_object() && name_single_view_processors(json)) files[name] = json.dump(2) + "\n";
+  }
+  return files;
+}
+
+}  // namespace vlm
