@@ -10,8 +10,32 @@
 #include <sched.h>
 
 namespace vlm {
+namespace {
 
-// One loop at a time: `generation` counts loops, so that a worker joins each loop once.
+// Polls before a thread goes to sleep: tens of microseconds, the distance between the loops of a
+// small model, where being woken would take longer than the loop.
+constexpr int kPolls = 2000;
+
+void pause_processor() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// Whether `done` holds before the polls are used up.
+template <typename Condition>
+bool poll(const Condition& done) noexcept {
+  for (int i = 0; i < kPolls; ++i) {
+    if (done()) return true;
+    pause_processor();
+  }
+  return false;
+}
+
+}  // namespace
+
+// One loop at a time: `generation` counts loops, so that a worker joins each loop at most once. A
+// worker that comes late finds the loop closed; nobody waits for it.
 struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable work_ready;
@@ -20,11 +44,12 @@ struct ThreadPool::State {
   const std::function<void(std::size_t)>* body = nullptr;
   std::size_t count = 0;
   std::atomic<std::size_t> next{0};
-  std::size_t busy_workers = 0;
-  std::size_t generation = 0;
+  std::atomic<std::size_t> busy_workers{0};  // changed under the mutex, as the two below
+  std::atomic<std::size_t> generation{0};
+  std::atomic<bool> stopping{false};
+  bool open = false;
   std::exception_ptr failure;
   std::atomic<bool> in_loop{false};
-  bool stopping = false;
 
   void run_items() {
     for (std::size_t i = next++; i < count; i = next++) {
@@ -40,16 +65,30 @@ struct ThreadPool::State {
 
   void work() {
     std::size_t seen = 0;
-    std::unique_lock lock(mutex);
+    const auto news = [&] { return stopping || generation != seen; };
     while (true) {
-      work_ready.wait(lock, [&] { return stopping || generation != seen; });
+      poll(news);
+      std::unique_lock lock(mutex);
+      work_ready.wait(lock, news);
       if (stopping) return;
       seen = generation;
+      if (!open) continue;
+      ++busy_workers;
       lock.unlock();
       run_items();
       lock.lock();
       if (--busy_workers == 0) work_done.notify_one();
     }
+  }
+
+  void close() {
+    std::unique_lock lock(mutex);
+    open = false;
+    const auto all_done = [&] { return busy_workers == 0; };
+    lock.unlock();
+    poll(all_done);
+    lock.lock();
+    work_done.wait(lock, all_done);
   }
 };
 
@@ -93,13 +132,12 @@ void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::s
     state.count = count;
     state.next = 0;
     state.failure = nullptr;
-    state.busy_workers = state.workers.size();
+    state.open = true;
     ++state.generation;
   }
   state.work_ready.notify_all();
   state.run_items();
-  std::unique_lock lock(state.mutex);
-  state.work_done.wait(lock, [&] { return state.busy_workers == 0; });
+  state.close();
   state.in_loop = false;
   if (state.failure) std::rethrow_exception(state.failure);
 }

@@ -10,9 +10,13 @@
 namespace vlm {
 namespace {
 
-// Weight rows (output columns) in one tile: large enough that packing x again for each tile costs
-// little, small enough that a 4,096-wide layer feeds several threads.
-constexpr std::size_t kTileColumns = 512;
+// Tiles are what threads share. A wide tile packs x seldom; a layer should still give several
+// threads something to do, and each of them more than it costs to hand a tile over.
+constexpr std::size_t kMostTileRows = 256;
+constexpr std::size_t kMostTileColumns = 512;
+constexpr std::size_t kLeastTileColumns = 96;
+constexpr std::size_t kTilesAcross = 8;
+constexpr std::size_t kLeastTileProducts = 200'000;  // multiplications: some microseconds
 
 blasint blas_int(std::size_t value) {
   return static_cast<blasint>(value);
@@ -25,12 +29,26 @@ constexpr std::size_t kUnpackedOutputs = 600;
 constexpr std::size_t kUnpackedProducts = 1'000'000;
 constexpr std::size_t kUnpackedRows = 32;
 
-// Weight rows to hand to OpenBLAS at a time, for x [rows, k].
-std::size_t columns_per_call(std::size_t rows, std::size_t k) {
-  if (rows == 1 || rows > kUnpackedRows) return kTileColumns;
+struct Tiling {
+  std::size_t rows = kMostTileRows;
+  std::size_t columns = kMostTileColumns;
+  std::size_t columns_per_call = kMostTileColumns;  // of OpenBLAS
+};
+
+// How x [rows, k] * weight [columns, k]^T is cut: a function of the shapes alone.
+Tiling tiling_of(std::size_t rows, std::size_t k, std::size_t columns) {
+  Tiling tiling;
+  if (rows > kMostTileRows) return tiling;
+  tiling.columns = std::clamp(std::max(columns / kTilesAcross, kLeastTileProducts / (rows * k)),
+                              kLeastTileColumns, kMostTileColumns);
+  tiling.columns_per_call = tiling.columns;
+  if (rows == 1 || rows > kUnpackedRows) return tiling;
   constexpr std::size_t kVectorFloats = 16;
-  const std::size_t columns = kUnpackedOutputs / rows / kVectorFloats * kVectorFloats;
-  return rows * columns * k <= kUnpackedProducts ? std::min(columns, kTileColumns) : kTileColumns;
+  const std::size_t unpacked = kUnpackedOutputs / rows / kVectorFloats * kVectorFloats;
+  if (rows * unpacked * k > kUnpackedProducts) return tiling;
+  tiling.columns_per_call = unpacked;
+  tiling.columns = (tiling.columns + unpacked - 1) / unpacked * unpacked;
+  return tiling;
 }
 
 void transposed_product(float scale, MatrixView<const float> x, MatrixView<const float> weight,
@@ -77,14 +95,19 @@ void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weig
                          MatrixView<float> out, ThreadPool& pool) {
   check_transposed(x, weight, out);
   prepare_blas();
-  const std::size_t step = columns_per_call(x.rows(), x.cols());
-  const std::size_t tiles = (weight.rows() + kTileColumns - 1) / kTileColumns;
-  pool.parallel_for(tiles, [&](std::size_t tile) {
-    const std::size_t first = tile * kTileColumns;
-    const std::size_t count = std::min(kTileColumns, weight.rows() - first);
-    for (std::size_t column = first; column < first + count; column += step) {
-      const std::size_t width = std::min(step, first + count - column);
-      transposed_product(1.0F, x, weight.rows(column, width), out.columns(column, width));
+  if (x.rows() == 0) return;
+  const Tiling tiling = tiling_of(x.rows(), x.cols(), weight.rows());
+  const std::size_t tiles_across = (weight.rows() + tiling.columns - 1) / tiling.columns;
+  const std::size_t tiles_down = (x.rows() + tiling.rows - 1) / tiling.rows;
+  pool.parallel_for(tiles_across * tiles_down, [&](std::size_t tile) {
+    const std::size_t row = tile / tiles_across * tiling.rows;
+    const std::size_t height = std::min(tiling.rows, x.rows() - row);
+    const std::size_t first = tile % tiles_across * tiling.columns;
+    const std::size_t end = std::min(first + tiling.columns, weight.rows());
+    for (std::size_t column = first; column < end; column += tiling.columns_per_call) {
+      const std::size_t width = std::min(tiling.columns_per_call, end - column);
+      transposed_product(1.0F, x.rows(row, height), weight.rows(column, width),
+                         out.rows(row, height).columns(column, width));
     }
   });
 }
