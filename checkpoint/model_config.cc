@@ -77,11 +77,18 @@ Json text_defaults(std::string_view model_type) {
   return defaults;
 }
 
-// Defaults of CLIPVisionConfig in transformers.
-Json vision_defaults() {
-  return {{"hidden_size", 768},        {"intermediate_size", 3072},  {"num_hidden_layers", 12},
-          {"num_attention_heads", 12}, {"num_channels", 3},          {"image_size", 224},
-          {"patch_size", 32},          {"hidden_act", "quick_gelu"}, {"layer_norm_eps", 1e-5}};
+// Defaults of CLIPVisionConfig and SiglipVisionConfig in transformers.
+Json vision_defaults(std::string_view model_type) {
+  const bool clip = model_type == "clip_vision_model";
+  return {{"hidden_size", 768},
+          {"intermediate_size", 3072},
+          {"num_hidden_layers", 12},
+          {"num_attention_heads", 12},
+          {"num_channels", 3},
+          {"image_size", 224},
+          {"patch_size", clip ? 32 : 16},
+          {"hidden_act", clip ? "quick_gelu" : "gelu_pytorch_tanh"},
+          {"layer_norm_eps", clip ? 1e-5 : 1e-6}};
 }
 
 // Defaults of LlavaConfig in transformers.
@@ -168,8 +175,9 @@ void complete_llava(ModelConfig& config) {
   if (std::find(text_types.begin(), text_types.end(), text_type) == text_types.end()) {
     fail_unknown("unknown language model", text_fields.where(), text_type, text_types);
   }
-  if (vision_type != "clip_vision_model") {
-    fail_unknown("unknown vision tower", vision_fields.where(), vision_type, {"clip_vision_model"});
+  const std::vector<std::string> vision_types{"clip_vision_model", "siglip_vision_model"};
+  if (std::find(vision_types.begin(), vision_types.end(), vision_type) == vision_types.end()) {
+    fail_unknown("unknown vision tower", vision_fields.where(), vision_type, vision_types);
   }
   Json& text = config.json["text_config"];
   Json& vision = config.json["vision_config"];
@@ -177,7 +185,7 @@ void complete_llava(ModelConfig& config) {
   vision["model_type"] = vision_type;
   complete_text(text, text_fields.where(), text_type);
   normalise_names(vision, vision_fields.where());
-  fill(vision, vision_defaults());
+  fill(vision, vision_defaults(vision_type));
   check_sizes(vision, vision_fields.where(), kVisionLimits);
   normalise_names(config.json, config.where);
   fill(config.json, llava_defaults());

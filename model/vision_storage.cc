@@ -115,13 +115,20 @@ VisionWeights collect_vision(TensorCollector& tensors, const VisionConfig& confi
   const std::size_t hidden = config.hidden_size;
   const std::size_t patch = config.patch_size_px;
   VisionWeights weights{
-      .class_embedding = tensors.vector("vision/embeddings.class_embedding", hidden),
+      .class_embedding = {},
       .patch_embedding = tensors.matrix("vision/embeddings.patch_embedding.weight",
                                         {hidden, config.num_channels, patch, patch}),
+      .patch_bias = {},
       .position_embeddings = tensors.matrix("vision/embeddings.position_embedding.weight",
                                             {config.num_tokens(), hidden}),
-      .norm_before_blocks = tensors.norm("vision/pre_layrnorm", hidden),
+      .norm_before_blocks = {},
       .blocks = {}};
+  if (config.family == VisionFamily::kClip) {
+    weights.class_embedding = tensors.vector("vision/embeddings.class_embedding", hidden);
+    weights.norm_before_blocks = tensors.norm("vision/pre_layrnorm", hidden);
+  } else {
+    weights.patch_bias = tensors.vector("vision/embeddings.patch_embedding.bias", hidden);
+  }
   for (std::size_t block = 0; block < num_blocks; ++block) {
     weights.blocks.push_back(collect_block(tensors, config, block));
   }
@@ -165,8 +172,9 @@ VisionStorage::VisionStorage(const Checkpoint& checkpoint, ThreadPool& pool) {
 }
 
 std::size_t VisionStorage::features_per_view() const noexcept {
-  return projector_config_.selection == FeatureSelection::kPatches ? vision_config_.num_patches()
-                                                                   : vision_config_.num_tokens();
+  // "default" drops the first token, whatever it is; transformers does so with SigLIP, too.
+  const std::size_t dropped = projector_config_.selection == FeatureSelection::kAll ? 0 : 1;
+  return vision_config_.num_tokens() - dropped;
 }
 
 }  // namespace vlm

@@ -31,7 +31,7 @@ int read_feature_layer(const JsonFields& json) {
 
 FeatureSelection read_selection(const JsonFields& json) {
   const std::string strategy = json.text_or("vision_feature_select_strategy", "default");
-  if (strategy == "default") return FeatureSelection::kPatches;
+  if (strategy == "default") return FeatureSelection::kWithoutFirst;
   if (strategy == "full") return FeatureSelection::kAll;
   fail(ErrorCode::kUnsupported, json,
        "vision_feature_select_strategy '" + strategy + "' (known: default, full)");
@@ -59,7 +59,7 @@ Matrix<float> select_features(MatrixView<const float> hidden, std::size_t tokens
                               FeatureSelection selection) {
   check(tokens_per_image > 0 && hidden.rows() % tokens_per_image == 0,
         "select_features: whole images");
-  const std::size_t skipped = selection == FeatureSelection::kPatches ? 1 : 0;
+  const std::size_t skipped = selection == FeatureSelection::kWithoutFirst ? 1 : 0;
   const std::size_t kept = tokens_per_image - skipped;
   Matrix<float> out(hidden.rows() / tokens_per_image * kept, hidden.cols());
   for (std::size_t row = 0; row < out.rows(); ++row) {

@@ -15,15 +15,15 @@
 namespace vlm {
 
 enum class FeatureSelection : std::uint8_t {
-  kPatches,  // "default": without the class token
-  kAll       // "full"
+  kWithoutFirst,  // "default": without the first token, which in CLIP is the class token
+  kAll            // "full"
 };
 
 // The top level of a LLaVA config.json.
 struct ProjectorConfig {
   Activation activation = gelu;  // projector_hidden_act
   int vision_feature_layer = -2;
-  FeatureSelection selection = FeatureSelection::kPatches;  // vision_feature_select_strategy
+  FeatureSelection selection = FeatureSelection::kWithoutFirst;  // vision_feature_select_strategy
 
   // Throws Error{kCorruptFile, kUnsupported}.
   static ProjectorConfig from_json(const JsonFields& json);

@@ -22,10 +22,11 @@ constexpr std::size_t kMaxResizedPixels = std::size_t{1} << 28U;
 }
 
 void check_processor_type(const JsonFields& json) {
-  const std::vector<std::string> known{"CLIPImageProcessor",        "CLIPFeatureExtractor",
-                                       "CLIPImageProcessorFast",    "CLIPImageProcessorPil",
-                                       "LlavaNextImageProcessor",   "LlavaNextImageProcessorFast",
-                                       "LlavaNextImageProcessorPil"};
+  const std::vector<std::string> known{"CLIPImageProcessor",         "CLIPFeatureExtractor",
+                                       "CLIPImageProcessorFast",     "CLIPImageProcessorPil",
+                                       "LlavaNextImageProcessor",    "LlavaNextImageProcessorFast",
+                                       "LlavaNextImageProcessorPil", "SiglipImageProcessor",
+                                       "SiglipImageProcessorFast",   "SiglipImageProcessorPil"};
   bool tiles = json.has("image_grid_pinpoints");
   for (const char* key : {"image_processor_type", "feature_extractor_type"}) {
     if (!json.has(key)) continue;
@@ -39,6 +40,22 @@ void check_processor_type(const JsonFields& json) {
   // LLaVA 1.6 pads the number of tiles in a batch, not the picture.
   if (!tiles && json.boolean_or("do_pad", false))
     fail(ErrorCode::kUnsupported, json, "do_pad true");
+}
+
+bool is_siglip(const JsonFields& json) {
+  return json.text_or("image_processor_type", "").starts_with("Siglip");
+}
+
+// SiglipImageProcessor's: a picture is squeezed into a square.
+PreprocessConfig siglip_defaults() {
+  constexpr std::array<double, 3> kHalf{0.5, 0.5, 0.5};
+  PreprocessConfig config;
+  config.shortest_edge_px.reset();
+  config.resize_to = {224, 224};
+  config.do_center_crop = false;
+  config.mean = kHalf;
+  config.deviation = kHalf;
+  return config;
 }
 
 std::size_t side(const JsonFields& json, std::string_view key) {
@@ -170,11 +187,11 @@ cv::Rect rectangle(std::size_t x, std::size_t y, std::size_t width, std::size_t 
 
 PreprocessConfig PreprocessConfig::from_json(const JsonFields& json) {
   check_processor_type(json);
-  PreprocessConfig config;
+  PreprocessConfig config = is_siglip(json) ? siglip_defaults() : PreprocessConfig{};
   config.do_resize = json.boolean_or("do_resize", true);
   read_size(json, config);
   config.filter = read_filter(json);
-  config.do_center_crop = json.boolean_or("do_center_crop", true);
+  config.do_center_crop = json.boolean_or("do_center_crop", config.do_center_crop);
   read_crop_size(json, config);
   config.do_rescale = json.boolean_or("do_rescale", true);
   config.rescale_factor = json.number_or("rescale_factor", config.rescale_factor);

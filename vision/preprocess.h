@@ -22,7 +22,8 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-// preprocessor_config.json. The defaults are CLIPImageProcessor's.
+// preprocessor_config.json. The defaults are CLIPImageProcessor's; from_json() takes those of
+// SiglipImageProcessor where its name stands.
 struct PreprocessConfig {
   bool do_resize = true;
   // Set: the shorter side becomes this, the aspect ratio stays. Otherwise `resize_to` is used.

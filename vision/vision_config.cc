@@ -42,14 +42,26 @@ void check_shapes(const VisionConfig& config, const JsonFields& json) {
   }
 }
 
+// What CLIPVisionConfig and SiglipVisionConfig leave out of a saved config.
+VisionConfig family_defaults(const JsonFields& json) {
+  const std::string type = json.text_or("model_type", "clip_vision_model");
+  VisionConfig config;
+  if (type == "clip_vision_model") return config;
+  if (type != "siglip_vision_model") {
+    fail(ErrorCode::kUnsupported, json,
+         "model_type '" + type + "' (known: clip_vision_model, siglip_vision_model)");
+  }
+  config.family = VisionFamily::kSiglip;
+  config.patch_size_px = 16;
+  config.layer_norm_epsilon = 1e-6F;
+  config.activation = find_activation("gelu_pytorch_tanh");
+  return config;
+}
+
 }  // namespace
 
 VisionConfig VisionConfig::from_json(const JsonFields& json) {
-  const std::string type = json.text_or("model_type", "clip_vision_model");
-  if (type != "clip_vision_model") {
-    fail(ErrorCode::kUnsupported, json, "model_type '" + type + "' (known: clip_vision_model)");
-  }
-  VisionConfig config;
+  VisionConfig config = family_defaults(json);
   config.hidden_size = dimension_or(json, "hidden_size", config.hidden_size);
   config.intermediate_size = dimension_or(json, "intermediate_size", config.intermediate_size);
   config.num_layers = dimension_or(json, "num_hidden_layers", config.num_layers);
@@ -57,11 +69,12 @@ VisionConfig VisionConfig::from_json(const JsonFields& json) {
   config.image_size_px = dimension_or(json, "image_size", config.image_size_px);
   config.patch_size_px = dimension_or(json, "patch_size", config.patch_size_px);
   config.num_channels = dimension_or(json, "num_channels", config.num_channels);
-  config.layer_norm_epsilon = static_cast<float>(json.number_or("layer_norm_eps", 1e-5));
-  const std::string activation = json.text_or("hidden_act", "quick_gelu");
-  config.activation = find_activation(activation);
+  if (json.has("layer_norm_eps")) {
+    config.layer_norm_epsilon = static_cast<float>(json.number("layer_norm_eps"));
+  }
+  if (json.has("hidden_act")) config.activation = find_activation(json.text("hidden_act"));
   if (config.activation == nullptr) {
-    fail(ErrorCode::kUnsupported, json, "hidden_act '" + activation + "'");
+    fail(ErrorCode::kUnsupported, json, "hidden_act '" + json.text("hidden_act") + "'");
   }
   check_shapes(config, json);
   return config;

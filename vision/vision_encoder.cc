@@ -57,13 +57,18 @@ class ImageRun {
         query_key_value_(normed_.rows(), 3 * config.hidden_size),
         intermediate_(normed_.rows(), config.intermediate_size) {}
 
-  // x [tokens, hidden] = norm([class; patches * W^T] + positions).
+  // x [tokens, hidden]: CLIP norm([class; patches * W^T] + positions), SigLIP
+  // patches * W^T + bias + positions.
   void embed(const PixelValues& image, MatrixView<float> x) {
     Matrix<float> patches(config_.num_patches(), config_.patch_values());
     cut_patches(image, config_, patches.view());
-    multiply_transposed(patches.view(), weights_.patch_embedding, x.rows(1, patches.rows()), pool_);
+    const std::size_t first_patch = config_.has_class_token() ? 1 : 0;
+    const MatrixView<float> embedded = x.rows(first_patch, patches.rows());
+    multiply_transposed(patches.view(), weights_.patch_embedding, embedded, pool_);
+    if (!weights_.patch_bias.empty()) add_bias(embedded, weights_.patch_bias);
     std::copy(weights_.class_embedding.begin(), weights_.class_embedding.end(), x.row(0).begin());
     add(x, weights_.position_embeddings);
+    if (!config_.has_class_token()) return;
     layer_norm(x, weights_.norm_before_blocks, config_.layer_norm_epsilon, x);
   }
 
@@ -108,7 +113,9 @@ class ImageRun {
 };
 
 void check_weights(const VisionConfig& config, const VisionWeights& weights) {
-  check(weights.class_embedding.size() == config.hidden_size &&
+  const bool clip = config.has_class_token();
+  check(weights.class_embedding.size() == (clip ? config.hidden_size : 0) &&
+            weights.patch_bias.size() == (clip ? 0 : config.hidden_size) &&
             weights.patch_embedding.rows() == config.hidden_size &&
             weights.patch_embedding.cols() == config.patch_values() &&
             weights.position_embeddings.rows() == config.num_tokens() &&

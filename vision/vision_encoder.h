@@ -1,7 +1,8 @@
 #pragma once
 
-// The CLIP vision transformer up to the hidden state that LLaVA reads. Radford et al., ICML 2021;
-// Dosovitskiy et al., ICLR 2021, eq. 1-3. The final norm and the pooled output are not computed.
+// The vision transformer of CLIP or SigLIP up to the hidden state that LLaVA reads. Radford et al.,
+// ICML 2021; Zhai et al., ICCV 2023; Dosovitskiy et al., ICLR 2021, eq. 1-3. The final norm and the
+// pooled output, which LLaVA does not read, are not computed.
 
 #include <cstddef>
 #include <functional>
@@ -30,12 +31,12 @@ class VisionEncoder {
   // The weights' owner must outlive the encoder. REQUIRES: shapes as vision_weights.h says.
   VisionEncoder(const VisionConfig& config, VisionWeights weights);
 
-  // Hidden state `layer` (hidden_state_index()) of each image: [images * tokens, hidden], the class
-  // token first. Later blocks are not run. Each image runs on its own, so that its features depend
-  // neither on the batch nor on the number of threads; an image has enough tokens to keep the
-  // matrix kernels busy (bench/vision_bench.cc). Several images run at the same time; a single one
-  // shares its products between the threads. Throws Error{kInvalidArgument} for a wrong layer or
-  // for pixel values of another size.
+  // Hidden state `layer` (hidden_state_index()) of each image: [images * tokens, hidden], CLIP's
+  // class token first. Later blocks are not run. Each image runs on its own, so that its features
+  // depend neither on the batch nor on the number of threads; an image has enough tokens to keep
+  // the matrix kernels busy (bench/vision_bench.cc). Several images run at the same time; a single
+  // one shares its products between the threads. Throws Error{kInvalidArgument} for a wrong layer
+  // or for pixel values of another size.
   [[nodiscard]] Matrix<float> encode(std::span<const PixelValues> images, int layer,
                                      ThreadPool& pool, const VisionObserver& observer = {}) const;
 

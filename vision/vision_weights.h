@@ -1,6 +1,6 @@
 #pragma once
 
-// The weights of a CLIP vision tower as views. Their owner (model/vision_storage.h) outlives them.
+// The weights of a vision tower as views. Their owner (model/vision_storage.h) outlives them.
 
 #include <span>
 #include <vector>
@@ -25,10 +25,11 @@ struct VisionBlockWeights {
 };
 
 struct VisionWeights {
-  std::span<const float> class_embedding;       // [hidden]
+  std::span<const float> class_embedding;       // [hidden]; empty: SigLIP
   MatrixView<const float> patch_embedding;      // [hidden, channels * patch * patch]
+  std::span<const float> patch_bias;            // [hidden]; empty: CLIP
   MatrixView<const float> position_embeddings;  // [tokens, hidden]
-  LayerNormWeights norm_before_blocks;          // hf: pre_layrnorm
+  LayerNormWeights norm_before_blocks;          // hf: pre_layrnorm; empty: SigLIP
   std::vector<VisionBlockWeights> blocks;
 };
 

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 TEST(SelectFeatures, DefaultDropsEachImagesClassToken) {
   const std::vector<float> hidden{0, 1, 2, 10, 11, 12};  // two images of three tokens
   const MatrixView<const float> view(hidden, 6, 1);
-  EXPECT_THAT(select_features(view, 3, FeatureSelection::kPatches).values(),
+  EXPECT_THAT(select_features(view, 3, FeatureSelection::kWithoutFirst).values(),
               ElementsAre(1, 2, 11, 12));
   EXPECT_THAT(select_features(view, 3, FeatureSelection::kAll).values(),
               ElementsAre(0, 1, 2, 10, 11, 12));

@@ -138,6 +138,20 @@ TEST(PreprocessConfig, DefaultsAreClips) {
   EXPECT_FLOAT_EQ(static_cast<float>(config.mean[2]), 0.40821073F);
 }
 
+TEST(PreprocessConfig, SiglipSqueezesAPictureIntoASquare) {
+  ThreadPool pool(1);
+  const PreprocessConfig config = parse(
+      R"({"image_processor_type": "SiglipImageProcessor", "size": {"height": 8, "width": 8}})");
+  EXPECT_FALSE(config.do_center_crop);
+  const cv::Mat wide(3, 50, CV_8UC3, cv::Scalar::all(255));
+  const PixelValues values = preprocess(wide, config, pool);
+  EXPECT_EQ(values.height_px, 8U);
+  EXPECT_EQ(values.width_px, 8U);
+  for (const float value : values.values.values()) EXPECT_EQ(value, 1.0F);  // (1 - 0.5) / 0.5
+  EXPECT_EQ(parse(R"({"image_processor_type": "SiglipImageProcessor"})").resize_to,
+            (ImageSize{224, 224}));
+}
+
 TEST(PreprocessConfig, TakesEverySpellingOfSizes) {
   EXPECT_EQ(parse(R"({"size": 48})").shortest_edge_px, 48U);
   EXPECT_EQ(parse(R"({"size": {"shortest_edge": 48}})").shortest_edge_px, 48U);
@@ -149,8 +163,8 @@ TEST(PreprocessConfig, TakesEverySpellingOfSizes) {
 }
 
 TEST(PreprocessConfig, RefusesWhatItCannotDoByName) {
-  EXPECT_THAT(message_of(R"({"image_processor_type": "SiglipImageProcessor"})"),
-              HasSubstr("image_processor_type 'SiglipImageProcessor'"));
+  EXPECT_THAT(message_of(R"({"image_processor_type": "BlipImageProcessor"})"),
+              HasSubstr("image_processor_type 'BlipImageProcessor'"));
   EXPECT_THAT(message_of(R"({"resample": 1})"), HasSubstr("resample 1 (known: 2 bilinear"));
   EXPECT_THAT(message_of(R"({"do_pad": true})"), HasSubstr("do_pad true"));
 }

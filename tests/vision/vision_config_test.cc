@@ -34,9 +34,29 @@ TEST(VisionConfig, DefaultsAreClipVisionConfigs) {
   EXPECT_EQ(config.activation, quick_gelu);
 }
 
+TEST(VisionConfig, DefaultsOfSiglipAreSiglipVisionConfigs) {
+  const VisionConfig config = parse(R"({"model_type": "siglip_vision_model"})");
+  EXPECT_EQ(config.family, VisionFamily::kSiglip);
+  EXPECT_EQ(config.num_tokens(), 196U);  // (224 / 16)^2
+  EXPECT_EQ(config.layer_norm_epsilon, 1e-6F);
+  EXPECT_EQ(config.activation, find_activation("gelu_pytorch_tanh"));
+}
+
+TEST(VisionConfig, CountsTheTokensOfTheTowersInUse) {
+  const auto tokens = [](const char* type, int image, int patch) {
+    return parse(Json{{"model_type", type}, {"image_size", image}, {"patch_size", patch}}.dump())
+        .num_tokens();
+  };
+  EXPECT_EQ(tokens("clip_vision_model", 224, 32), 50U);
+  EXPECT_EQ(tokens("clip_vision_model", 224, 16), 197U);
+  EXPECT_EQ(tokens("clip_vision_model", 224, 14), 257U);
+  EXPECT_EQ(tokens("clip_vision_model", 336, 14), 577U);
+  EXPECT_EQ(tokens("siglip_vision_model", 224, 16), 196U);
+  EXPECT_EQ(tokens("siglip_vision_model", 384, 14), 729U);  // 6 pixels are in no patch
+}
+
 TEST(VisionConfig, RefusesWhatItCannotBe) {
-  EXPECT_THAT(message_of(R"({"model_type": "siglip_vision_model"})"),
-              HasSubstr("model_type 'siglip_vision_model'"));
+  EXPECT_THAT(message_of(R"({"model_type": "dinov2"})"), HasSubstr("model_type 'dinov2'"));
   EXPECT_THAT(message_of(R"({"hidden_act": "relu"})"), HasSubstr("hidden_act 'relu'"));
   EXPECT_THAT(message_of(R"({"num_attention_heads": 7})"), HasSubstr("no multiple of 7"));
   EXPECT_THAT(message_of(R"({"num_attention_heads": 0})"), HasSubstr("num_attention_heads 0"));

@@ -1,5 +1,6 @@
 #include "vision/vision_encoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -16,7 +17,19 @@ namespace {
 // A tower of random weights, for a plain evaluation beside the real one.
 class RandomTower {
  public:
-  RandomTower() : weights_(make_weights()) {}
+  explicit RandomTower(const VisionConfig& config = small_config())
+      : config_(config), weights_(make_weights()) {}
+
+  static VisionConfig small_config() {
+    VisionConfig config;
+    config.hidden_size = 12;
+    config.intermediate_size = 20;
+    config.num_layers = 2;
+    config.num_heads = 3;
+    config.image_size_px = 7;  // the last row and column of pixels are in no patch
+    config.patch_size_px = 3;
+    return config;
+  }
 
   [[nodiscard]] const VisionConfig& config() const { return config_; }
   [[nodiscard]] const VisionWeights& weights() const { return weights_; }
@@ -33,17 +46,6 @@ class RandomTower {
   }
 
  private:
-  static VisionConfig small_config() {
-    VisionConfig config;
-    config.hidden_size = 12;
-    config.intermediate_size = 20;
-    config.num_layers = 2;
-    config.num_heads = 3;
-    config.image_size_px = 7;  // the last row and column of pixels are in no patch
-    config.patch_size_px = 3;
-    return config;
-  }
-
   const Matrix<float>& tensor(std::size_t rows, std::size_t cols) {
     Matrix<float>& out = tensors_.emplace_back(rows, cols);
     for (float& value : out.values()) value = static_cast<float>(0.3 * random_.normal());
@@ -57,11 +59,18 @@ class RandomTower {
   }
   VisionWeights make_weights() {
     const std::size_t hidden = config_.hidden_size;
-    VisionWeights weights{tensor(1, hidden).values(),
-                          tensor(hidden, config_.patch_values()).view(),
-                          tensor(config_.num_tokens(), hidden).view(),
-                          norm(),
-                          {}};
+    VisionWeights weights{.class_embedding = {},
+                          .patch_embedding = tensor(hidden, config_.patch_values()).view(),
+                          .patch_bias = {},
+                          .position_embeddings = tensor(config_.num_tokens(), hidden).view(),
+                          .norm_before_blocks = {},
+                          .blocks = {}};
+    if (config_.family == VisionFamily::kClip) {
+      weights.class_embedding = tensor(1, hidden).values();
+      weights.norm_before_blocks = norm();
+    } else {
+      weights.patch_bias = tensor(1, hidden).values();
+    }
     for (std::size_t i = 0; i < config_.num_layers; ++i) {
       weights.blocks.push_back({norm(), linear(3 * hidden, hidden), linear(hidden, hidden), norm(),
                                 linear(config_.intermediate_size, hidden),
@@ -70,7 +79,7 @@ class RandomTower {
     return weights;
   }
 
-  VisionConfig config_ = small_config();
+  VisionConfig config_;
   RandomStream random_{philox_key(7, "tower"), 0};
   std::deque<Matrix<float>> tensors_;
   VisionWeights weights_;
@@ -113,21 +122,25 @@ Tokens plain_attention(const Tokens& normed, const VisionBlockWeights& block,
     const auto part = [&](const Vector& x, std::size_t which) {
       return plain_linear(x, block.query_key_value, which * hidden + head * head_dim, head_dim);
     };
+    Tokens keys;
+    Tokens values;
+    for (const Vector& token : normed) {
+      keys.push_back(part(token, 1));
+      values.push_back(part(token, 2));
+    }
     for (std::size_t t = 0; t < normed.size(); ++t) {
       const Vector query = part(normed[t], 0);
       Vector weights;
       double total = 0.0;
-      for (const Vector& other : normed) {
-        const Vector key = part(other, 1);
+      for (const Vector& key : keys) {
         double score = 0.0;
         for (std::size_t d = 0; d < head_dim; ++d) score += query[d] * key[d];
         weights.push_back(std::exp(score / std::sqrt(static_cast<double>(head_dim))));
         total += weights.back();
       }
       for (std::size_t u = 0; u < normed.size(); ++u) {
-        const Vector value = part(normed[u], 2);
         for (std::size_t d = 0; d < head_dim; ++d) {
-          context[t][head * head_dim + d] += weights[u] / total * value[d];
+          context[t][head * head_dim + d] += weights[u] / total * values[u][d];
         }
       }
     }
@@ -140,25 +153,38 @@ Vector sum_of(Vector x, const Vector& y) {
   return x;
 }
 
+Vector plain_patch(const PixelValues& image, const RandomTower& tower, std::size_t number) {
+  const VisionConfig& config = tower.config();
+  const std::size_t patch = config.patch_size_px;
+  const std::size_t across = config.image_size_px / patch;
+  Vector x(config.hidden_size);
+  for (std::size_t h = 0; h < x.size(); ++h) {
+    for (std::size_t i = 0; i < config.patch_values(); ++i) {
+      const std::size_t row = number / across * patch + i / patch % patch;
+      const std::size_t column = number % across * patch + i % patch;
+      x[h] += static_cast<double>(tower.weights().patch_embedding.row(h)[i]) *
+              image.values.row(i / patch / patch)[row * image.width_px + column];
+    }
+  }
+  return x;
+}
+
 Tokens plain_embedding(const PixelValues& image, const RandomTower& tower) {
   const VisionConfig& config = tower.config();
   const VisionWeights& weights = tower.weights();
-  const std::size_t patch = config.patch_size_px;
-  const std::size_t across = config.image_size_px / patch;
+  const bool clip = config.family == VisionFamily::kClip;
   Tokens tokens;
-  for (std::size_t t = 0; t < config.num_tokens(); ++t) {
-    Vector x(weights.class_embedding.begin(), weights.class_embedding.end());
-    for (std::size_t h = 0; h < x.size() && t > 0; ++h) {
-      x[h] = 0.0;
-      for (std::size_t i = 0; i < config.patch_values(); ++i) {
-        const std::size_t row = (t - 1) / across * patch + i / patch % patch;
-        const std::size_t column = (t - 1) % across * patch + i % patch;
-        x[h] += static_cast<double>(weights.patch_embedding.row(h)[i]) *
-                image.values.row(i / patch / patch)[row * image.width_px + column];
-      }
+  if (clip) tokens.emplace_back(weights.class_embedding.begin(), weights.class_embedding.end());
+  for (std::size_t patch = 0; patch < config.num_patches(); ++patch) {
+    tokens.push_back(plain_patch(image, tower, patch));
+  }
+  for (std::size_t t = 0; t < tokens.size(); ++t) {
+    for (std::size_t h = 0; h < config.hidden_size; ++h) {
+      if (!clip) tokens[t][h] += weights.patch_bias[h];
+      tokens[t][h] += weights.position_embeddings.row(t)[h];
     }
-    for (std::size_t h = 0; h < x.size(); ++h) x[h] += weights.position_embeddings.row(t)[h];
-    tokens.push_back(plain_norm(x, weights.norm_before_blocks, config.layer_norm_epsilon));
+    if (!clip) continue;
+    tokens[t] = plain_norm(tokens[t], weights.norm_before_blocks, config.layer_norm_epsilon);
   }
   return tokens;
 }
@@ -208,6 +234,50 @@ TEST(VisionEncoder, EqualsAPlainEvaluationInDouble) {
     }
   }
 }
+
+struct TowerShape {
+  VisionFamily family = VisionFamily::kClip;
+  std::size_t image_size_px = 0;
+  std::size_t patch_size_px = 0;
+  std::size_t num_tokens = 0;
+};
+
+class VisionEncoderShape : public testing::TestWithParam<TowerShape> {};
+
+// The tolerance is that of the values, which stay below 10 after one block: 10 * 2^-23 * 20 sums.
+TEST_P(VisionEncoderShape, EqualsAPlainEvaluationInDouble) {
+  VisionConfig config = RandomTower::small_config();
+  config.family = GetParam().family;
+  config.image_size_px = GetParam().image_size_px;
+  config.patch_size_px = GetParam().patch_size_px;
+  config.num_layers = 1;
+  RandomTower tower(config);
+  ThreadPool pool(2);
+  const std::vector<PixelValues> images = tower.images(1);
+  const Matrix<float> hidden =
+      VisionEncoder(tower.config(), tower.weights()).encode(images, 1, pool);
+  ASSERT_EQ(hidden.rows(), GetParam().num_tokens);
+  const Tokens plain = plain_encode(images[0], tower, 1);
+  double largest = 0.0;
+  for (std::size_t t = 0; t < plain.size(); ++t) {
+    for (std::size_t h = 0; h < hidden.cols(); ++h) {
+      largest = std::max(largest, std::abs(hidden.row(t)[h] - plain[t][h]));
+    }
+  }
+  EXPECT_LT(largest, 2e-5);
+}
+
+// As many patches as the towers of the same names, of fewer pixels.
+INSTANTIATE_TEST_SUITE_P(
+    Towers, VisionEncoderShape,
+    testing::Values(TowerShape{VisionFamily::kClip, 28, 4, 50},     // B/32: 7 x 7
+                    TowerShape{VisionFamily::kClip, 28, 2, 197},    // B/16: 14 x 14
+                    TowerShape{VisionFamily::kClip, 16, 1, 257},    // L/14: 16 x 16
+                    TowerShape{VisionFamily::kClip, 48, 2, 577},    // L/14-336: 24 x 24
+                    TowerShape{VisionFamily::kSiglip, 42, 3, 196},  // SigLIP B/16: 14 x 14
+                    TowerShape{VisionFamily::kSiglip, 29, 2, 196},  // a rest of one pixel
+                    TowerShape{VisionFamily::kSiglip, 55, 2, 729},  // SO400M/14-384: 27 x 27
+                    TowerShape{VisionFamily::kSiglip, 5, 5, 1}));
 
 TEST(VisionEncoder, ThreadsDoNotChangeTheResult) {
   RandomTower tower;
