@@ -1,31 +1,67 @@
 #include "language/added_tokens.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
+
+#include <unicode/uchar.h>
+#include <unicode/unistr.h>
 
 namespace vlm {
 namespace {
 
-constexpr std::string_view kWhiteSpace = " \t\n\r\v\f";
+bool continues_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
 
-std::string_view without_leading_space(std::string_view text) {
-  return text.substr(std::min(text.find_first_not_of(kWhiteSpace), text.size()));
+std::string_view first_character(std::string_view text) {
+  std::size_t bytes = std::min<std::size_t>(text.size(), 1);
+  while (bytes < text.size() && continues_character(text[bytes])) ++bytes;
+  return text.substr(0, bytes);
+}
+
+std::string_view last_character(std::string_view text) {
+  std::size_t begin = text.empty() ? 0 : text.size() - 1;
+  while (begin > 0 && continues_character(text[begin])) --begin;
+  return text.substr(begin);
+}
+
+// -1 for no character.
+UChar32 code_point(std::string_view character) {
+  if (character.empty()) return -1;
+  return icu::UnicodeString::fromUTF8(
+             icu::StringPiece(character.data(), static_cast<std::int32_t>(character.size())))
+      .char32At(0);
+}
+
+bool is_word(UChar32 c) {
+  return c >= 0 && (u_hasBinaryProperty(c, UCHAR_ALPHABETIC) != 0 ||
+                    u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL) != 0 ||
+                    (U_GET_GC_MASK(c) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0);
+}
+
+bool stands_alone(std::string_view before, std::string_view after) {
+  return !is_word(code_point(last_character(before))) &&
+         !is_word(code_point(first_character(after)));
+}
+
+bool is_white_space(std::string_view character) {
+  return u_isUWhiteSpace(code_point(character)) != 0;
 }
 
 std::string_view without_trailing_space(std::string_view text) {
-  return text.substr(0, text.find_last_not_of(kWhiteSpace) + 1);
+  while (!text.empty() && is_white_space(last_character(text))) {
+    text.remove_suffix(last_character(text).size());
+  }
+  return text;
 }
 
-// Takes the white space away that added tokens claim from the plain text beside them.
-void strip_beside_tokens(std::vector<TextPiece>& pieces) {
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    if (pieces[i].token != nullptr) continue;
-    const bool after = i > 0 && pieces[i - 1].token->swallows_right;
-    const bool before = i + 1 < pieces.size() && pieces[i + 1].token->swallows_left;
-    if (after) pieces[i].text = without_leading_space(pieces[i].text);
-    if (before) pieces[i].text = without_trailing_space(pieces[i].text);
+std::size_t leading_space_bytes(std::string_view text) {
+  std::size_t bytes = 0;
+  while (bytes < text.size() && is_white_space(first_character(text.substr(bytes)))) {
+    bytes += first_character(text.substr(bytes)).size();
   }
-  std::erase_if(pieces, [](const TextPiece& piece) { return piece.text.empty(); });
+  return bytes;
 }
 
 }  // namespace
@@ -58,24 +94,31 @@ const AddedToken* AddedTokens::longest_at(std::string_view text) const {
   return nullptr;
 }
 
+const AddedToken* AddedTokens::token_at(std::string_view text, std::size_t at) const {
+  return may_start_[static_cast<unsigned char>(text[at])] ? longest_at(text.substr(at)) : nullptr;
+}
+
 std::vector<TextPiece> AddedTokens::split(std::string_view text) const {
   std::vector<TextPiece> pieces;
   std::size_t plain_begin = 0;
   std::size_t at = 0;
+  const auto append_plain = [&](std::size_t end, bool stripped) {
+    std::string_view plain = text.substr(plain_begin, end - plain_begin);
+    if (stripped) plain = without_trailing_space(plain);
+    if (!plain.empty()) pieces.push_back({plain, nullptr});
+  };
   while (at < text.size()) {
-    const AddedToken* token =
-        may_start_[static_cast<unsigned char>(text[at])] ? longest_at(text.substr(at)) : nullptr;
-    if (token == nullptr) {
-      ++at;
-      continue;
-    }
-    if (at > plain_begin) pieces.push_back({text.substr(plain_begin, at - plain_begin), nullptr});
-    pieces.push_back({text.substr(at, token->text.size()), token});
-    at += token->text.size();
+    const AddedToken* token = token_at(text, at);
+    const std::size_t begin = at;
+    at += token == nullptr ? 1 : token->text.size();
+    if (token == nullptr) continue;
+    if (token->whole_word && !stands_alone(text.substr(0, begin), text.substr(at))) continue;
+    append_plain(begin, token->swallows_left);
+    pieces.push_back({text.substr(begin, token->text.size()), token});
+    if (token->swallows_right) at += leading_space_bytes(text.substr(at));
     plain_begin = at;
   }
-  if (plain_begin < text.size()) pieces.push_back({text.substr(plain_begin), nullptr});
-  strip_beside_tokens(pieces);
+  append_plain(text.size(), false);
   return pieces;
 }
 

@@ -20,6 +20,8 @@ struct AddedToken {
   bool special = false;         // left out of decoded text on request
   bool swallows_left = false;   // hf: lstrip, eats white space before it
   bool swallows_right = false;  // hf: rstrip, eats white space after it
+  bool whole_word = false;      // hf: single_word, not found beside a letter or digit
+  bool normalized = false;      // hf: normalized, is looked for in normalised text
 };
 
 // A piece of a text: an added token, or the plain text between two.
@@ -38,12 +40,13 @@ class AddedTokens {
   [[nodiscard]] const AddedToken* find(std::string_view text) const;
   // One more than the largest id, 0 if there are none.
   [[nodiscard]] std::size_t id_limit() const noexcept { return id_limit_; }
-  // Cuts `text` at the leftmost, longest occurrences. Plain pieces are never empty. The views end
-  // with `text` and this object.
+  // Cuts `text` at the leftmost, longest occurrences. Plain pieces are never empty.
+  // The views end with `text` and this object.
   [[nodiscard]] std::vector<TextPiece> split(std::string_view text) const;
 
  private:
   [[nodiscard]] const AddedToken* longest_at(std::string_view text) const;
+  [[nodiscard]] const AddedToken* token_at(std::string_view text, std::size_t at) const;
 
   std::map<TokenId, AddedToken> by_id_;
   std::map<std::string, TokenId, std::less<>> by_text_;

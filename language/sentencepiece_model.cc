@@ -1,9 +1,5 @@
 #include "language/sentencepiece_model.h"
 
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <sentencepiece_processor.h>
 
 #include "core/error.h"
@@ -11,50 +7,49 @@
 namespace vlm {
 namespace {
 
-class SentencePieceModel final : public SubwordModel {
- public:
-  explicit SentencePieceModel(std::unique_ptr<sentencepiece::SentencePieceProcessor> processor)
-      : processor_(std::move(processor)),
-        size_(static_cast<std::size_t>(processor_->GetPieceSize())) {}
-
-  [[nodiscard]] std::size_t size() const override { return size_; }
-
-  [[nodiscard]] std::vector<TokenId> encode(std::string_view text) const override {
-    return processor_->EncodeAsIds(text);
-  }
-
-  [[nodiscard]] std::string decode(std::span<const TokenId> ids) const override {
-    return processor_->DecodeIds(std::vector<int>(ids.begin(), ids.end()));
-  }
-
-  [[nodiscard]] std::string token(TokenId id) const override { return processor_->IdToPiece(id); }
-
-  [[nodiscard]] std::optional<TokenId> find(std::string_view token) const override {
-    const TokenId id = processor_->PieceToId(token);
-    if (processor_->IdToPiece(id) != token) return std::nullopt;
-    return id;
-  }
-
-  [[nodiscard]] bool is_control(TokenId id) const override {
-    return processor_->IsControl(id) || processor_->IsUnknown(id);
-  }
-
- private:
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
-  std::size_t size_;
-};
+// A serialised ModelProto that holds only normalizer_spec.add_dummy_prefix = false. Serialised
+// messages that follow each other are merged, the last value counts.
+constexpr std::string_view kNoDummyPrefix{"\x1A\x02\x18\x00", 4};
 
 }  // namespace
 
-std::unique_ptr<SubwordModel> parse_sentencepiece_model(std::string_view bytes,
-                                                        const std::filesystem::path& where) {
-  auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
-  const sentencepiece::util::Status status = processor->LoadFromSerializedProto(bytes);
-  if (!status.ok() || processor->GetPieceSize() <= 0) {
+SentencePieceModel::SentencePieceModel(std::string_view bytes, const std::filesystem::path& where,
+                                       DummyPrefix prefix)
+    : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
+  std::string model(bytes);
+  if (prefix == DummyPrefix::kNo) model += kNoDummyPrefix;
+  const sentencepiece::util::Status status = processor_->LoadFromSerializedProto(model);
+  if (!status.ok() || processor_->GetPieceSize() <= 0) {
     throw Error(ErrorCode::kCorruptFile, "no SentencePiece model: " + where.string() + ": " +
                                              std::to_string(bytes.size()) + " bytes");
   }
-  return std::make_unique<SentencePieceModel>(std::move(processor));
+  size_ = static_cast<std::size_t>(processor_->GetPieceSize());
+}
+
+SentencePieceModel::~SentencePieceModel() = default;
+SentencePieceModel::SentencePieceModel(SentencePieceModel&&) noexcept = default;
+SentencePieceModel& SentencePieceModel::operator=(SentencePieceModel&&) noexcept = default;
+
+std::vector<TokenId> SentencePieceModel::encode(std::string_view text) const {
+  return processor_->EncodeAsIds(text);
+}
+
+std::string SentencePieceModel::decode(std::span<const TokenId> ids) const {
+  return processor_->DecodeIds(std::vector<int>(ids.begin(), ids.end()));
+}
+
+std::string SentencePieceModel::token(TokenId id) const {
+  return processor_->IdToPiece(id);
+}
+
+std::optional<TokenId> SentencePieceModel::find(std::string_view token) const {
+  const TokenId id = processor_->PieceToId(token);
+  if (processor_->IdToPiece(id) != token) return std::nullopt;
+  return id;
+}
+
+bool SentencePieceModel::is_control(TokenId id) const {
+  return processor_->IsControl(id) || processor_->IsUnknown(id);
 }
 
 }  // namespace vlm

@@ -11,7 +11,8 @@
 namespace vlm {
 
 // Releases whole UTF-8 characters only: bytes of an unfinished character are held back. The cost of
-// an id does not depend on how many came before.
+// an id does not depend on how many came before. The text is that of Tokenizer::decode; only where
+// ids make broken characters, the number of U+FFFD may be another.
 class TextStream {
  public:
   // `tokenizer` must outlive the stream. Special tokens give no text.
@@ -26,7 +27,7 @@ class TextStream {
 
  private:
   // Moves the text of the ids not yet released to text_ and returns it.
-  std::string release(std::string window_text);
+  std::string release(const std::string& window_text);
 
   const Tokenizer* tokenizer_;
   std::vector<TokenId> window_;   // the last released ids, then those not released

@@ -1,129 +1,110 @@
 #include "language/tokenizer.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "language/json_codec.h"
+#include "language/llama_codec.h"
 #include "language/sentencepiece_model.h"
 #include "language/tokenizer_files.h"
+#include "language/tokenizer_json.h"
 
 namespace vlm {
 namespace {
 
-// U+2581, how vocabularies spell a blank.
-constexpr std::string_view kBlankSymbol = "\xE2\x96\x81";
+std::vector<TokenId> as_list(std::optional<TokenId> id) {
+  return id ? std::vector<TokenId>{*id} : std::vector<TokenId>{};
+}
+
+KnownTokens known_tokens(const SentencePieceModel& model) {
+  KnownTokens known;
+  known.find = [&model](std::string_view text) { return model.find(text); };
+  const auto size = static_cast<TokenId>(model.size());
+  for (TokenId id = 0; id < size; ++id) {
+    if (!model.is_control(id)) continue;
+    AddedToken token;
+    token.id = id;
+    token.text = model.token(id);
+    token.special = true;
+    known.added.push_back(std::move(token));
+  }
+  return known;
+}
+
+Tokenizer load_sentencepiece(const std::filesystem::path& model_directory,
+                             const std::filesystem::path& path) {
+  const std::string bytes = read_text_file(path);
+  SentencePieceModel model(bytes, path);
+  TokenizerSettings settings = read_tokenizer_settings(model_directory, known_tokens(model));
+  Tokenizer::Roles& roles = settings.roles;
+  if (settings.add_bos.value_or(true)) roles.before = as_list(roles.bos);
+  if (settings.add_eos.value_or(false)) roles.after = as_list(roles.eos);
+  if (!settings.legacy) model = SentencePieceModel(bytes, path, DummyPrefix::kNo);
+  const BlankRule rule = settings.legacy ? BlankRule::kEveryPiece : BlankRule::kTextStart;
+  return {std::make_unique<LlamaCodec>(std::move(model), AddedTokens(std::move(settings.added)),
+                                       rule, settings.unknown),
+          roles};
+}
+
+Tokenizer load_json(const std::filesystem::path& model_directory,
+                    const std::filesystem::path& path) {
+  TokenizerJson parts = read_tokenizer_json(path);
+  const KnownTokens known{parts.added,
+                          [&parts](std::string_view text) { return parts.model.find(text); }};
+  TokenizerSettings settings = read_tokenizer_settings(model_directory, known);
+  check_added_tokens(settings.added, parts.model, path.string());
+  Tokenizer::Roles& roles = settings.roles;
+  roles.before = settings.add_bos ? as_list(*settings.add_bos ? roles.bos : std::nullopt)
+                                  : parts.surroundings.before;
+  roles.after = settings.add_eos ? as_list(*settings.add_eos ? roles.eos : std::nullopt)
+                                 : parts.surroundings.after;
+  return {std::make_unique<JsonCodec>(std::move(parts), std::move(settings.added)), roles};
+}
 
 }  // namespace
 
 Tokenizer Tokenizer::load(const std::filesystem::path& model_directory) {
-  const std::filesystem::path path = model_directory / "tokenizer.model";
-  if (!std::filesystem::exists(path)) {
-    throw Error(ErrorCode::kNotFound, "no tokenizer: " + path.string() + ": no such file");
-  }
-  std::unique_ptr<SubwordModel> model = parse_sentencepiece_model(read_text_file(path), path);
-  TokenizerSettings settings = read_tokenizer_settings(model_directory, *model);
-  return {std::move(model), std::move(settings.added), settings.roles};
+  const std::filesystem::path json = model_directory / "tokenizer.json";
+  const std::filesystem::path model = model_directory / "tokenizer.model";
+  if (std::filesystem::exists(json)) return load_json(model_directory, json);
+  if (std::filesystem::exists(model)) return load_sentencepiece(model_directory, model);
+  throw Error(ErrorCode::kNotFound, "no tokenizer: " + model_directory.string() +
+                                        ": neither tokenizer.json nor tokenizer.model");
 }
 
-Tokenizer::Tokenizer(std::unique_ptr<SubwordModel> model, AddedTokens added, Roles roles)
-    : model_(std::move(model)),
-      added_(std::move(added)),
-      roles_(roles),
-      vocab_size_(std::max(model_->size(), added_.id_limit())) {}
-
-bool Tokenizer::in_model(TokenId id) const noexcept {
-  return id >= 0 && static_cast<std::size_t>(id) < model_->size();
-}
+Tokenizer::Tokenizer(std::unique_ptr<TextCodec> codec, Roles roles)
+    : codec_(std::move(codec)), roles_(std::move(roles)) {}
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, AddBos add_bos) const {
   std::vector<TokenId> ids;
-  const bool wants_bos =
-      add_bos == AddBos::kYes || (add_bos == AddBos::kAsConfigured && roles_.add_bos);
-  if (wants_bos && roles_.bos) ids.push_back(*roles_.bos);
-  for (const TextPiece& piece : added_.split(text)) {
-    if (piece.token != nullptr) {
-      ids.push_back(piece.token->id);
-      continue;
-    }
-    const std::vector<TokenId> piece_ids = model_->encode(piece.text);
-    ids.insert(ids.end(), piece_ids.begin(), piece_ids.end());
+  if (add_bos == AddBos::kAsConfigured) ids = roles_.before;
+  if (add_bos == AddBos::kYes) ids = as_list(roles_.bos);
+  const std::vector<TokenId> text_ids = codec_->encode(text);
+  ids.insert(ids.end(), text_ids.begin(), text_ids.end());
+  if (add_bos == AddBos::kAsConfigured) {
+    ids.insert(ids.end(), roles_.after.begin(), roles_.after.end());
   }
-  if (add_bos == AddBos::kAsConfigured && roles_.add_eos && roles_.eos) ids.push_back(*roles_.eos);
   return ids;
 }
 
-// hf: PreTrainedTokenizer._decode: tokens beyond the subword model stand between blanks.
 std::string Tokenizer::decode(std::span<const TokenId> ids, SpecialTokens special) const {
-  std::string text;
-  std::vector<TokenId> group;  // ids between two tokens beyond the model
-  bool is_first = true;
-  const auto append = [&](const std::string& part) {
-    if (!is_first) text += ' ';
-    text += part;
-    is_first = false;
-  };
-  const auto append_group = [&] {
-    const std::string part = decode_group(group);
-    if (!part.empty()) append(part);
-    group.clear();
-  };
   for (const TokenId id : ids) {
     if (id < 0) throw Error(ErrorCode::kInvalidArgument, "not a token id: " + std::to_string(id));
-    const AddedToken* token = added_.find(id);
-    if (token != nullptr && token->special && special == SpecialTokens::kSkip) continue;
-    if (in_model(id)) {
-      group.push_back(id);
-    } else if (token != nullptr) {
-      append_group();
-      append(token->text);
-    }
   }
-  append_group();
-  return text;
-}
-
-// hf: LlamaTokenizer.convert_tokens_to_string: a control token is spelled out, with a blank before
-// it except at the start and after another; the runs between them are decoded on their own.
-std::string Tokenizer::decode_group(std::span<const TokenId> ids) const {
-  std::string text;
-  std::vector<TokenId> run;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const AddedToken* token = added_.find(ids[i]);
-    if (token == nullptr) {
-      run.push_back(ids[i]);
-      continue;
-    }
-    const bool after_control = i > 0 && run.empty();
-    if (i > 0 && !after_control) text += ' ';
-    text += decode_run(run, run.size() == i) + token->text;
-    run.clear();
-  }
-  return text + decode_run(run, run.size() == ids.size());
-}
-
-// The subword model drops the first blank of a run; LlamaTokenizer drops one more of the first run.
-std::string Tokenizer::decode_run(std::span<const TokenId> run, bool is_first) const {
-  if (run.empty()) return "";
-  std::string text = model_->decode(run);
-  const bool drops_blank = is_first && model_->token(run.front()).starts_with(kBlankSymbol);
-  if (drops_blank && text.starts_with(' ')) text.erase(0, 1);
-  return text;
+  return codec_->decode(ids, special);
 }
 
 std::optional<TokenId> Tokenizer::id_of(std::string_view token) const {
-  if (const AddedToken* added = added_.find(token)) return added->id;
-  return model_->find(token);
+  return codec_->find(token);
 }
 
 std::string Tokenizer::token(TokenId id) const {
-  if (const AddedToken* added = added_.find(id)) return added->text;
-  return in_model(id) ? model_->token(id) : "";
+  return codec_->token(id);
 }
 
 bool Tokenizer::is_special(TokenId id) const {
-  const AddedToken* added = added_.find(id);
-  return added != nullptr && added->special;
+  return codec_->is_special(id);
 }
 
 }  // namespace vlm

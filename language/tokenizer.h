@@ -1,9 +1,6 @@
 #pragma once
 
 // Text to token ids and back, as a model directory's tokenizer files say.
-//
-// Behaviour of LlamaTokenizer(legacy=True) of transformers 4.38: added tokens are cut out first,
-// every plain piece between them is encoded on its own and so gets the dummy-prefix blank again.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,32 +12,31 @@
 #include <string_view>
 #include <vector>
 
-#include "language/added_tokens.h"
-#include "language/subword_model.h"
+#include "language/text_codec.h"
 #include "language/token_id.h"
 
 namespace vlm {
 
 enum class AddBos : std::uint8_t { kAsConfigured, kNo, kYes };
-enum class SpecialTokens : std::uint8_t { kSkip, kKeep };
 
 // Immutable: all functions may be called from several threads at once.
 class Tokenizer {
  public:
-  // Tokens with a meaning of their own, and whether encode() adds them by default.
+  // Tokens with a meaning of their own.
   struct Roles {
     std::optional<TokenId> bos;
     std::optional<TokenId> eos;
     std::optional<TokenId> pad;
-    bool add_bos = true;
-    bool add_eos = false;
+    std::vector<TokenId> before;  // what encode() puts before a text by default
+    std::vector<TokenId> after;
   };
 
-  // Reads tokenizer.model, tokenizer_config.json, added_tokens.json and special_tokens_map.json
-  // (all but the first optional). Throws Error{kNotFound, kIo, kCorruptFile, kUnsupported}.
+  // Reads tokenizer.json, which transformers prefers too, else tokenizer.model, and the optional
+  // tokenizer_config.json, added_tokens.json and special_tokens_map.json.
+  // Throws Error{kNotFound, kIo, kCorruptFile, kUnsupported}.
   static Tokenizer load(const std::filesystem::path& model_directory);
 
-  Tokenizer(std::unique_ptr<SubwordModel> model, AddedTokens added, Roles roles);
+  Tokenizer(std::unique_ptr<TextCodec> codec, Roles roles);
 
   // The ids of a text. Bytes that are no UTF-8 are encoded as U+FFFD.
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text,
@@ -56,21 +52,15 @@ class Tokenizer {
   [[nodiscard]] std::string token(TokenId id) const;
   [[nodiscard]] bool is_special(TokenId id) const;
   // One more than the largest id in use.
-  [[nodiscard]] std::size_t vocab_size() const noexcept { return vocab_size_; }
+  [[nodiscard]] std::size_t vocab_size() const { return codec_->id_limit(); }
 
   [[nodiscard]] std::optional<TokenId> bos_id() const noexcept { return roles_.bos; }
   [[nodiscard]] std::optional<TokenId> eos_id() const noexcept { return roles_.eos; }
   [[nodiscard]] std::optional<TokenId> pad_id() const noexcept { return roles_.pad; }
 
  private:
-  [[nodiscard]] bool in_model(TokenId id) const noexcept;
-  [[nodiscard]] std::string decode_group(std::span<const TokenId> ids) const;
-  [[nodiscard]] std::string decode_run(std::span<const TokenId> run, bool is_first) const;
-
-  std::unique_ptr<SubwordModel> model_;
-  AddedTokens added_;
+  std::unique_ptr<TextCodec> codec_;
   Roles roles_;
-  std::size_t vocab_size_ = 0;
 };
 
 }  // namespace vlm

@@ -17,14 +17,6 @@ Json read_optional(const std::filesystem::path& path) {
   return std::filesystem::exists(path) ? read_json_file(path) : Json::object();
 }
 
-TokenId checked_id(std::size_t id, const std::string& where) {
-  if (id > kLargestId) {
-    throw Error(ErrorCode::kCorruptFile,
-                "token id too large: " + where + ": " + std::to_string(id));
-  }
-  return static_cast<TokenId>(id);
-}
-
 TokenId parse_id(const std::string& digits, const std::string& where) {
   std::size_t id = 0;
   const char* end = digits.data() + digits.size();
@@ -32,7 +24,7 @@ TokenId parse_id(const std::string& digits, const std::string& where) {
   if (error != std::errc() || stop != end) {
     throw Error(ErrorCode::kCorruptFile, "expected a token id: " + where + ": " + digits);
   }
-  return checked_id(id, where);
+  return checked_token_id(id, where);
 }
 
 // A token given as "text" or as {"content": "text", ...}.
@@ -56,6 +48,8 @@ void add_from_config(const JsonFields& config, TokensById& tokens) {
     token.special = fields.boolean_or("special", false);
     token.swallows_left = fields.boolean_or("lstrip", false);
     token.swallows_right = fields.boolean_or("rstrip", false);
+    token.whole_word = fields.boolean_or("single_word", false);
+    token.normalized = fields.boolean_or("normalized", !token.special);
     tokens.emplace(token.id, std::move(token));
   }
 }
@@ -63,21 +57,20 @@ void add_from_config(const JsonFields& config, TokensById& tokens) {
 void add_from_added_tokens(const JsonFields& added, TokensById& tokens) {
   for (const auto& entry : added.json().items()) {
     AddedToken token;
-    token.id = checked_id(added.size(entry.key()), added.where());
+    token.id = checked_token_id(added.size(entry.key()), added.where());
     token.text = entry.key();
+    token.normalized = true;
     tokens.emplace(token.id, std::move(token));
   }
 }
 
-void add_control_tokens(const SubwordModel& model, TokensById& tokens) {
-  const auto size = static_cast<TokenId>(model.size());
-  for (TokenId id = 0; id < size; ++id) {
-    if (!model.is_control(id)) continue;
-    AddedToken token;
-    token.id = id;
-    token.text = model.token(id);
-    token.special = true;
-    tokens.emplace(id, std::move(token));
+// An id has one spelling, so a token known under the id of another is an error.
+void add_known(const KnownTokens& known, const std::string& where, TokensById& tokens) {
+  for (const AddedToken& token : known.added) {
+    const auto [entry, is_new] = tokens.emplace(token.id, token);
+    if (is_new || entry->second.text == token.text) continue;
+    throw Error(ErrorCode::kCorruptFile, "two added tokens have one id: " + where + ": " +
+                                             entry->second.text + " and " + token.text);
   }
 }
 
@@ -104,29 +97,53 @@ struct RoleSources {
   JsonFields special_map;
 };
 
-std::optional<TokenId> find_role(const RoleSources& sources, std::string_view key,
-                                 const std::string& fallback, TokensById& tokens) {
-  std::string text = token_text(sources.config, key);
-  if (text.empty()) text = token_text(sources.special_map, key);
-  if (text.empty() && !sources.config.json().contains(key)) text = fallback;
-  if (text.empty()) return std::nullopt;
-  mark_special(tokens, text);
+std::string role_text(const RoleSources& sources, std::string_view key) {
+  const std::string text = token_text(sources.config, key);
+  return text.empty() ? token_text(sources.special_map, key) : text;
+}
+
+std::optional<TokenId> find_added(const TokensById& tokens, const std::string& text) {
   for (const auto& [id, token] : tokens) {
     if (token.text == text) return id;
   }
   return std::nullopt;
 }
 
-void check_supported(const JsonFields& config) {
-  if (config.boolean_or("legacy", true)) return;
-  throw Error(ErrorCode::kUnsupported,
-              "only legacy SentencePiece tokenization: " + config.where() + ": legacy = false");
+// A token of the vocabulary that the files give a role is an added token from then on.
+std::optional<TokenId> find_role(const RoleSources& sources, std::string_view key,
+                                 const std::string& fallback, const KnownTokens& known,
+                                 TokensById& tokens) {
+  std::string text = role_text(sources, key);
+  if (!text.empty() && !find_added(tokens, text)) {
+    if (const std::optional<TokenId> id = known.find(text)) {
+      AddedToken token;
+      token.id = *id;
+      token.text = text;
+      tokens.emplace(*id, std::move(token));
+    }
+  }
+  if (text.empty() && !sources.config.json().contains(key)) text = fallback;
+  if (text.empty()) return std::nullopt;
+  mark_special(tokens, text);
+  return find_added(tokens, text);
+}
+
+std::optional<bool> optional_boolean(const JsonFields& fields, std::string_view key) {
+  return fields.has(key) ? std::optional(fields.boolean_or(key, false)) : std::nullopt;
 }
 
 }  // namespace
 
+TokenId checked_token_id(std::size_t id, const std::string& where) {
+  if (id > kLargestId) {
+    throw Error(ErrorCode::kCorruptFile,
+                "token id too large: " + where + ": " + std::to_string(id));
+  }
+  return static_cast<TokenId>(id);
+}
+
 TokenizerSettings read_tokenizer_settings(const std::filesystem::path& model_directory,
-                                          const SubwordModel& model) {
+                                          const KnownTokens& known) {
   const auto config_path = model_directory / "tokenizer_config.json";
   const auto added_path = model_directory / "added_tokens.json";
   const auto map_path = model_directory / "special_tokens_map.json";
@@ -135,24 +152,25 @@ TokenizerSettings read_tokenizer_settings(const std::filesystem::path& model_dir
   const Json map_json = read_optional(map_path);
   const RoleSources sources{JsonFields(config_json, config_path.string()),
                             JsonFields(map_json, map_path.string())};
-  check_supported(sources.config);
 
   TokensById tokens;
   add_from_config(sources.config, tokens);
   add_from_added_tokens(JsonFields(added_json, added_path.string()), tokens);
-  add_control_tokens(model, tokens);
+  add_known(known, config_path.string(), tokens);
   mark_additional_special(sources.config, tokens);
   mark_additional_special(sources.special_map, tokens);
 
   TokenizerSettings settings;
-  settings.roles.bos = find_role(sources, "bos_token", "<s>", tokens);
-  settings.roles.eos = find_role(sources, "eos_token", "</s>", tokens);
-  settings.roles.pad = find_role(sources, "pad_token", "", tokens);
-  settings.roles.add_bos = sources.config.boolean_or("add_bos_token", true);
-  settings.roles.add_eos = sources.config.boolean_or("add_eos_token", false);
-  std::vector<AddedToken> list;
-  for (auto& [id, token] : tokens) list.push_back(std::move(token));
-  settings.added = AddedTokens(std::move(list));
+  settings.roles.bos = find_role(sources, "bos_token", "<s>", known, tokens);
+  settings.roles.eos = find_role(sources, "eos_token", "</s>", known, tokens);
+  settings.roles.pad = find_role(sources, "pad_token", "", known, tokens);
+  find_role(sources, "unk_token", "", known, tokens);
+  settings.add_bos = optional_boolean(sources.config, "add_bos_token");
+  settings.add_eos = optional_boolean(sources.config, "add_eos_token");
+  settings.legacy = sources.config.boolean_or("legacy", true);
+  settings.unknown = role_text(sources, "unk_token");
+  if (settings.unknown.empty()) settings.unknown = "<unk>";
+  for (auto& [id, token] : tokens) settings.added.push_back(std::move(token));
   return settings;
 }
 

@@ -8,9 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
-    const auto model =
-        vlm::parse_sentencepiece_model({reinterpret_cast<const char*>(data), size}, "fuzz");
-    static_cast<void>(model->decode(model->encode("a b\n猫")));
+    const vlm::SentencePieceModel model({reinterpret_cast<const char*>(data), size}, "fuzz");
+    static_cast<void>(model.decode(model.encode("a b\n猫")));
   } catch (const vlm::Error&) {
   }
   return 0;

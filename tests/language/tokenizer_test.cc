@@ -8,18 +8,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "language/text_stream.h"
+#include "tests/language/tokenizer_directory.h"
 
 namespace vlm {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const std::filesystem::path kData = std::filesystem::path(VLM_TEST_DATA) / "language/tokenizer";
 
@@ -30,79 +32,64 @@ std::vector<Json> read_lines(const std::string& name) {
   return lines;
 }
 
-// A model directory made for one test.
-class TokenizerDirectory {
+// A model directory with the Mistral v1 vocabulary, made for one test.
+class MistralDirectory : public TokenizerDirectory {
  public:
-  TokenizerDirectory()
-      : path_(std::filesystem::temp_directory_path() /
-              ("vlm_tokenizer_" + std::to_string(::getpid()) + "_" +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name())) {
-    std::filesystem::create_directories(path_);
-    std::filesystem::copy_file(kData / "mistral_v1/tokenizer.model", path_ / "tokenizer.model",
-                               std::filesystem::copy_options::overwrite_existing);
-  }
-  ~TokenizerDirectory() { std::filesystem::remove_all(path_); }
-  TokenizerDirectory(const TokenizerDirectory&) = delete;
-  TokenizerDirectory& operator=(const TokenizerDirectory&) = delete;
-  TokenizerDirectory(TokenizerDirectory&&) = delete;
-  TokenizerDirectory& operator=(TokenizerDirectory&&) = delete;
-
-  void write(const std::string& name, const std::string& content) const {
-    write_file_atomically(path_ / name, content);
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
+  MistralDirectory() { copy(kData / "mistral_v1/tokenizer.model"); }
 };
 
 Tokenizer load_mistral() {
   return Tokenizer::load(kData / "mistral_v1");
 }
 
-Tokenizer load_llava() {
-  const TokenizerDirectory directory;
-  directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {
+Tokenizer load_llava(bool legacy = true) {
+  const MistralDirectory directory;
+  Json config = Json::parse(R"({"added_tokens_decoder": {
     "32000": {"content": "<image>", "special": true},
     "32001": {"content": "<pad>", "special": true}}, "pad_token": "<pad>"})");
+  config["legacy"] = legacy;
+  directory.write("tokenizer_config.json", config.dump());
   return Tokenizer::load(directory.path());
 }
 
-std::string load_error(const TokenizerDirectory& directory) {
-  try {
-    Tokenizer::load(directory.path());
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+Tokenizer load_mistral_without_legacy() {
+  const MistralDirectory directory;
+  directory.write("tokenizer_config.json", R"({"legacy": false})");
+  return Tokenizer::load(directory.path());
 }
 
-TEST(TokenizerGolden, EncodesAsLegacyLlamaTokenizerDoes) {
-  const Tokenizer tokenizer = load_mistral();
+TEST(TokenizerGolden, EncodesAsLlamaTokenizerDoesWithAndWithoutLegacy) {
+  const Tokenizer legacy = load_mistral();
+  const Tokenizer modern = load_mistral_without_legacy();
   for (const Json& line : read_lines("llama_tokenizer.jsonl")) {
-    EXPECT_EQ(tokenizer.encode(line["text"].get<std::string>()),
-              line["legacy_true"].get<std::vector<TokenId>>())
-        << line["id"] << line["text"];
+    const auto text = line["text"].get<std::string>();
+    EXPECT_EQ(legacy.encode(text), line["legacy_true"].get<std::vector<TokenId>>()) << text;
+    EXPECT_EQ(modern.encode(text), line["legacy_false"].get<std::vector<TokenId>>()) << text;
   }
 }
 
 TEST(TokenizerGolden, EncodesPromptsWithAddedTokens) {
-  const Tokenizer tokenizer = load_llava();
+  const Tokenizer legacy = load_llava();
+  const Tokenizer modern = load_llava(false);
   const Json golden = read_json_file(kData / "llava_prompts.json");
   for (const Json& line : golden["cases"]) {
-    EXPECT_EQ(tokenizer.encode(line["text"].get<std::string>()),
-              line["legacy_true"].get<std::vector<TokenId>>())
-        << line["text"];
+    const auto text = line["text"].get<std::string>();
+    EXPECT_EQ(legacy.encode(text), line["legacy_true"].get<std::vector<TokenId>>()) << text;
+    EXPECT_EQ(modern.encode(text), line["legacy_false"].get<std::vector<TokenId>>()) << text;
   }
 }
 
 TEST(TokenizerGolden, DecodesWithAndWithoutSpecialTokens) {
-  const Tokenizer tokenizer = load_llava();
+  const Tokenizer legacy = load_llava();
+  const Tokenizer modern = load_llava(false);
   const Json golden = read_json_file(kData / "decode.json");
   for (const Json& line : golden) {
     const auto ids = line["ids"].get<std::vector<TokenId>>();
-    EXPECT_EQ(tokenizer.decode(ids), line["legacy_true_skip_true"]) << line["why"];
-    EXPECT_EQ(tokenizer.decode(ids, SpecialTokens::kKeep), line["legacy_true_skip_false"])
+    EXPECT_EQ(legacy.decode(ids), line["legacy_true_skip_true"]) << line["why"];
+    EXPECT_EQ(legacy.decode(ids, SpecialTokens::kKeep), line["legacy_true_skip_false"])
+        << line["why"];
+    EXPECT_EQ(modern.decode(ids), line["legacy_false_skip_true"]) << line["why"];
+    EXPECT_EQ(modern.decode(ids, SpecialTokens::kKeep), line["legacy_false_skip_false"])
         << line["why"];
   }
 }
@@ -171,14 +158,14 @@ TEST(Tokenizer, KnowsItsSpecialTokens) {
 }
 
 TEST(Tokenizer, AddedTokensJsonAddsTokens) {
-  const TokenizerDirectory directory;
+  const MistralDirectory directory;
   directory.write("added_tokens.json", R"({"<image>": 32000})");
   const Tokenizer tokenizer = Tokenizer::load(directory.path());
   EXPECT_THAT(tokenizer.encode("a<image>b"), ElementsAre(1, 264, 32000, 287));
 }
 
 TEST(Tokenizer, AddBosFollowsTheConfigUnlessAsked) {
-  const TokenizerDirectory directory;
+  const MistralDirectory directory;
   directory.write("tokenizer_config.json", R"({"add_bos_token": false, "add_eos_token": true})");
   const Tokenizer tokenizer = Tokenizer::load(directory.path());
   EXPECT_THAT(tokenizer.encode("a"), ElementsAre(264, 2));
@@ -187,7 +174,7 @@ TEST(Tokenizer, AddBosFollowsTheConfigUnlessAsked) {
 }
 
 TEST(Tokenizer, AddedTokenSwallowsTheWhiteSpaceItClaims) {
-  const TokenizerDirectory directory;
+  const MistralDirectory directory;
   directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {
     "32000": {"content": "<x>", "lstrip": true, "rstrip": true}}})");
   const Tokenizer tokenizer = Tokenizer::load(directory.path());
@@ -195,8 +182,36 @@ TEST(Tokenizer, AddedTokenSwallowsTheWhiteSpaceItClaims) {
   EXPECT_THAT(tokenizer.encode(" <x> ", AddBos::kNo), ElementsAre(32000));
 }
 
-TEST(Tokenizer, LongestAddedTokenWins) {
+TEST(Tokenizer, AddedTokenSwallowsUnicodeWhiteSpace) {
+  const MistralDirectory directory;
+  directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {
+    "32000": {"content": "<x>", "lstrip": true, "rstrip": true}}})");
+  const Tokenizer tokenizer = Tokenizer::load(directory.path());
+  EXPECT_EQ(tokenizer.encode("a\u3000\n<x>\u2003b"), tokenizer.encode("a<x>b"));
+}
+
+TEST(Tokenizer, WholeWordTokenIsNotFoundBesideALetter) {
+  const MistralDirectory directory;
+  directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {
+    "32000": {"content": "cat", "single_word": true}}})");
+  const Tokenizer tokenizer = Tokenizer::load(directory.path());
+  EXPECT_THAT(tokenizer.encode("cat", AddBos::kNo), ElementsAre(32000));
+  EXPECT_THAT(tokenizer.encode("cats é猫cat", AddBos::kNo), Not(Contains(32000)));
+  EXPECT_THAT(tokenizer.encode("a,cat!", AddBos::kNo), Contains(32000));
+}
+
+TEST(Tokenizer, UnigramModelEncodesWithAddedTokens) {
   const TokenizerDirectory directory;
+  directory.copy(kData / "unigram/tokenizer.model");
+  directory.write("added_tokens.json", R"({"<image>": 1000})");
+  const Tokenizer tokenizer = Tokenizer::load(directory.path());
+  const std::vector<TokenId> ids = tokenizer.encode("the cat<image>私は猫です。");
+  EXPECT_THAT(ids, Contains(1000));
+  EXPECT_EQ(tokenizer.decode(ids), "the cat <image> 私は猫です。");
+}
+
+TEST(Tokenizer, LongestAddedTokenWins) {
+  const MistralDirectory directory;
   directory.write("added_tokens.json", R"({"<x>": 32000, "<x><y>": 32001})");
   const Tokenizer tokenizer = Tokenizer::load(directory.path());
   EXPECT_THAT(tokenizer.encode("<x><y><x>", AddBos::kNo), ElementsAre(32001, 32000));
@@ -215,31 +230,31 @@ TEST(Tokenizer, NegativeIdIsRefusedAndUnknownIdIsSilent) {
 }
 
 TEST(Tokenizer, MissingModelIsAnError) {
-  const TokenizerDirectory directory;
+  const MistralDirectory directory;
   std::filesystem::remove(directory.path() / "tokenizer.model");
-  EXPECT_THAT(load_error(directory), HasSubstr("no tokenizer"));
+  EXPECT_THAT(directory.load_error(), HasSubstr("no tokenizer"));
 }
 
 TEST(Tokenizer, DamagedModelIsAnError) {
-  const TokenizerDirectory directory;
+  const MistralDirectory directory;
   const std::string whole = read_text_file(directory.path() / "tokenizer.model");
   for (const std::string& content :
        {std::string(), std::string("{}"), whole.substr(0, whole.size() / 2), whole.substr(1)}) {
     directory.write("tokenizer.model", content);
-    EXPECT_THAT(load_error(directory), HasSubstr("no SentencePiece model"));
+    EXPECT_THAT(directory.load_error(), HasSubstr("no SentencePiece model"));
   }
 }
 
 TEST(Tokenizer, DamagedJsonIsAnError) {
-  const TokenizerDirectory directory;
+  const MistralDirectory directory;
   for (const char* content :
        {"{", "[]", R"({"added_tokens_decoder": 5})", R"({"added_tokens_decoder": {"x": {}}})",
         R"({"added_tokens_decoder": {"99999999999999999999": {"content": "a"}}})",
         R"({"added_tokens_decoder": {"4000000000": {"content": "a"}}})",
         R"({"added_tokens_decoder": {"3": {"content": 7}}})", R"({"bos_token": 7})",
-        R"({"additional_special_tokens": "x"})", R"({"legacy": false})"}) {
+        R"({"additional_special_tokens": "x"})", R"({"legacy": 1})"}) {
     directory.write("tokenizer_config.json", content);
-    EXPECT_NE(load_error(directory), "no error") << content;
+    EXPECT_NE(directory.load_error(), "no error") << content;
   }
 }
 
