@@ -50,6 +50,23 @@ class VisionModel : public testing::Test {
   ImageFeatureCache images{model.shared_parts().vision};
 };
 
+TEST(LanguageModel, RunsWithTokenizerJsonOrTokenizerModelAlone) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("vlm_one_tokenizer_" + std::to_string(::getpid()));
+  ThreadPool pool(1);
+  std::vector<std::vector<TokenId>> prompts;
+  for (const char* const missing : {"", "tokenizer.json", "tokenizer.model"}) {
+    std::filesystem::copy(kModels / "base-lm", folder);
+    if (*missing != '\0') std::filesystem::remove(folder / missing);
+    const Model model(FileCheckpoint(folder), pool);
+    prompts.push_back(model.build_prompt({"a cat 猫", {}, {}}).ids);
+    std::filesystem::remove_all(folder);
+  }
+  EXPECT_GT(prompts[0].size(), 1U);
+  EXPECT_EQ(prompts[1], prompts[0]);
+  EXPECT_EQ(prompts[2], prompts[0]);
+}
+
 TEST_F(VisionModel, ExpandsEachImageTokenToItsPicturesRows) {
   const auto pictures = features({kPictures / "t0000.png", kPictures / "t0001.png"});
   const GenerationPrompt built =
