@@ -1,6 +1,8 @@
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "checkpoint/model_location.h"
 #include "cli/commands.h"
@@ -40,8 +42,15 @@ Json decode_line(const Tokenizer& tokenizer, const JsonFields& line) {
   return {{"text", tokenizer.decode(ids)}};
 }
 
+// Of a directory only the tokenizer's files are needed.
+std::filesystem::path tokenizer_directory(const std::string& model) {
+  std::error_code error;
+  return std::filesystem::is_directory(model, error) ? std::filesystem::path(model)
+                                                     : resolve_model_directory(model);
+}
+
 void run_tokenize(const TokenizeArguments& arguments) {
-  const Tokenizer tokenizer = Tokenizer::load(resolve_model_directory(arguments.model));
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_directory(arguments.model));
   for (const JsonlLine& line : read_jsonl_file(arguments.input)) {
     const JsonFields fields(line.object, line.where);
     const Json result =

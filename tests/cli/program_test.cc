@@ -147,6 +147,16 @@ TEST_F(Program, TokenizeRoundTrip) {
   EXPECT_EQ(decoded.out, "ケンはりんごを5個\ntwo  words\n");
 }
 
+TEST_F(Program, TokenizesWithTokenizerJsonAlone) {
+  write("texts.jsonl", "{\"text\": \"It's 12 cats\"}\n");
+  const std::string directory =
+      std::string(VLM_PROJECT_DIR) + "/tests/data/language/tokenizer/smollm2";
+  const std::vector<Json> encoded =
+      json_lines({"tokenize", "--model", directory, "--input", "texts.jsonl", "--json"});
+  ASSERT_EQ(encoded.size(), 1U);
+  EXPECT_EQ(encoded[0].at("tokens"), Json::parse(R"(["It", "'s", "Ġ", "1", "2", "Ġcats"])"));
+}
+
 TEST_F(Program, MetricScoresPairs) {
   write("pairs.jsonl", R"({"prediction": "りんごです。", "reference": "りんごです。"}
 {"prediction": "An apple.", "reference": "りんごです。"}
