@@ -113,12 +113,18 @@ void normalise_rope(Json& object, const std::string& where) {
   if (!fields.has("rope_parameters")) return;
   Json rope = object["rope_parameters"];
   const JsonFields rope_fields = fields.object("rope_parameters");
-  const bool is_default = rope_fields.text_or("rope_type", "default") == "default";
-  if (rope_fields.has("rope_theta")) {
-    object["rope_theta"] = rope_fields.number("rope_theta");
-    rope.erase("rope_theta");
+  for (const auto& [key, value] : rope.items()) {
+    if (!value.is_object()) continue;
+    throw Error(ErrorCode::kUnsupported,
+                "rotary parameters of single kinds of layers: " + rope_fields.where() + ": " + key);
   }
-  if (!is_default) object["rope_scaling"] = rope;
+  const std::string type = rope_fields.text_or("rope_type", rope_fields.text_or("type", "default"));
+  for (const char* const key : {"rope_theta", "partial_rotary_factor"}) {
+    if (!rope_fields.has(key)) continue;
+    object[key] = rope_fields.number(key);
+    rope.erase(key);
+  }
+  if (type != "default") object["rope_scaling"] = rope;
   object.erase("rope_parameters");
 }
 

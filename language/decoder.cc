@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -39,6 +40,7 @@ void check_layer(const DecoderLayerWeights& layer, const DecoderConfig& config) 
 
 void check_weights(const DecoderWeights& weights, const DecoderConfig& config) {
   check(weights.layers.size() == config.num_layers, "Decoder: one set of weights for each layer");
+  check(config.layer_windows.size() == config.num_layers, "Decoder: one window for each layer");
   for (const DecoderLayerWeights& layer : weights.layers) check_layer(layer, config);
   check(weights.embeddings.rows() == config.vocab_size &&
             weights.embeddings.cols() == config.hidden_size &&
@@ -98,22 +100,30 @@ void rotate_heads(std::span<float> row, std::span<const float> cosines,
   }
 }
 
-// Attention of one sequence's new rows under one key and value head.
-// query and out [rows, heads * head_dim] of the whole batch.
-void attend_sequence(const DecoderConfig& config, const SequenceRows& sequence, std::size_t hop,
-                     std::size_t kv_head, MatrixView<const float> query, MatrixView<float> out) {
+// One key and value head of one hop, and what its queries see.
+struct AttendedHead {
+  std::size_t hop = 0;
+  std::size_t kv_head = 0;
+  std::optional<std::size_t> window;
+};
+
+// Attention of one sequence's new rows. query and out [rows, heads * head_dim] of the whole batch.
+void attend_sequence(const DecoderConfig& config, const SequenceRows& sequence,
+                     const AttendedHead& attended, MatrixView<const float> query,
+                     MatrixView<float> out) {
   const std::size_t dim = config.head_dim;
   const std::size_t group = config.group_size();
   const std::size_t held = sequence.cache->num_tokens();
   const std::size_t num_keys = held + sequence.num_rows;
-  const auto keys = sequence.cache->keys(hop, num_keys).columns(kv_head * dim, dim);
-  const auto values = sequence.cache->values(hop, num_keys).columns(kv_head * dim, dim);
+  const std::size_t kv_column = attended.kv_head * dim;
+  const auto keys = sequence.cache->keys(attended.hop, num_keys).columns(kv_column, dim);
+  const auto values = sequence.cache->values(attended.hop, num_keys).columns(kv_column, dim);
   const auto queries = query.rows(sequence.first_row, sequence.num_rows);
   const auto results = out.rows(sequence.first_row, sequence.num_rows);
-  const std::size_t column = kv_head * group * dim;  // of the group's first head
+  const std::size_t column = group * kv_column;  // of the group's first head
   AttentionMask mask;
   mask.first_position = held;
-  if (config.sliding_window) mask.window = *config.sliding_window;
+  if (attended.window) mask.window = *attended.window;
   if (sequence.num_rows == 1) {  // the heads of the group as rows of one product
     mask.queries_per_position = group;
     attend({queries.data() + column, group, dim, dim}, keys, values, mask,
@@ -132,7 +142,8 @@ Decoder::Decoder(const DecoderConfig& config, DecoderWeights weights, std::vecto
     : config_(config),
       weights_(std::move(weights)),
       path_(checked_path(std::move(path), config.num_layers)),
-      inverse_frequencies_(rope_inverse_frequencies(config.rope_theta, config.head_dim)) {
+      inverse_frequencies_(
+          scaled_inverse_frequencies(config.rope_scaling, config.rope_theta, config.head_dim, 0)) {
   check_weights(weights_, config_);
 }
 
@@ -157,9 +168,17 @@ void Decoder::prepare(const SequenceRows& sequence, std::size_t num_rows,
   check(sequence.cache->num_hops() == path_.size() && sequence.cache->width() == config_.kv_width(),
         "Decoder::forward: a cache of this decoder's shape");
   sequence.cache->reserve(sequence.num_rows);
+  const std::size_t length = sequence.cache->num_tokens() + sequence.num_rows;
+  std::span<const float> frequencies = inverse_frequencies_;
+  std::vector<float> of_this_length;
+  if (config_.rope_scaling.depends_on_length(length)) {
+    of_this_length = scaled_inverse_frequencies(config_.rope_scaling, config_.rope_theta,
+                                                config_.head_dim, length);
+    frequencies = of_this_length;
+  }
   for (std::size_t i = 0; i < sequence.num_rows; ++i) {
     const std::size_t row = sequence.first_row + i;
-    rope_angles(sequence.cache->num_tokens() + i, inverse_frequencies_, scratch.cosines.row(row),
+    rope_angles(sequence.cache->num_tokens() + i, frequencies, scratch.cosines.row(row),
                 scratch.sines.row(row));
   }
 }
@@ -202,8 +221,9 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   }
   const std::size_t heads = config_.num_kv_heads;
   pool.parallel_for(sequences.size() * heads, [&](std::size_t item) {
-    attend_sequence(config_, sequences[item / heads], hop, item % heads, scratch.query.view(),
-                    scratch.attended.view());
+    attend_sequence(config_, sequences[item / heads],
+                    {hop, item % heads, config_.layer_windows[path_[hop].layer]},
+                    scratch.query.view(), scratch.attended.view());
   });
   linear(scratch.attended.first_rows(rows), layer.attention_output,
          scratch.projected.first_rows(rows), pool);

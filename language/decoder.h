@@ -1,7 +1,8 @@
 #pragma once
 
-// A Mistral-style decoder: RMSNorm, grouped-query attention with rotary positions and an optional
-// sliding window, SwiGLU. Jiang et al. 2023, "Mistral 7B"; hf: MistralModel.
+// The decoder of Mistral, Llama and Qwen2: RMSNorm, grouped-query attention with rotary positions
+// and optional sliding windows, SwiGLU. Jiang et al. 2023, "Mistral 7B"; hf: MistralModel,
+// LlamaModel, Qwen2Model.
 //
 // Batches are ragged: the rows of all sequences lie one after another in one matrix, without
 // padding, and every linear layer is one product over all rows. Results do not depend on the number
@@ -82,7 +83,7 @@ class Decoder {
   DecoderConfig config_;
   DecoderWeights weights_;
   std::vector<LayerHop> path_;
-  std::vector<float> inverse_frequencies_;  // [head_dim / 2]
+  std::vector<float> inverse_frequencies_;  // [head_dim / 2], of sequences in the trained context
 };
 
 }  // namespace vlm

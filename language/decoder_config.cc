@@ -47,16 +47,43 @@ std::size_t head_dim(const DecoderConfig& config, const JsonFields& fields) {
   return config.hidden_size / config.num_heads;
 }
 
-// Qwen2 writes sliding_window even when use_sliding_window turns it off, and then for the layers
-// from max_window_layers on only.
-std::optional<std::size_t> sliding_window(const JsonFields& fields, bool is_qwen2) {
-  if (is_qwen2 && !fields.boolean_or("use_sliding_window", false)) return std::nullopt;
-  if (!fields.has("sliding_window")) return std::nullopt;
-  if (is_qwen2) {
-    throw Error(ErrorCode::kUnsupported, "sliding window in some layers only: " + fields.where() +
-                                             ": use_sliding_window = true");
+// hf: Qwen2Config.layer_types; what is not written there follows from max_window_layers.
+bool has_window(const JsonFields& fields, std::size_t layer) {
+  if (!fields.has("layer_types")) return layer >= fields.size_or("max_window_layers", 28);
+  const Json& types = fields.json()["layer_types"];
+  const std::string type = types[layer].is_string() ? types[layer].get<std::string>() : "";
+  if (type == "sliding_attention") return true;
+  if (type == "full_attention") return false;
+  throw Error(ErrorCode::kUnsupported,
+              "kind of attention: " + fields.where() + ": layer_types[" + std::to_string(layer) +
+                  "] = " + json_line(types[layer]) + " (known: full_attention, sliding_attention)");
+}
+
+void check_layer_types(const JsonFields& fields, std::size_t num_layers) {
+  if (!fields.has("layer_types")) return;
+  const Json& types = fields.json()["layer_types"];
+  if (types.is_array() && types.size() == num_layers) return;
+  throw Error(ErrorCode::kCorruptFile,
+              "expected a list of one kind for each layer: " + fields.where() +
+                  ": layer_types has " + std::to_string(types.size()) + ", num_hidden_layers is " +
+                  std::to_string(num_layers));
+}
+
+// Mistral has its window in every layer. Qwen2 writes sliding_window even when use_sliding_window
+// turns it off, and then has it in some layers. Llama has none.
+std::vector<std::optional<std::size_t>> layer_windows(const JsonFields& fields,
+                                                      std::string_view model_type,
+                                                      std::size_t num_layers) {
+  const bool is_qwen2 = model_type == "qwen2";
+  std::vector<std::optional<std::size_t>> windows(num_layers);
+  if (model_type == "llama" || !fields.has("sliding_window")) return windows;
+  if (is_qwen2 && !fields.boolean_or("use_sliding_window", false)) return windows;
+  if (is_qwen2) check_layer_types(fields, num_layers);
+  const std::size_t window = size_between_1_and(std::size_t{1} << 40U, fields, "sliding_window");
+  for (std::size_t layer = 0; layer < num_layers; ++layer) {
+    if (!is_qwen2 || has_window(fields, layer)) windows[layer] = window;
   }
-  return size_between_1_and(std::size_t{1} << 40U, fields, "sliding_window");
+  return windows;
 }
 
 void check_supported(const JsonFields& fields) {
@@ -65,13 +92,11 @@ void check_supported(const JsonFields& fields) {
     throw Error(ErrorCode::kUnsupported, "activation of the language model: " + fields.where() +
                                              ": hidden_act = " + activation + " (known: silu)");
   }
-  if (!fields.has("rope_scaling")) return;
-  const JsonFields scaling = fields.object("rope_scaling");
-  const std::string type = scaling.text_or("rope_type", scaling.text_or("type", "default"));
-  if (type != "default") {
+  const double rotated = fields.number_or("partial_rotary_factor", 1.0);
+  if (rotated != 1.0) {
     throw Error(ErrorCode::kUnsupported,
-                "position scaling of the language model: " + fields.where() +
-                    ": rope_scaling = " + type + " (known: none)");
+                "heads that are rotated in part: " + fields.where() +
+                    ": partial_rotary_factor = " + std::to_string(rotated) + " (known: 1)");
   }
 }
 
@@ -89,7 +114,6 @@ double positive_number(const JsonFields& fields, std::string_view key, double fa
 DecoderConfig parse_decoder_config(const JsonFields& text) {
   check_supported(text);
   const std::string model_type = text.text_or("model_type", "mistral");
-  const bool is_qwen2 = model_type == "qwen2";
   DecoderConfig config;
   config.hidden_size = size_between_1_and(kLargestWidth, text, "hidden_size");
   config.num_layers = size_between_1_and(kLargestLayerCount, text, "num_hidden_layers");
@@ -101,15 +125,16 @@ DecoderConfig parse_decoder_config(const JsonFields& text) {
   check_heads(config, text);
   config.intermediate_size = size_between_1_and(kLargestWidth, text, "intermediate_size");
   config.vocab_size = size_between_1_and(kLargestVocabulary, text, "vocab_size");
-  config.max_position_embeddings = text.size_or("max_position_embeddings", 0);
   config.rms_norm_eps = static_cast<float>(positive_number(text, "rms_norm_eps", 1e-6));
   config.rope_theta = positive_number(text, "rope_theta", 10000.0);
-  config.sliding_window = sliding_window(text, is_qwen2);
+  config.rope_scaling = parse_rope_scaling(text, config.head_dim);
+  config.layer_windows = layer_windows(text, model_type, config.num_layers);
   config.tied_head = text.boolean_or("tie_word_embeddings", false);
-  const bool attention_bias = text.boolean_or("attention_bias", false);
-  config.query_key_value_bias = is_qwen2 || attention_bias;
-  config.attention_output_bias = attention_bias;
-  config.mlp_bias = text.boolean_or("mlp_bias", false);
+  // Options of Llama alone; Qwen2 always has three biases and Mistral none.
+  const bool is_llama = model_type == "llama";
+  config.attention_output_bias = is_llama && text.boolean_or("attention_bias", false);
+  config.query_key_value_bias = model_type == "qwen2" || config.attention_output_bias;
+  config.mlp_bias = is_llama && text.boolean_or("mlp_bias", false);
   return config;
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 
-// The numbers of a Mistral-style decoder: also plain Llama and Qwen2.
+// The numbers of a decoder: Mistral, Llama and Qwen2 differ in nothing else.
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/json_fields.h"
+#include "language/rope_scaling.h"
 
 namespace vlm {
 
@@ -18,17 +20,19 @@ struct DecoderConfig {
   std::size_t head_dim = 0;
   std::size_t intermediate_size = 0;
   std::size_t vocab_size = 0;
-  std::size_t max_position_embeddings = 0;  // information only: longer texts are not refused
   float rms_norm_eps = 0.0F;
   double rope_theta = 10000.0;
-  std::optional<std::size_t> sliding_window;  // tokens a query sees, its own included
-  bool tied_head = false;                     // hf: tie_word_embeddings
+  RopeScaling rope_scaling;
+  // [layers]: the tokens a query sees, its own included; nothing: all before it.
+  std::vector<std::optional<std::size_t>> layer_windows;
+  bool tied_head = false;  // hf: tie_word_embeddings
   bool query_key_value_bias = false;
   bool attention_output_bias = false;
   bool mlp_bias = false;
 
   [[nodiscard]] std::size_t query_width() const noexcept { return num_heads * head_dim; }
   [[nodiscard]] std::size_t kv_width() const noexcept { return num_kv_heads * head_dim; }
+  bool operator==(const DecoderConfig&) const = default;
   // Query heads that share one key and value head.
   [[nodiscard]] std::size_t group_size() const noexcept { return num_heads / num_kv_heads; }
 };

@@ -16,7 +16,9 @@ struct ConfigChanges {
   bool unties_head = false;    // tie_word_embeddings becomes false
 };
 
-// Applies the changes to both forms of the config, `json` and `original`.
+// Applies the changes to both forms of the config, `json` and `original`. Throws
+// Error{kUnsupported} for another number of layers in a model whose layers attend in different
+// ways.
 ModelConfig change_config(ModelConfig config, const ConfigChanges& changes);
 
 }  // namespace vlm

@@ -79,6 +79,20 @@ TEST(ModelConfig, KeepsScaledRopeAsRopeScaling) {
   EXPECT_EQ(config.text().number("rope_theta"), 5e5);
 }
 
+TEST(ModelConfig, KnowsTheOldSpellingInsideRopeParameters) {
+  const ModelConfig config = parse(
+      R"({"model_type":"llama","rope_parameters":{"type":"dynamic","factor":2.0,
+          "partial_rotary_factor":0.5}})");
+  EXPECT_EQ(config.text().object("rope_scaling").text("type"), "dynamic");
+  EXPECT_EQ(config.text().number("partial_rotary_factor"), 0.5);
+}
+
+TEST(ModelConfig, RefusesRopeParametersOfKindsOfLayers) {
+  EXPECT_THAT(refused(ErrorCode::kUnsupported,
+                      R"({"model_type":"llama","rope_parameters":{"full_attention":{}}})"),
+              HasSubstr("full_attention"));
+}
+
 TEST(ModelConfig, ReadsLlava) {
   const ModelConfig config =
       parse(llava(R"({"model_type":"mistral","vocab_size":32064,"dtype":"float16"})",

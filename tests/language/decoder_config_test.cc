@@ -1,6 +1,8 @@
 #include "language/decoder_config.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +12,7 @@
 namespace vlm {
 namespace {
 
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
 Json mistral_7b() {
@@ -24,9 +27,13 @@ DecoderConfig parse(const Json& json) {
   return parse_decoder_config(JsonFields(json, "config.json"));
 }
 
-std::string error_with(const std::string& key, const Json& value) {
-  Json json = mistral_7b();
-  json[key] = value;
+using Windows = std::vector<std::optional<std::size_t>>;
+
+Windows all_layers(std::size_t count, std::optional<std::size_t> window) {
+  return Windows(count, window);
+}
+
+std::string error_of(const Json& json) {
   try {
     parse(json);
   } catch (const Error& error) {
@@ -35,13 +42,19 @@ std::string error_with(const std::string& key, const Json& value) {
   return "no error";
 }
 
+std::string error_with(const std::string& key, const Json& value) {
+  Json json = mistral_7b();
+  json[key] = value;
+  return error_of(json);
+}
+
 TEST(DecoderConfig, ReadsMistral7b) {
   const DecoderConfig config = parse(mistral_7b());
   EXPECT_EQ(config.head_dim, 128U);
   EXPECT_EQ(config.group_size(), 4U);
   EXPECT_EQ(config.kv_width(), 1024U);
   EXPECT_EQ(config.query_width(), 4096U);
-  EXPECT_EQ(config.sliding_window, 4096U);
+  EXPECT_THAT(config.layer_windows, ElementsAreArray(all_layers(32, 4096)));
   EXPECT_FLOAT_EQ(config.rms_norm_eps, 1e-5F);
   EXPECT_FALSE(config.tied_head);
   EXPECT_FALSE(config.query_key_value_bias);
@@ -53,7 +66,7 @@ TEST(DecoderConfig, ExplicitHeadDimNeedNotDivideHidden) {
   json["sliding_window"] = nullptr;
   const DecoderConfig config = parse(json);
   EXPECT_EQ(config.query_width(), 2048U);
-  EXPECT_EQ(config.sliding_window, std::nullopt);
+  EXPECT_THAT(config.layer_windows, ElementsAreArray(all_layers(32, std::nullopt)));
 }
 
 TEST(DecoderConfig, Qwen2HasBiasesAndNoWindowUnlessUsed) {
@@ -62,9 +75,54 @@ TEST(DecoderConfig, Qwen2HasBiasesAndNoWindowUnlessUsed) {
   const DecoderConfig config = parse(json);
   EXPECT_TRUE(config.query_key_value_bias);
   EXPECT_FALSE(config.attention_output_bias);
-  EXPECT_EQ(config.sliding_window, std::nullopt);
-  json["use_sliding_window"] = true;
-  EXPECT_THROW(parse(json), Error);
+  EXPECT_THAT(config.layer_windows, ElementsAreArray(all_layers(32, std::nullopt)));
+}
+
+TEST(DecoderConfig, Qwen2HasItsWindowFromMaxWindowLayersOn) {
+  Json json = mistral_7b();
+  json.update({{"model_type", "qwen2"},
+               {"num_hidden_layers", 3},
+               {"use_sliding_window", true},
+               {"max_window_layers", 1}});
+  const Windows expected{std::nullopt, 4096, 4096};
+  EXPECT_EQ(parse(json).layer_windows, expected);
+}
+
+TEST(DecoderConfig, Qwen2LayerTypesGoBeforeMaxWindowLayers) {
+  Json json = mistral_7b();
+  json.update({{"model_type", "qwen2"},
+               {"num_hidden_layers", 3},
+               {"use_sliding_window", true},
+               {"max_window_layers", 0},
+               {"layer_types", {"sliding_attention", "full_attention", "sliding_attention"}}});
+  const Windows expected{4096, std::nullopt, 4096};
+  EXPECT_EQ(parse(json).layer_windows, expected);
+  json["layer_types"][1] = "linear_attention";
+  EXPECT_THAT(error_of(json), HasSubstr("layer_types[1] = \"linear_attention\""));
+  json["layer_types"].erase(1);
+  EXPECT_THAT(error_of(json), HasSubstr("layer_types has 2"));
+  json["layer_types"] = "full_attention";
+  EXPECT_THAT(error_of(json), HasSubstr("layer_types"));
+}
+
+TEST(DecoderConfig, LlamaHasNoWindowAndBiasesByOption) {
+  Json json = mistral_7b();
+  json.update({{"model_type", "llama"}, {"attention_bias", true}, {"mlp_bias", true}});
+  const DecoderConfig config = parse(json);
+  EXPECT_TRUE(config.query_key_value_bias);
+  EXPECT_TRUE(config.attention_output_bias);
+  EXPECT_TRUE(config.mlp_bias);
+  EXPECT_THAT(config.layer_windows, ElementsAreArray(all_layers(32, std::nullopt)));
+}
+
+// hf: MistralAttention and Qwen2Attention have fixed biases.
+TEST(DecoderConfig, OnlyLlamaHasOptionalBiases) {
+  for (const char* model_type : {"mistral", "qwen2"}) {
+    Json json = mistral_7b();
+    json.update({{"model_type", model_type}, {"attention_bias", true}, {"mlp_bias", true}});
+    EXPECT_FALSE(parse(json).attention_output_bias) << model_type;
+    EXPECT_FALSE(parse(json).mlp_bias) << model_type;
+  }
 }
 
 TEST(DecoderConfig, BadNumbersAreRefusedByName) {
@@ -86,10 +144,9 @@ TEST(DecoderConfig, BadNumbersAreRefusedByName) {
 
 TEST(DecoderConfig, OtherArchitectureFeaturesAreNamed) {
   EXPECT_THAT(error_with("hidden_act", "gelu"), HasSubstr("hidden_act = gelu"));
-  EXPECT_THAT(error_with("rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}),
-              HasSubstr("rope_scaling = llama3"));
-  EXPECT_EQ(error_with("rope_scaling", nullptr), "no error");
-  EXPECT_EQ(error_with("rope_scaling", {{"rope_type", "default"}}), "no error");
+  EXPECT_THAT(error_with("rope_scaling", {{"rope_type", "yarn"}, {"factor", 8.0}}),
+              HasSubstr("rope_scaling = yarn"));
+  EXPECT_THAT(error_with("partial_rotary_factor", 0.5), HasSubstr("partial_rotary_factor"));
 }
 
 }  // namespace

@@ -94,8 +94,17 @@ TEST_P(DecoderGolden, ThreadsDoNotChangeABit) {
   EXPECT_EQ(largest_difference(a.logits.values(), b.logits.values()), 0.0F);
 }
 
-INSTANTIATE_TEST_SUITE_P(Mistral, DecoderGolden,
-                         ::testing::Values("mistral_gqa", "mistral_head_dim", "mistral_window"));
+TEST_P(DecoderGolden, ConfigsOfBothVersionsOfTransformersAreOneDecoder) {
+  const auto parse = [&](const char* file) {
+    const Json json = read_json_file(directory_ / file);
+    return parse_decoder_config(parse_model_config(json, file).text());
+  };
+  EXPECT_EQ(parse("config_v5.json"), parse("config.json"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, DecoderGolden,
+                         ::testing::Values("mistral_gqa", "mistral_head_dim", "mistral_window",
+                                           "llama_rope_linear", "llama_rope3_tied_bias", "qwen2"));
 
 class HalfPrecisionGolden : public ::testing::TestWithParam<std::string> {};
 
@@ -112,8 +121,8 @@ TEST_P(HalfPrecisionGolden, SixteenBitWeightsGiveEqualLogits) {
             kTolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(Mistral, HalfPrecisionGolden,
-                         ::testing::Values("mistral_gqa_bf16", "mistral_gqa_f16"));
+INSTANTIATE_TEST_SUITE_P(Families, HalfPrecisionGolden,
+                         ::testing::Values("mistral_gqa_bf16", "mistral_gqa_f16", "qwen2_bf16"));
 
 std::vector<LayerHop> layer_path(const Json& golden) {
   std::vector<LayerHop> path;

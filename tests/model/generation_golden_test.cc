@@ -125,8 +125,9 @@ TEST_P(GenerationGolden, BatchesOfDifferentLengthsGiveEqualIds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Mistral, GenerationGolden,
-                         ::testing::Values("mistral_gqa", "mistral_head_dim", "mistral_window"));
+INSTANTIATE_TEST_SUITE_P(Families, GenerationGolden,
+                         ::testing::Values("mistral_gqa", "mistral_head_dim", "mistral_window",
+                                           "llama_rope_linear", "llama_rope3_tied_bias", "qwen2"));
 
 TEST(ZooGolden, IdsLogitsAndTextsOfTextPromptsAreEqual) {
   ThreadPool pool(2);
