@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
 namespace vlm {
 namespace {
@@ -58,6 +57,11 @@ const TensorInfo* find_tensor(const LayerTensors& layer, std::string_view suffix
   const auto found = std::find_if(layer.begin(), layer.end(),
                                   [&](const auto& entry) { return entry.first == suffix; });
   return found == layer.end() ? nullptr : found->second;
+}
+
+std::optional<std::size_t> layer_of(std::string_view name) {
+  const auto parsed = parse_layer_name(name);
+  return parsed ? std::optional(parsed->layer) : std::nullopt;
 }
 
 std::string layer_tensor_name(std::size_t layer, std::string_view suffix) {

@@ -3,6 +3,7 @@
 // The tensors of one input, sorted by where they stand in a language model.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,9 @@ class InputTensors {
 
 // The tensor of that suffix, or nullptr.
 const TensorInfo* find_tensor(const LayerTensors& layer, std::string_view suffix);
+
+// 3 for "text/model.layers.3.mlp.up_proj.weight"; nothing outside of layers.
+std::optional<std::size_t> layer_of(std::string_view name);
 
 // "text/model.layers.3.mlp.up_proj.weight"
 std::string layer_tensor_name(std::size_t layer, std::string_view suffix);

@@ -1,0 +1,51 @@
+#include "merge/linear_child.h"
+
+namespace vlm {
+namespace {
+
+double weight_sum(const TensorPlan& tensor) {
+  double sum = 0;
+  for (const PlannedSource& source : tensor.sources) sum += source.parameters.at("weight");
+  return sum;
+}
+
+bool normalizes(const TensorPlan& tensor) {
+  return tensor.parameters.at("normalize") != 0;
+}
+
+// sum_i w_i x_i, divided by sum_i w_i if normalised.
+void add_linear(const TensorPlan& tensor, std::vector<double>& factors) {
+  const double divisor = normalizes(tensor) ? weight_sum(tensor) : 1;
+  for (const PlannedSource& source : tensor.sources) {
+    factors[source.input] += source.parameters.at("weight") / divisor;
+  }
+}
+
+// base + lambda sum_i w_i (x_i - base), the sum divided by sum_i w_i (0 counts as 1) if normalised.
+void add_task_arithmetic(const TensorPlan& tensor, std::vector<double>& factors) {
+  const double sum = weight_sum(tensor);
+  const double divisor = normalizes(tensor) && sum != 0 ? sum : 1;
+  const double scale = tensor.parameters.at("lambda") / divisor;
+  factors[tensor.base->input] += 1 - scale * sum;
+  for (const PlannedSource& source : tensor.sources) {
+    factors[source.input] += scale * source.parameters.at("weight");
+  }
+}
+
+}  // namespace
+
+std::optional<std::vector<double>> linear_factors(const MergePlan& plan, const TensorPlan& tensor) {
+  std::vector<double> factors(plan.inputs.size());
+  if (tensor.is_copy) {
+    factors[tensor.sources.front().input] = 1;
+  } else if (plan.method->name == "linear") {
+    add_linear(tensor, factors);
+  } else if (plan.method->name == "task_arithmetic") {
+    add_task_arithmetic(tensor, factors);
+  } else {
+    return std::nullopt;
+  }
+  return factors;
+}
+
+}  // namespace vlm
