@@ -7,6 +7,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(CLI11 REQUIRED)
+find_package(hwy REQUIRED)
 
 # vlm_imported(NAME HEADER LIBRARY): a target for a package that ships no CMake file.
 function(vlm_imported name header library)
@@ -19,6 +20,8 @@ function(vlm_imported name header library)
     INTERFACE_LINK_LIBRARIES ${${library}_LIBRARY})
 endfunction()
 vlm_imported(openblas::openblas cblas.h openblas)
+# Its own dnnl-config.cmake asks for the headers of OpenCL, which the processor needs not.
+vlm_imported(dnnl::dnnl oneapi/dnnl/dnnl.hpp dnnl)
 vlm_imported(sentencepiece::sentencepiece sentencepiece_processor.h sentencepiece)
 vlm_imported(fasttext::fasttext fasttext/fasttext.h fasttext)
 # OpenCVConfig.cmake is only in libopencv-dev, which needs every module: 211 packages and 620 MB

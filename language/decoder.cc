@@ -17,9 +17,12 @@
 namespace vlm {
 namespace {
 
+bool has_shape(const WeightMatrix* weight, std::size_t rows, std::size_t cols) {
+  return weight != nullptr && weight->rows() == rows && weight->cols() == cols;
+}
+
 void check_linear(const LinearWeights& linear, std::size_t out, std::size_t in, bool biased) {
-  check(linear.weight.rows() == out && linear.weight.cols() == in &&
-            linear.bias.size() == (biased ? out : 0),
+  check(has_shape(linear.weight, out, in) && linear.bias.size() == (biased ? out : 0),
         "Decoder: a weight's shape equals the config's");
 }
 
@@ -42,9 +45,8 @@ void check_weights(const DecoderWeights& weights, const DecoderConfig& config) {
   check(weights.layers.size() == config.num_layers, "Decoder: one set of weights for each layer");
   check(config.layer_windows.size() == config.num_layers, "Decoder: one window for each layer");
   for (const DecoderLayerWeights& layer : weights.layers) check_layer(layer, config);
-  check(weights.embeddings.rows() == config.vocab_size &&
-            weights.embeddings.cols() == config.hidden_size &&
-            weights.head.rows() == config.vocab_size && weights.head.cols() == config.hidden_size &&
+  check(has_shape(weights.embeddings, config.vocab_size, config.hidden_size) &&
+            has_shape(weights.head, config.vocab_size, config.hidden_size) &&
             weights.final_norm.size() == config.hidden_size,
         "Decoder: embeddings and head [vocab, hidden], norm [hidden]");
 }
@@ -69,7 +71,7 @@ std::vector<LayerHop> checked_path(std::vector<LayerHop> path, std::size_t num_l
 
 void linear(MatrixView<const float> x, const LinearWeights& weights, MatrixView<float> out,
             ThreadPool& pool) {
-  multiply_transposed(x, weights.weight, out, pool);
+  weights.weight->multiply(x, out, pool);
   if (!weights.bias.empty()) add_bias(out, weights.bias);
 }
 
@@ -156,8 +158,7 @@ void Decoder::embed(std::span<const TokenId> ids, MatrixView<float> out) const {
                                                    std::to_string(config_.vocab_size) + ": " +
                                                    std::to_string(ids[i]));
     }
-    std::ranges::copy(weights_.embeddings.row(static_cast<std::size_t>(ids[i])),
-                      out.row(i).begin());
+    weights_.embeddings->read_row(static_cast<std::size_t>(ids[i]), out.row(i));
   }
 }
 
@@ -254,7 +255,7 @@ void Decoder::logits(MatrixView<const float> hidden, MatrixView<float> out, Deco
   scratch.reserve(config_, hidden.rows());
   const MatrixView<float> normed = scratch.normed.first_rows(hidden.rows());
   final_norm(hidden, normed);
-  multiply_transposed(normed, weights_.head, out, pool);
+  weights_.head->multiply(normed, out, pool);
 }
 
 }  // namespace vlm

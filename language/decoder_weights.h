@@ -1,17 +1,18 @@
 #pragma once
 
-// Views of a decoder's weights, float32. The owner (model/decoder_storage.h) must outlive them.
+// Views of a decoder's weights; matrices in any format. The owner (model/decoder_storage.h) must
+// outlive them.
 
 #include <span>
 #include <vector>
 
-#include "tensor/matrix_view.h"
+#include "tensor/weight_matrix.h"
 
 namespace vlm {
 
 struct LinearWeights {
-  MatrixView<const float> weight;  // [out, in]
-  std::span<const float> bias;     // [out], or empty: none
+  const WeightMatrix* weight = nullptr;  // [out, in]
+  std::span<const float> bias;           // [out], or empty: none
 };
 
 struct DecoderLayerWeights {
@@ -27,10 +28,10 @@ struct DecoderLayerWeights {
 };
 
 struct DecoderWeights {
-  MatrixView<const float> embeddings;  // [vocab, hidden], hf: embed_tokens
+  const WeightMatrix* embeddings = nullptr;  // [vocab, hidden], hf: embed_tokens
   std::vector<DecoderLayerWeights> layers;
-  std::span<const float> final_norm;  // [hidden], hf: norm
-  MatrixView<const float> head;       // [vocab, hidden], hf: lm_head; tied: the embeddings
+  std::span<const float> final_norm;   // [hidden], hf: norm
+  const WeightMatrix* head = nullptr;  // [vocab, hidden], hf: lm_head; tied: the embeddings
 };
 
 }  // namespace vlm

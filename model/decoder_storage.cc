@@ -9,6 +9,9 @@
 namespace vlm {
 namespace {
 
+// What tensors that are read at the same time may take besides the weights.
+constexpr std::size_t kFillBytes = std::size_t{1} << 30U;
+
 const TensorInfo& locate(const Checkpoint& checkpoint, const std::string& name,
                          const Shape& shape) {
   const TensorInfo* info = checkpoint.find(name);
@@ -32,14 +35,15 @@ const TensorInfo& locate(const Checkpoint& checkpoint, const std::string& name,
 }  // namespace
 
 DecoderStorage DecoderStorage::load(const Checkpoint& checkpoint, const DecoderConfig& config,
-                                    ThreadPool& pool) {
-  DecoderStorage storage(checkpoint, config);
+                                    ThreadPool& pool, WeightFormat format) {
+  DecoderStorage storage(checkpoint, config, format);
   storage.refill(checkpoint, pool);
   return storage;
 }
 
-DecoderStorage::DecoderStorage(const Checkpoint& checkpoint, const DecoderConfig& config)
-    : config_(config), weights_(allocate(checkpoint)) {}
+DecoderStorage::DecoderStorage(const Checkpoint& checkpoint, const DecoderConfig& config,
+                               WeightFormat format)
+    : config_(config), format_(format), weights_(allocate(checkpoint)) {}
 
 void DecoderStorage::refill(const Checkpoint& checkpoint, ThreadPool& pool) {
   std::vector<const TensorInfo*> infos;
@@ -49,29 +53,48 @@ void DecoderStorage::refill(const Checkpoint& checkpoint, ThreadPool& pool) {
   std::vector<std::size_t> largest_first(tensors_.size());
   std::iota(largest_first.begin(), largest_first.end(), std::size_t{0});
   std::ranges::stable_sort(largest_first, [&](std::size_t a, std::size_t b) {
-    return tensors_[a].values.size() > tensors_[b].values.size();
+    return element_count(tensors_[a].shape) > element_count(tensors_[b].shape);
   });
-  pool.parallel_for(tensors_.size(), [&](std::size_t i) {
-    const std::size_t index = largest_first[i];
-    checkpoint.read(*infos[index], tensors_[index].values.values());
-  });
+  const auto fill_bytes = [&](std::size_t place) {
+    const Tensor& tensor = tensors_[largest_first[place]];
+    return tensor.matrix ? tensor.matrix->fill_bytes() : 0;
+  };
+  std::size_t first = 0;
+  while (first < tensors_.size()) {
+    std::size_t end = first + 1;
+    std::size_t bytes = fill_bytes(first);
+    while (end < tensors_.size() && bytes + fill_bytes(end) <= kFillBytes) {
+      bytes += fill_bytes(end++);
+    }
+    pool.parallel_for(end - first, [&](std::size_t i) {
+      const std::size_t index = largest_first[first + i];
+      Tensor& tensor = tensors_[index];
+      const auto read = [&](std::span<float> out) { checkpoint.read(*infos[index], out); };
+      tensor.matrix ? tensor.matrix->fill(read) : read(tensor.vector.values());
+    });
+    first = end;
+  }
 }
 
-const Matrix<float>& DecoderStorage::allocate_tensor(const Checkpoint& checkpoint,
-                                                     const std::string& name, Shape shape) {
+const WeightMatrix* DecoderStorage::allocate_matrix(const Checkpoint& checkpoint,
+                                                    const std::string& name, Shape shape) {
   locate(checkpoint, name, shape);
-  const bool is_vector = shape.size() == 1;
-  Matrix<float> values(is_vector ? 1 : shape[0], shape.back());
-  tensors_.push_back({name, std::move(shape), std::move(values)});
-  return tensors_.back().values;
+  std::unique_ptr<WeightMatrix> matrix = make_weight(format_, shape[0], shape[1]);
+  return tensors_.emplace_back(Tensor{name, std::move(shape), std::move(matrix), {}}).matrix.get();
+}
+
+std::span<const float> DecoderStorage::allocate_vector(const Checkpoint& checkpoint,
+                                                       const std::string& name, std::size_t size) {
+  locate(checkpoint, name, {size});
+  return tensors_.emplace_back(Tensor{name, {size}, nullptr, Matrix<float>(1, size)})
+      .vector.values();
 }
 
 LinearWeights DecoderStorage::allocate_linear(const Checkpoint& checkpoint, const std::string& name,
                                               const Shape& shape, bool biased) {
-  const MatrixView<const float> weight =
-      allocate_tensor(checkpoint, name + ".weight", shape).view();
+  const WeightMatrix* weight = allocate_matrix(checkpoint, name + ".weight", shape);
   if (!biased) return {weight, {}};
-  return {weight, allocate_tensor(checkpoint, name + ".bias", {shape[0]}).values()};
+  return {weight, allocate_vector(checkpoint, name + ".bias", shape[0])};
 }
 
 DecoderLayerWeights DecoderStorage::allocate_layer(const Checkpoint& checkpoint,
@@ -83,7 +106,7 @@ DecoderLayerWeights DecoderStorage::allocate_layer(const Checkpoint& checkpoint,
   const std::size_t middle = config_.intermediate_size;
   const bool qkv_bias = config_.query_key_value_bias;
   const auto norm = [&](const char* name) {
-    return allocate_tensor(checkpoint, prefix + name, {hidden}).values();
+    return allocate_vector(checkpoint, prefix + name, hidden);
   };
   const auto linear = [&](const char* name, const Shape& shape, bool biased) {
     return allocate_linear(checkpoint, prefix + name, shape, biased);
@@ -104,17 +127,16 @@ DecoderLayerWeights DecoderStorage::allocate_layer(const Checkpoint& checkpoint,
 
 DecoderWeights DecoderStorage::allocate(const Checkpoint& checkpoint) {
   const Shape table{config_.vocab_size, config_.hidden_size};
-  const MatrixView<const float> embeddings =
-      allocate_tensor(checkpoint, "text/model.embed_tokens.weight", table).view();
+  const WeightMatrix* embeddings =
+      allocate_matrix(checkpoint, "text/model.embed_tokens.weight", table);
   std::vector<DecoderLayerWeights> layers;
   for (std::size_t i = 0; i < config_.num_layers; ++i) {
     layers.push_back(allocate_layer(checkpoint, i));
   }
   const std::span<const float> norm =
-      allocate_tensor(checkpoint, "text/model.norm.weight", {config_.hidden_size}).values();
-  const MatrixView<const float> head =
-      config_.tied_head ? embeddings
-                        : allocate_tensor(checkpoint, "text/lm_head.weight", table).view();
+      allocate_vector(checkpoint, "text/model.norm.weight", config_.hidden_size);
+  const WeightMatrix* head =
+      config_.tied_head ? embeddings : allocate_matrix(checkpoint, "text/lm_head.weight", table);
   return {embeddings, std::move(layers), norm, head};
 }
 

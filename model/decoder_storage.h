@@ -1,8 +1,11 @@
 #pragma once
 
-// Owns a decoder's weights in float32, read from the `text/` tensors of a checkpoint.
+// Owns a decoder's weights, read from the `text/` tensors of a checkpoint: matrices in a chosen
+// format, norms and biases in float32.
 
 #include <cstddef>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,15 +14,17 @@
 #include "language/decoder_config.h"
 #include "language/decoder_weights.h"
 #include "tensor/matrix.h"
+#include "tensor/weight_matrix.h"
 
 namespace vlm {
 
 class DecoderStorage {
  public:
-  // Reads all tensors, in parallel. Throws Error{kNotFound} for a missing tensor and
+  // Reads all tensors, in parallel, but so few at a time that at most 1 GiB (or one tensor) is
+  // taken besides the weights. Throws Error{kNotFound} for a missing tensor and
   // Error{kCorruptFile} for one of another shape than the config gives it.
   static DecoderStorage load(const Checkpoint& checkpoint, const DecoderConfig& config,
-                             ThreadPool& pool);
+                             ThreadPool& pool, WeightFormat format = WeightFormat::kFloat32);
 
   // Replaces the values by those of another checkpoint of the same config, into the same memory;
   // views stay valid. Errors as in load(); the values are then undefined.
@@ -33,19 +38,23 @@ class DecoderStorage {
   struct Tensor {
     std::string name;  // canonical
     Shape shape;
-    Matrix<float> values;  // [1, n] for a vector
+    std::unique_ptr<WeightMatrix> matrix;  // null for a vector,
+    Matrix<float> vector;                  // [1, n], empty for a matrix
   };
 
   // Finds and checks every tensor before it takes memory for it; reads no values.
-  DecoderStorage(const Checkpoint& checkpoint, const DecoderConfig& config);
+  DecoderStorage(const Checkpoint& checkpoint, const DecoderConfig& config, WeightFormat format);
   DecoderWeights allocate(const Checkpoint& checkpoint);
   DecoderLayerWeights allocate_layer(const Checkpoint& checkpoint, std::size_t layer);
   LinearWeights allocate_linear(const Checkpoint& checkpoint, const std::string& name,
                                 const Shape& shape, bool biased);
-  const Matrix<float>& allocate_tensor(const Checkpoint& checkpoint, const std::string& name,
-                                       Shape shape);
+  const WeightMatrix* allocate_matrix(const Checkpoint& checkpoint, const std::string& name,
+                                      Shape shape);
+  std::span<const float> allocate_vector(const Checkpoint& checkpoint, const std::string& name,
+                                         std::size_t size);
 
   DecoderConfig config_;
+  WeightFormat format_;
   std::vector<Tensor> tensors_;
   DecoderWeights weights_;
 };

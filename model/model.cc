@@ -84,12 +84,13 @@ void check_run(std::span<const TokenId> ids, TokenId image_token, std::size_t le
 
 }  // namespace
 
-Model::Model(const Checkpoint& checkpoint, ThreadPool& pool)
-    : Model(checkpoint, load_shared_parts(checkpoint, pool), pool) {}
+Model::Model(const Checkpoint& checkpoint, ThreadPool& pool, WeightFormat format)
+    : Model(checkpoint, load_shared_parts(checkpoint, pool), pool, format) {}
 
-Model::Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& pool)
-    : storage_(
-          DecoderStorage::load(checkpoint, parse_decoder_config(checkpoint.config().text()), pool)),
+Model::Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& pool,
+             WeightFormat format)
+    : storage_(DecoderStorage::load(checkpoint, parse_decoder_config(checkpoint.config().text()),
+                                    pool, format)),
       decoder_(storage_.config(), storage_.weights()),
       shared_(std::move(shared)),
       end_ids_(find_end_ids(checkpoint, *shared_.tokenizer)),

@@ -37,10 +37,13 @@ struct SharedModelParts {
 
 class Model {
  public:
-  // Loads all parts. Throws Error{kNotFound, kIo, kCorruptFile, kUnsupported}.
-  Model(const Checkpoint& checkpoint, ThreadPool& pool);
+  // Loads all parts; `format` is that of the language model. Throws Error{kNotFound, kIo,
+  // kCorruptFile, kUnsupported}.
+  Model(const Checkpoint& checkpoint, ThreadPool& pool,
+        WeightFormat format = WeightFormat::kFloat32);
   // Loads the language model alone and takes the rest from another model.
-  Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& pool);
+  Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& pool,
+        WeightFormat format = WeightFormat::kFloat32);
 
   // Takes the language model of another checkpoint of the same config, in the same memory.
   void replace_language_model(const Checkpoint& checkpoint, ThreadPool& pool);

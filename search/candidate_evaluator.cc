@@ -30,8 +30,8 @@ void add_items(const BenchmarkResult& result, Evaluation& evaluation) {
 
 CandidateEvaluator::CandidateEvaluator(const Checkpoint& first, const SharedModelParts& shared,
                                        ImageFeatureCache* images, const MetricScorer& scorer,
-                                       ThreadPool& pool)
-    : scorer_(&scorer), images_(images), pool_(&pool), model_(first, shared, pool) {}
+                                       WeightFormat weights, ThreadPool& pool)
+    : scorer_(&scorer), images_(images), pool_(&pool), model_(first, shared, pool, weights) {}
 
 Evaluation CandidateEvaluator::evaluate(const Checkpoint& candidate,
                                         std::span<const ObjectiveData> objectives, ItemPart part) {

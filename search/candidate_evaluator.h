@@ -24,7 +24,8 @@ class CandidateEvaluator {
   // `first` is any candidate's merge, for the shapes. `images` is null for text models. All
   // references must outlive this object.
   CandidateEvaluator(const Checkpoint& first, const SharedModelParts& shared,
-                     ImageFeatureCache* images, const MetricScorer& scorer, ThreadPool& pool);
+                     ImageFeatureCache* images, const MetricScorer& scorer, WeightFormat weights,
+                     ThreadPool& pool);
 
   // Merges and answers the items of one part. The fitness, values[0], is the weighted mean of the
   // objectives, whose own means are attributes named "BENCHMARK METRIC".

@@ -75,7 +75,7 @@ std::vector<MeasuredModel> measure_models(const SearchConfig& config,
     }
     const std::shared_ptr<const Checkpoint> checkpoint =
         entry.recipe.empty() ? models(entry.model) : merge_of(config, models, entry.recipe);
-    const Model model(*checkpoint, pool);
+    const Model model(*checkpoint, pool, config.weights);
     const bool blind = asks_about_pictures(runs) && !model.sees_images();
     const EvaluateOptions evaluate{entry.name, WithoutEyes::kAnswerBlind, {}};
     measured.push_back(

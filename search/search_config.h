@@ -13,6 +13,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "eval/compare.h"
+#include "tensor/weight_matrix.h"
 
 namespace vlm {
 
@@ -63,7 +64,8 @@ struct SearchConfig {
   double holdout = 0.0;          // share of each objective's items kept for the final choice
   std::vector<TestColumn> test;  // measured once, at the end
   std::vector<ComparedModel> compare;
-  std::optional<std::filesystem::path> output;  // where the best model goes
+  std::optional<std::filesystem::path> output;    // where the best model goes
+  WeightFormat weights = WeightFormat::kFloat32;  // of every model that is run; not in the file
 };
 
 // Unknown keys are refused, with the nearest known one. Throws Error{kInvalidArgument, kNotFound,

@@ -45,7 +45,7 @@ SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::
       identifier_(language_model_path(data_root)),
       scorer_(identifier_),
       initial_(merge_of(plan_.first_recipe)) {
-  const Model model(*initial_, pool);
+  const Model model(*initial_, pool, config.weights);
   shared_ = model.shared_parts();
   if (!shared_.vision) require_no_pictures(objectives_, where_);
   if (shared_.vision) images_ = std::make_unique<ImageFeatureCache>(shared_.vision);
@@ -57,6 +57,7 @@ void SearchContext::identify(const SearchConfig& config, ThreadPool& pool) {
   identity_["seed"] = std::to_string(optimizer.seed);
   identity_["optimizer"] = optimizer.name + " population " + std::to_string(optimizer.population) +
                            " sigma " + std::to_string(optimizer.sigma);
+  identity_["weights"] = weight_format_name(config.weights);
   identity_["recipe"] = yaml_of(config.recipe);
   for (const ObjectiveData& data : objectives_) {
     const std::string name = data.objective.benchmark + " " + data.objective.metric;

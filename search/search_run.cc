@@ -112,7 +112,7 @@ class Run {
       if (workers > 1) worker_pools_.push_back(std::make_unique<ThreadPool>(share));
       ThreadPool& pool = workers > 1 ? *worker_pools_.back() : pool_;
       evaluators_.emplace_back(context_.initial_merge(), context_.shared_parts(), context_.images(),
-                               context_.scorer(), pool);
+                               context_.scorer(), config_.weights, pool);
     }
   }
 

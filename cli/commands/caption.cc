@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_root.h"
+#include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "eval/code_points.h"
@@ -23,6 +24,7 @@ struct CaptionArguments {
   std::size_t beams = 1;
   std::size_t max_tokens = 128;
   bool json = false;
+  WeightFormat weights = WeightFormat::kFloat32;
 };
 
 std::string question_of(const CaptionArguments& arguments) {
@@ -35,7 +37,7 @@ void run_caption(const CaptionArguments& arguments, const GlobalOptions& global)
   const std::string model_name =
       arguments.model.empty() ? bundled_vision_language_model().string() : arguments.model;
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(model_name), pool);
+  const Model model(*open_model(model_name), pool, arguments.weights);
   if (!model.sees_images()) {
     throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " + model_name);
   }
@@ -78,6 +80,7 @@ void add_caption_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--beams", arguments->beams, "beams, 1 (default) is greedy search");
   command->add_option("--max-tokens", arguments->max_tokens, "length of an answer at most");
   command->add_flag("--json", arguments->json, "print JSON lines");
+  add_weights_option(*command, arguments->weights);
   command->callback([arguments, &global] { run_caption(*arguments, global); });
 }
 

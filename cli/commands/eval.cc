@@ -7,6 +7,7 @@
 #include "cli/data_root.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
+#include "cli/weights_argument.h"
 #include "core/files.h"
 #include "eval/evaluate_model.h"
 #include "eval/language_identification.h"
@@ -24,6 +25,7 @@ struct EvalArguments {
   std::string out;
   std::string samples;
   bool blind = false;
+  WeightFormat weights = WeightFormat::kFloat32;
 };
 
 std::vector<BenchmarkRun> load_runs(const EvalArguments& arguments,
@@ -61,7 +63,7 @@ void run_eval(const EvalArguments& arguments, const GlobalOptions& global) {
   const MetricScorer scorer(identifier);
   const std::vector<BenchmarkRun> runs = load_runs(arguments, data_root);
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(arguments.model), pool);
+  const Model model(*open_model(arguments.model), pool, arguments.weights);
   ProgressLine progress(global.quiet);
   const EvaluateOptions options{arguments.model,
                                 arguments.blind ? WithoutEyes::kAnswerBlind : WithoutEyes::kRefuse,
@@ -92,6 +94,7 @@ void add_eval_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--samples", arguments->samples, "every answer (JSON lines)");
   command->add_flag("--blind", arguments->blind,
                     "let a text model answer questions about pictures without them");
+  add_weights_option(*command, arguments->weights);
   command->callback([arguments, &global] { run_eval(*arguments, global); });
 }
 

@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/generation_arguments.h"
+#include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "core/nearest_name.h"
@@ -26,6 +27,7 @@ struct GenerateArguments {
   std::string input;
   std::vector<std::string> images;
   bool json = false;
+  WeightFormat weights = WeightFormat::kFloat32;
   GenerationOptions options;
 };
 
@@ -146,7 +148,7 @@ std::vector<Generation> generate_all(const Model& model,
 void run_generate(const GenerateArguments& arguments, const GlobalOptions& global) {
   const std::vector<GenerateRequest> requests = load_requests(arguments);
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(arguments.model), pool);
+  const Model model(*open_model(arguments.model), pool, arguments.weights);
   const std::vector<Generation> results = generate_all(model, requests, pool);
   const bool as_json = arguments.json || !arguments.input.empty();
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -178,6 +180,7 @@ void add_generate_command(CLI::App& app, const GlobalOptions& global) {
       ->take_all();
   command->add_flag("--json", arguments->json, "print JSON lines");
   add_generation_options(*command, arguments->options);
+  add_weights_option(*command, arguments->weights);
   command->callback([arguments, prompt, input, &global] {
     if (prompt->empty() && input->empty()) throw CLI::RequiredError("--prompt or --input");
     run_generate(*arguments, global);

@@ -12,6 +12,7 @@
 #include "cli/model_table_text.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
+#include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "core/version.h"
@@ -35,11 +36,13 @@ struct SearchArguments {
   std::optional<std::uint64_t> seed;
   std::size_t workers = 1;
   bool dry_run = false;
+  WeightFormat weights = WeightFormat::kFloat32;
 };
 
 SearchConfig load_config(const SearchArguments& arguments) {
   SearchConfig config = read_search_config(arguments.file);
   if (arguments.trials) config.optimizer.trials = *arguments.trials;
+  config.weights = arguments.weights;
   if (arguments.seed) config.optimizer.seed = *arguments.seed;
   if (!arguments.out.empty()) config.output = arguments.out;
   if (config.output && std::filesystem::exists(*config.output)) {
@@ -180,6 +183,7 @@ void add_search_command(CLI::App& app, const GlobalOptions& global) {
       ->check(CLI::Range(1, 256));
   command->add_flag("--dry-run", arguments->dry_run,
                     "read headers only and print what would be searched");
+  add_weights_option(*command, arguments->weights);
   command->callback([arguments, &global] { run_search_command(*arguments, global); });
 }
 

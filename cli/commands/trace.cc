@@ -12,6 +12,7 @@
 #include "checkpoint/safetensors_writer.h"
 #include "cli/commands.h"
 #include "cli/trace_pictures.h"
+#include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "search/model_source.h"
@@ -23,6 +24,7 @@ struct TraceArguments {
   std::string model;
   std::string input;
   std::string out;
+  WeightFormat weights = WeightFormat::kFloat32;
 };
 
 std::vector<double> numbers_of(const JsonFields& input, const std::string& key) {
@@ -95,7 +97,7 @@ void run_trace(const TraceArguments& arguments, const GlobalOptions& global) {
   const Json json = read_json_file(arguments.input);
   const JsonFields input(json, arguments.input);
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(arguments.model), pool);
+  const Model model(*open_model(arguments.model), pool, arguments.weights);
   const std::filesystem::path folder = std::filesystem::path(arguments.input).parent_path();
   const Trace trace = trace_forward(model, read_request(input, model, folder, pool), pool);
   write_trace(trace, arguments.out);
@@ -115,6 +117,7 @@ void add_trace_command(CLI::App& app, const GlobalOptions& global) {
                    "layers_scale")
       ->required();
   command->add_option("--out", arguments->out, "safetensors file to write")->required();
+  add_weights_option(*command, arguments->weights);
   command->callback([arguments, &global] { run_trace(*arguments, global); });
 }
 

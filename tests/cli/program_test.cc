@@ -101,6 +101,23 @@ TEST_F(Program, DryRunShowsThePlanAndWritesNothing) {
   EXPECT_EQ(run({"merge", recipe(), "--dry-run"}).exit_code, 0);
 }
 
+TEST_F(Program, WeightsOptionChangesTheArithmeticOfEveryCommandThatRunsAModel) {
+  const auto score = [&](const std::string& format) {
+    return json_lines({"generate", "--model", model("ja-lm"), "--prompt", "左にキツネがいます。",
+                       "--max-tokens", "3", "--json", "--weights", format})
+        .at(0)
+        .at("score")
+        .get<double>();
+  };
+  EXPECT_NE(score("float32"), score("bfloat16"));
+  EXPECT_NEAR(score("float32"), score("bfloat16"), 0.1);
+  for (const char* command : {"caption", "generate", "eval", "search", "trace"}) {
+    const ProgramResult wrong = run({command, "--weights", "bf16"});
+    EXPECT_EQ(wrong.exit_code, 2) << command;
+    EXPECT_THAT(wrong.errors, HasSubstr("--weights")) << command;
+  }
+}
+
 TEST_F(Program, GeneratePrintsALineForEachRequest) {
   write("in.jsonl", R"({"prompt": "左にキツネがいます。", "max_tokens": 3, "id": "first"}
 {"ids": [1, 330, 331], "max_tokens": 3, "beams": 2}

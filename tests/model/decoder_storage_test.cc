@@ -83,18 +83,24 @@ std::string load_error(std::vector<TensorInfo> tensors) {
   return "no error";
 }
 
+float element(const WeightMatrix& weight, std::size_t row, std::size_t col) {
+  std::vector<float> values(weight.cols());
+  weight.read_row(row, values);
+  return values[col];
+}
+
 TEST(DecoderStorage, PutsEveryTensorWhereTheDecoderLooks) {
   ThreadPool pool(2);
   const CountedCheckpoint checkpoint(tiny_tensors(), 0.0F);
   const DecoderStorage storage = DecoderStorage::load(checkpoint, tiny_config(), pool);
   const DecoderWeights& weights = storage.weights();
-  EXPECT_EQ(weights.embeddings.row(4)[3], 0.0F);
+  EXPECT_EQ(element(*weights.embeddings, 4, 3), 0.0F);
   EXPECT_EQ(weights.layers[0].query.bias[0], 3.0F);
-  EXPECT_EQ(weights.layers[0].value.weight.row(1)[3], 6.0F);
+  EXPECT_EQ(element(*weights.layers[0].value.weight, 1, 3), 6.0F);
   EXPECT_TRUE(weights.layers[0].attention_output.bias.empty());
-  EXPECT_EQ(weights.layers[0].down.weight.row(3)[2], 12.0F);
+  EXPECT_EQ(element(*weights.layers[0].down.weight, 3, 2), 12.0F);
   EXPECT_EQ(weights.final_norm[3], 13.0F);
-  EXPECT_EQ(weights.head.row(0)[0], 14.0F);
+  EXPECT_EQ(element(*weights.head, 0, 0), 14.0F);
   const Decoder decoder(storage.config(), storage.weights());  // checks all shapes
 }
 
@@ -102,13 +108,13 @@ TEST(DecoderStorage, RefillKeepsViewsAndChangesValues) {
   ThreadPool pool(2);
   DecoderStorage storage =
       DecoderStorage::load(CountedCheckpoint(tiny_tensors(), 0.0F), tiny_config(), pool);
-  const float* before = storage.weights().head.data();
+  const WeightMatrix* before = storage.weights().head;
   const DecoderStorage moved = [&] {
     storage.refill(CountedCheckpoint(tiny_tensors(), 100.0F), pool);
     return std::move(storage);
   }();
-  EXPECT_EQ(moved.weights().head.data(), before);
-  EXPECT_EQ(before[0], 114.0F);
+  EXPECT_EQ(moved.weights().head, before);
+  EXPECT_EQ(element(*before, 0, 0), 114.0F);
 }
 
 TEST(DecoderStorage, TiedHeadIsTheEmbeddings) {
@@ -119,7 +125,7 @@ TEST(DecoderStorage, TiedHeadIsTheEmbeddings) {
   tensors.pop_back();
   const DecoderStorage storage =
       DecoderStorage::load(CountedCheckpoint(std::move(tensors), 0.0F), config, pool);
-  EXPECT_EQ(storage.weights().head.data(), storage.weights().embeddings.data());
+  EXPECT_EQ(storage.weights().head, storage.weights().embeddings);
 }
 
 TEST(DecoderStorage, MissingTensorIsNamed) {

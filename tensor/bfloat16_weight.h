@@ -1,0 +1,47 @@
+#pragma once
+
+// Weights in bfloat16, packed for products: half the bytes of float32 to keep and to read, sums in
+// float32. With AVX512-BF16 or AMX, products of many rows run on oneDNN, with x rounded to
+// bfloat16; few rows, and other processors, take a loop that does not round x.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "tensor/matrix.h"
+#include "tensor/packed_layout.h"
+#include "tensor/weight_matrix.h"
+
+namespace vlm {
+
+class Bfloat16Weight final : public WeightMatrix {
+ public:
+  Bfloat16Weight(std::size_t rows, std::size_t cols);
+
+  // Rounds to nearest: exact for values of a bfloat16 checkpoint.
+  void fill(const Reader& read) override;
+  [[nodiscard]] std::size_t fill_bytes() const noexcept override;
+  void read_row(std::size_t row, std::span<float> out) const noexcept override;
+  void multiply(MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) const override;
+
+ private:
+  // A part of a product, given by the shapes alone.
+  struct Tile {
+    std::size_t first_row = 0;
+    std::size_t num_rows = 0;
+    std::size_t first_block = 0;
+    std::size_t num_blocks = 0;
+  };
+  [[nodiscard]] Tile tile(std::size_t number, std::size_t num_rows) const noexcept;
+  [[nodiscard]] std::size_t num_tiles(std::size_t num_rows) const noexcept;
+  [[nodiscard]] std::size_t blocks_per_tile() const noexcept;
+  void multiply_by_loop(MatrixView<const float> x, MatrixView<float> out, const Tile& part) const;
+  void multiply_by_onednn(MatrixView<const std::uint16_t> x, MatrixView<float> out,
+                          const Tile& part) const;
+  void pack_block(std::span<const float> values, std::size_t block) noexcept;
+
+  PackedLayout layout_;
+  Matrix<std::uint16_t> blocks_;  // [blocks, block size]
+};
+
+}  // namespace vlm

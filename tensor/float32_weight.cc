@@ -1,0 +1,20 @@
+#include "tensor/float32_weight.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "tensor/gemm.h"
+
+namespace vlm {
+
+void Float32Weight::read_row(std::size_t row, std::span<float> out) const noexcept {
+  check(row < rows() && out.size() == cols(), "WeightMatrix::read_row: row < rows, out [cols]");
+  std::ranges::copy(values_.row(row), out.begin());
+}
+
+void Float32Weight::multiply(MatrixView<const float> x, MatrixView<float> out,
+                             ThreadPool& pool) const {
+  multiply_transposed(x, values_.view(), out, pool);
+}
+
+}  // namespace vlm

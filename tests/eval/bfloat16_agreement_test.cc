@@ -1,0 +1,97 @@
+// The bundled models with bfloat16 weights against themselves in float32, on the bundled
+// benchmarks.
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "checkpoint/file_checkpoint.h"
+#include "datasets/registry.h"
+#include "eval/prompt.h"
+#include "eval/task.h"
+#include "language/decoding_session.h"
+#include "model/model.h"
+
+namespace vlm {
+namespace {
+
+const std::filesystem::path kProject = VLM_PROJECT_DIR;
+constexpr std::size_t kItems = 12;  // of each benchmark
+
+struct AgreementCase {
+  std::string model;
+  std::string benchmark;
+};
+
+void PrintTo(const AgreementCase& test_case,
+             std::ostream* out) {  // NOLINT(readability-identifier-naming)
+  *out << test_case.model << " on " << test_case.benchmark;
+}
+
+TokenId top_choice(std::span<const float> logits) {
+  return static_cast<TokenId>(std::ranges::max_element(logits) - logits.begin());
+}
+
+// What the decoder would say after the prompt and after each token of `answer`.
+std::vector<TokenId> choices(const Decoder& decoder, const GenerationPrompt& prompt,
+                             std::span<const TokenId> answer, ThreadPool& pool) {
+  DecodingSession session(decoder, pool);
+  KvCache cache = decoder.make_cache();
+  const std::vector<const GenerationPrompt*> prompts{&prompt};
+  const std::vector<KvCache*> caches{&cache};
+  std::vector<TokenId> found{top_choice(session.start(prompts, caches).row(0))};
+  for (std::size_t i = 0; i < answer.size(); ++i) {
+    found.push_back(top_choice(session.advance(answer.subspan(i, 1), caches).row(0)));
+  }
+  return found;
+}
+
+class Bfloat16Agreement : public ::testing::TestWithParam<AgreementCase> {};
+
+TEST_P(Bfloat16Agreement, TheLikeliestTokenIsTheSameAtNinetyNineOfAHundredPlaces) {
+  ThreadPool pool(2);
+  const FileCheckpoint checkpoint(kProject / "zoo/models" / GetParam().model);
+  const Model exact(checkpoint, pool);
+  const Model rounded(checkpoint, exact.shared_parts(), pool, WeightFormat::kBfloat16);
+  const BenchmarkReference reference = parse_benchmark_reference(GetParam().benchmark);
+  const Task task = find_task(reference.name);
+  Benchmark benchmark = open_benchmark(reference, kProject);
+  limit_items(benchmark, kItems);
+  std::optional<ImageFeatureCache> images;
+  if (exact.sees_images()) images.emplace(exact.shared_parts().vision);
+
+  std::size_t places = 0;
+  std::size_t equal = 0;
+  for (const BenchmarkItem& item : benchmark.items) {
+    ModelPrompt question{render_prompt(task.prompt, item.question), {}, {}};
+    if (item.image) question.images = images->get(std::vector{*item.image}, pool);
+    GenerationOptions options;
+    options.max_tokens = 48;
+    const std::vector<ModelPrompt> alone{question};
+    const std::vector<TokenId> answer = exact.generate(alone, options, {}, pool).at(0).ids;
+    const GenerationPrompt prompt = exact.build_prompt(question);
+    const std::vector<TokenId> expected = choices(exact.decoder(), prompt, answer, pool);
+    const std::vector<TokenId> found = choices(rounded.decoder(), prompt, answer, pool);
+    for (std::size_t i = 0; i < expected.size(); ++i) equal += expected[i] == found[i] ? 1 : 0;
+    places += expected.size();
+  }
+  RecordProperty("agreement", std::to_string(equal) + " of " + std::to_string(places));
+  EXPECT_GE(places, 4 * kItems);
+  EXPECT_GE(static_cast<double>(equal), 0.99 * static_cast<double>(places));
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, Bfloat16Agreement,
+                         ::testing::Values(AgreementCase{"evo-vlm", "ja-emoji-vqa/test"},
+                                           AgreementCase{"en-vlm", "en-emoji-vqa/test"},
+                                           AgreementCase{"ja-lm", "ja-math/test"},
+                                           AgreementCase{"math-lm", "en-math/test"}));
+
+}  // namespace
+}  // namespace vlm

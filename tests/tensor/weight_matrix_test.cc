@@ -1,0 +1,140 @@
+#include "tensor/weight_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "core/philox.h"
+#include "tensor/dtype.h"
+#include "tensor/matrix.h"
+
+namespace vlm {
+namespace {
+
+Matrix<float> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t seed) {
+  RandomStream random(seed, 0);
+  Matrix<float> matrix(rows, cols);
+  for (float& value : matrix.values()) value = static_cast<float>(random.normal());
+  return matrix;
+}
+
+float kept(WeightFormat format, float value) {
+  return format == WeightFormat::kBfloat16 ? bf16_to_float(float_to_bf16(value)) : value;
+}
+
+std::unique_ptr<WeightMatrix> filled(WeightFormat format, const Matrix<float>& values) {
+  auto weight = make_weight(format, values.rows(), values.cols());
+  weight->fill([&](std::span<float> out) { std::ranges::copy(values.values(), out.begin()); });
+  return weight;
+}
+
+class WeightMatrixTest : public ::testing::TestWithParam<WeightFormat> {};
+
+TEST_P(WeightMatrixTest, RowsAreWhatWasFilledIn) {
+  const Matrix<float> values = random_matrix(67, 131, 1);
+  const auto weight = filled(GetParam(), values);
+  std::vector<float> row(131);
+  for (std::size_t r = 0; r < values.rows(); ++r) {
+    weight->read_row(r, row);
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      ASSERT_EQ(row[c], kept(GetParam(), values.row(r)[c])) << r << ' ' << c;
+    }
+  }
+}
+
+TEST_P(WeightMatrixTest, RefillingLeavesNothingOfTheOldValues) {
+  const auto weight = filled(GetParam(), random_matrix(3, 5, 1));
+  weight->fill([](std::span<float> out) { std::ranges::fill(out, 2.0F); });
+  std::vector<float> row(5);
+  weight->read_row(2, row);
+  EXPECT_EQ(row, std::vector<float>(5, 2.0F));
+}
+
+// Sizes around those of blocks (64), tiles (256 rows) and pairs. x has bfloat16 values, so rounding
+// it changes nothing and the error is that of a float32 sum of k products: at most (k + 1) 2^-24 of
+// the sum of their magnitudes; twice that where a processor adds pairs first.
+TEST_P(WeightMatrixTest, ProductsEqualThePlainTwin) {
+  ThreadPool pool(2);
+  for (const std::size_t m : {1U, 8U, 9U, 64U, 257U}) {
+    for (const std::size_t n : {1U, 65U, 128U}) {
+      for (const std::size_t k : {1U, 33U, 192U}) {
+        const Matrix<float> values = random_matrix(n, k, m + n + k);
+        const auto weight = filled(GetParam(), values);
+        Matrix<float> x = random_matrix(m, k, 99);
+        for (float& value : x.values()) value = bf16_to_float(float_to_bf16(value));
+        Matrix<float> out(m, n);
+        weight->multiply(x.view(), out.view(), pool);
+        for (std::size_t r = 0; r < m; ++r) {
+          for (std::size_t c = 0; c < n; ++c) {
+            double sum = 0.0;
+            double magnitude = 0.0;
+            for (std::size_t i = 0; i < k; ++i) {
+              const double term = double{x.row(r)[i]} * kept(GetParam(), values.row(c)[i]);
+              sum += term;
+              magnitude += std::abs(term);
+            }
+            ASSERT_NEAR(out.row(r)[c], sum, std::ldexp(static_cast<double>(k + 1), -23) * magnitude)
+                << m << ' ' << n << ' ' << k;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(WeightMatrixTest, ThreadsDoNotChangeABit) {
+  ThreadPool one(1);
+  ThreadPool three(3);
+  const auto weight = filled(GetParam(), random_matrix(1100, 96, 3));
+  for (const std::size_t m : {1U, 3U, 300U}) {
+    const Matrix<float> x = random_matrix(m, 96, 4);
+    Matrix<float> a(m, 1100);
+    Matrix<float> b(m, 1100);
+    weight->multiply(x.view(), a.view(), one);
+    weight->multiply(x.view(), b.view(), three);
+    EXPECT_TRUE(std::ranges::equal(a.values(), b.values())) << m;
+  }
+}
+
+// Rows of x that lie apart, and a part of a wider out.
+TEST_P(WeightMatrixTest, ViewsWithGapsGiveTheSameProduct) {
+  ThreadPool pool(1);
+  const auto weight = filled(GetParam(), random_matrix(70, 40, 5));
+  for (const std::size_t m : {2U, 19U}) {
+    const Matrix<float> x = random_matrix(m, 40, 6);
+    Matrix<float> wide_x(m, 50);
+    for (std::size_t r = 0; r < m; ++r) std::ranges::copy(x.row(r), wide_x.row(r).begin() + 3);
+    Matrix<float> out(m, 70);
+    Matrix<float> wide_out(m, 80);
+    weight->multiply(x.view(), out.view(), pool);
+    weight->multiply(wide_x.view().columns(3, 40), wide_out.view().columns(5, 70), pool);
+    for (std::size_t r = 0; r < m; ++r) {
+      EXPECT_TRUE(std::ranges::equal(out.row(r), wide_out.row(r).subspan(5, 70)));
+      EXPECT_EQ(wide_out.row(r)[4], 0.0F);
+      EXPECT_EQ(wide_out.row(r)[75], 0.0F);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, WeightMatrixTest,
+                         ::testing::Values(WeightFormat::kFloat32, WeightFormat::kBfloat16),
+                         [](const auto& test_case) {
+                           return std::string(weight_format_name(test_case.param));
+                         });
+
+TEST(WeightFormat, NamesRoundTrip) {
+  EXPECT_EQ(weight_format_names(), (std::vector<std::string>{"float32", "bfloat16"}));
+  for (const std::string& name : weight_format_names()) {
+    const auto format = weight_format_from_name(name);
+    ASSERT_TRUE(format.has_value());
+    EXPECT_EQ(weight_format_name(*format), name);
+  }
+  EXPECT_EQ(weight_format_from_name("bf16"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace vlm
