@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 3> kNotSideFiles{"config.json", "recipe.yaml",
+constexpr std::array<std::string_view, 4> kNotSideFiles{"config.json", "recipe.yaml", "study.json",
                                                         "mergekit_config.yml"};
 constexpr std::array<std::string_view, 12> kWeightEndings{
     ".safetensors", ".index.json", ".bin",  ".pt",  ".pth",     ".ckpt",

@@ -16,10 +16,10 @@ TEST(SideFiles, AreWhatIsNeitherWeightsNorConfig) {
         "preprocessor_config.json", "processor_config.json", "chat_template.jinja", "LICENSE"}) {
     EXPECT_TRUE(is_side_file(name)) << name;
   }
-  for (const char* name :
-       {"config.json", "model.safetensors", "model-00001-of-00002.safetensors",
-        "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
-        "consolidated.00.pth", "model.gguf", "README.md", ".gitattributes", "recipe.yaml", ""}) {
+  for (const char* name : {"config.json", "model.safetensors", "model-00001-of-00002.safetensors",
+                           "model.safetensors.index.json", "pytorch_model.bin",
+                           "pytorch_model.bin.index.json", "consolidated.00.pth", "model.gguf",
+                           "README.md", ".gitattributes", "recipe.yaml", "study.json", ""}) {
     EXPECT_FALSE(is_side_file(name)) << name;
   }
 }
