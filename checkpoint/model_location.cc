@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/nearest_name.h"
 
 namespace vlm {
 namespace {
@@ -75,12 +77,28 @@ std::string commit_of(const fs::path& folder, const std::string& revision) {
   return commit;
 }
 
+// " (did you mean ...?)" if a model directory beside the one that was named has nearly its name.
+std::string neighbour_hint(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  const fs::path folder = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_there(entry->path() / "config.json")) names.push_back(entry->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  const std::string nearest = nearest_name(directory.filename().string(), names);
+  if (nearest.empty()) return "";
+  return " (did you mean '" + (directory.parent_path() / nearest).string() + "'?)";
+}
+
 fs::path find_snapshot(const HubId& id, const fs::path& hub_cache) {
   const fs::path folder = hub_cache / repository_folder(id.repository);
   if (!is_there(folder)) {
     throw Error(ErrorCode::kNotFound, "no such model: " + id.repository +
                                           ": neither a directory nor in the cache " +
-                                          hub_cache.string() + " (models are not downloaded)");
+                                          hub_cache.string() + " (models are not downloaded)" +
+                                          neighbour_hint(id.repository));
   }
   fs::path snapshot = folder / "snapshots" / commit_of(folder, id.revision);
   if (!is_there(snapshot / "config.json")) {
@@ -115,7 +133,8 @@ fs::path resolve_model_directory(std::string_view model, const fs::path& hub_cac
   if (!id) {
     throw Error(ErrorCode::kNotFound, "no such model: " + std::string(model) +
                                           ": not a directory, and no hub id of the form "
-                                          "org/name[@revision]");
+                                          "org/name[@revision]" +
+                                          neighbour_hint(directory));
   }
   return find_snapshot(*id, hub_cache);
 }
