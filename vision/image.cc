@@ -15,8 +15,10 @@
 namespace vlm {
 namespace {
 
-[[noreturn]] void fail_decoding(const std::string& where) {
-  throw Error(ErrorCode::kCorruptFile, "damaged image, cannot be decoded: " + where);
+[[noreturn]] void fail_decoding(const std::string& where, const ImageHeader& header) {
+  throw Error(ErrorCode::kCorruptFile, "damaged image, cannot be decoded: " + where + ": " +
+                                           std::to_string(header.width_px) + "x" +
+                                           std::to_string(header.height_px) + " px by its header");
 }
 
 void check_limits(const ImageHeader& header, const std::string& where, const ImageLimits& limits) {
@@ -47,9 +49,9 @@ cv::Mat decode_quietly(std::span<const std::byte> bytes, int flags) {
   }
 }
 
-cv::Mat decode(std::span<const std::byte> bytes, const std::string& where, ImageFormat format,
-               ImagePolicy policy) {
-  switch (format) {
+cv::Mat decode(std::span<const std::byte> bytes, const std::string& where,
+               const ImageHeader& header, ImagePolicy policy) {
+  switch (header.format) {
     case ImageFormat::kPng:
       return decode_quietly(essential_png(bytes, where), cv::IMREAD_UNCHANGED);
     case ImageFormat::kJpeg:
@@ -60,7 +62,7 @@ cv::Mat decode(std::span<const std::byte> bytes, const std::string& where, Image
     case ImageFormat::kWebp:
       return decode_quietly(bytes, cv::IMREAD_UNCHANGED);
   }
-  fail_decoding(where);
+  fail_decoding(where, header);
 }
 
 // OpenCV computes n - (x * n >> 8) from ink x and paper n = 255 - black, Pillow n - round(x * n /
@@ -131,8 +133,8 @@ cv::Mat decode_image(std::span<const std::byte> bytes, const std::string& where,
   check_file_size(bytes.size(), where, limits);
   const ImageHeader header = read_image_header(bytes, where);
   check_limits(header, where, limits);
-  cv::Mat image = decode(bytes, where, header.format, policy);
-  if (image.empty() || !has_size(image, header)) fail_decoding(where);
+  cv::Mat image = decode(bytes, where, header, policy);
+  if (image.empty() || !has_size(image, header)) fail_decoding(where, header);
   if (header.is_cmyk) correct_cmyk(image);
   image = to_8_bits(image, policy);
   if (policy == ImagePolicy::kViewer && image.channels() == 4) blend_over_white(image);

@@ -15,6 +15,10 @@ using Bytes = std::span<const std::byte>;
   throw Error(ErrorCode::kCorruptFile, what + ": " + where);
 }
 
+std::string seen_bytes(Bytes bytes) {
+  return ": " + std::to_string(bytes.size()) + " bytes";
+}
+
 bool has_at(Bytes bytes, std::size_t offset, std::string_view text) {
   if (offset > bytes.size() || text.size() > bytes.size() - offset) return false;
   return std::equal(text.begin(), text.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset),
@@ -59,9 +63,9 @@ constexpr std::array<KnownFormat, 9> kOtherFormats{{{0, "GIF8", "GIF"},
 [[noreturn]] void refuse(Bytes bytes, const std::string& where) {
   for (const KnownFormat& format : kOtherFormats) {
     if (has_at(bytes, format.offset, format.magic)) {
-      throw Error(ErrorCode::kUnsupported, "image format: " + where + ": " +
+      throw Error(ErrorCode::kUnsupported, "unsupported image format: " + where + ": " +
                                                std::string(format.name) +
-                                               " (read are PNG, JPEG and WebP)");
+                                               " (supported: PNG, JPEG, WebP)");
     }
   }
   fail("not an image",
@@ -69,7 +73,8 @@ constexpr std::array<KnownFormat, 9> kOtherFormats{{{0, "GIF8", "GIF"},
 }
 
 ImageHeader png_header(Bytes bytes, const std::string& where) {
-  if (bytes.size() < 33 || !has_at(bytes, 12, "IHDR")) fail("damaged PNG, no header", where);
+  if (bytes.size() < 33 || !has_at(bytes, 12, "IHDR"))
+    fail("damaged PNG, no header", where + seen_bytes(bytes));
   return {.format = ImageFormat::kPng,
           .width_px = big_endian(bytes, 16, 4),
           .height_px = big_endian(bytes, 20, 4)};
@@ -98,11 +103,12 @@ JpegMarker next_marker(Bytes bytes, std::size_t offset, const std::string& where
     if (code == kEndOfImage) return marker;
     if (bytes.size() - marker.payload < 2) break;
     marker.size_bytes = big_endian(bytes, marker.payload, 2);
-    if (marker.size_bytes < 2) fail("damaged JPEG, a segment without length", where);
+    if (marker.size_bytes < 2)
+      fail("damaged JPEG, a segment without length", where + seen_bytes(bytes));
     if (marker.size_bytes > bytes.size() - marker.payload) break;
     return marker;
   }
-  fail("truncated JPEG, no end marker", where + ": " + std::to_string(bytes.size()) + " bytes");
+  fail("truncated JPEG, no end marker", where + seen_bytes(bytes));
 }
 
 bool is_start_of_frame(std::size_t code) {
@@ -114,10 +120,11 @@ ImageHeader jpeg_header(Bytes bytes, const std::string& where) {
   while (true) {
     const JpegMarker marker = next_marker(bytes, offset, where);
     if (marker.code == kEndOfImage || marker.code == kStartOfScan) {
-      fail("damaged JPEG, no frame header", where);
+      fail("damaged JPEG, no frame header", where + seen_bytes(bytes));
     }
     if (is_start_of_frame(marker.code)) {
-      if (marker.size_bytes < 8) fail("damaged JPEG, short frame header", where);
+      if (marker.size_bytes < 8)
+        fail("damaged JPEG, short frame header", where + seen_bytes(bytes));
       return {.format = ImageFormat::kJpeg,
               .width_px = big_endian(bytes, marker.payload + 5, 2),
               .height_px = big_endian(bytes, marker.payload + 3, 2),
@@ -130,11 +137,12 @@ ImageHeader jpeg_header(Bytes bytes, const std::string& where) {
 // RFC 9649 (container), RFC 6386, 9.1 (lossy), RFC 9649, 3.4 (lossless).
 ImageHeader webp_header(Bytes bytes, const std::string& where) {
   constexpr std::size_t kFourteenBits = 0x3FFF;
-  if (bytes.size() < 30) fail("truncated WebP", where);
+  if (bytes.size() < 30) fail("truncated WebP", where + seen_bytes(bytes));
   ImageHeader header{.format = ImageFormat::kWebp};
   if (has_at(bytes, 12, "VP8X")) {
     if ((std::to_integer<unsigned>(bytes[20]) & 2U) != 0) {
-      throw Error(ErrorCode::kUnsupported, "image format: " + where + ": animated WebP");
+      throw Error(ErrorCode::kUnsupported,
+                  "unsupported image format: " + where + ": animated WebP");
     }
     header.width_px = little_endian(bytes, 24, 3) + 1;
     header.height_px = little_endian(bytes, 27, 3) + 1;
@@ -146,7 +154,7 @@ ImageHeader webp_header(Bytes bytes, const std::string& where) {
     header.width_px = little_endian(bytes, 26, 2) & kFourteenBits;
     header.height_px = little_endian(bytes, 28, 2) & kFourteenBits;
   } else {
-    fail("damaged WebP, no picture", where);
+    fail("damaged WebP, no picture", where + seen_bytes(bytes));
   }
   return header;
 }
@@ -199,7 +207,7 @@ ImageHeader read_image_header(Bytes bytes, const std::string& where) {
 std::vector<std::byte> essential_png(Bytes bytes, const std::string& where) {
   constexpr std::size_t kChunkFrameBytes = 12;  // length, type, checksum
   std::size_t offset = kPngSignature.size();
-  if (!has_at(bytes, 0, kPngSignature)) fail("not a PNG", where);
+  if (!has_at(bytes, 0, kPngSignature)) fail("not a PNG", where + seen_bytes(bytes));
   std::vector<std::byte> out(bytes.begin(), bytes.begin() + 8);
   while (bytes.size() - offset >= kChunkFrameBytes) {
     const std::size_t length = big_endian(bytes, offset, 4);
@@ -214,7 +222,7 @@ std::vector<std::byte> essential_png(Bytes bytes, const std::string& where) {
     if (has_at(chunk, 4, "IEND")) return out;
     offset += chunk.size();
   }
-  fail("truncated PNG, no end chunk", where + ": " + std::to_string(bytes.size()) + " bytes");
+  fail("truncated PNG, no end chunk", where + seen_bytes(bytes));
 }
 
 void check_jpeg_is_whole(Bytes bytes, const std::string& where) {

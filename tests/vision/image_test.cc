@@ -104,7 +104,8 @@ TEST(Image, ViewerBlendsTransparentPaletteOverWhite) {
 TEST(Image, RefusesWhatIsNoImage) {
   EXPECT_THAT(message_of({}), HasSubstr("not an image: picture: 0 bytes"));
   EXPECT_THAT(message_of(bytes_of("hello")), HasSubstr("not an image: picture"));
-  EXPECT_THAT(message_of(bytes_of("GIF89a")), HasSubstr("picture: GIF (read are PNG"));
+  EXPECT_THAT(message_of(bytes_of("GIF89a")),
+              HasSubstr("unsupported image format: picture: GIF (supported: PNG, JPEG, WebP)"));
   EXPECT_THAT(message_of(file_bytes("extra/animated.webp")), HasSubstr("animated WebP"));
   EXPECT_THROW(read_image(image_data() / "missing.png", ImagePolicy::kPillow), Error);
 }
