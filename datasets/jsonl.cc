@@ -40,7 +40,7 @@ std::vector<JsonlLine> parse_jsonl(std::string_view text, const std::string& whe
       throw Error(ErrorCode::kCorruptFile,
                   "more than " + std::to_string(limits.max_lines) + " lines: " + where);
     }
-    lines.push_back(parse_line(line, where + ": line " + std::to_string(number), limits));
+    lines.push_back(parse_line(line, where + ":" + std::to_string(number), limits));
   }
   return lines;
 }

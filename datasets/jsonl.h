@@ -21,7 +21,7 @@ struct JsonlLimits {
 
 struct JsonlLine {
   Json object;
-  std::string where;  // "FILE: line N", for messages
+  std::string where;  // "FILE:LINE", for messages
 };
 
 // Parses the text of `where` (a file name, for messages). Errors name the line, counted from 1.

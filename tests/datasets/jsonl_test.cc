@@ -25,7 +25,7 @@ TEST(Jsonl, SkipsBlankLinesAndCountsThem) {
   const auto lines = parse_jsonl("{\"a\":1}\n\n \r\n{\"a\":2}\r\n", "f.jsonl");
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[1].object["a"], 2);
-  EXPECT_EQ(lines[1].where, "f.jsonl: line 4");
+  EXPECT_EQ(lines[1].where, "f.jsonl:4");
 }
 
 TEST(Jsonl, EmptyTextHasNoLines) {
@@ -37,16 +37,16 @@ TEST(Jsonl, LastLineNeedsNoNewline) {
 }
 
 TEST(Jsonl, NamesTheBadLine) {
-  EXPECT_THAT(error_of("{}\n{\"a\":}\n"), HasSubstr("f.jsonl: line 2"));
+  EXPECT_THAT(error_of("{}\n{\"a\":}\n"), HasSubstr("f.jsonl:2: "));
 }
 
 TEST(Jsonl, RefusesBrokenUtf8) {
-  EXPECT_THAT(error_of("{\"a\":\"\xE3\x81\"}"), HasSubstr("line 1"));
-  EXPECT_THAT(error_of("{\"a\":\"\xC0\xAF\"}"), HasSubstr("line 1"));
+  EXPECT_THAT(error_of("{\"a\":\"\xE3\x81\"}"), HasSubstr("f.jsonl:1: "));
+  EXPECT_THAT(error_of("{\"a\":\"\xC0\xAF\"}"), HasSubstr("f.jsonl:1: "));
 }
 
 TEST(Jsonl, RefusesLinesThatAreNoObjects) {
-  EXPECT_THAT(error_of("[1]"), HasSubstr("f.jsonl: line 1"));
+  EXPECT_THAT(error_of("[1]"), HasSubstr("f.jsonl:1: "));
 }
 
 TEST(Jsonl, RefusesDuplicateKeys) {
