@@ -1,5 +1,6 @@
 #include "eval/compare.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -7,7 +8,9 @@
 
 #include "cli/commands.h"
 #include "cli/text_table.h"
+#include "core/error.h"
 #include "core/json_fields.h"
+#include "core/nearest_name.h"
 #include "eval/result_json.h"
 
 namespace vlm {
@@ -15,6 +18,7 @@ namespace {
 
 struct CompareArguments {
   std::vector<std::string> results;
+  std::vector<std::string> metrics;
   bool json = false;
 };
 
@@ -33,10 +37,56 @@ Json row_json(const ComparisonRow& row, const std::string& candidate) {
 
 void add_row(TextTable& table, const ComparisonRow& row, const std::string& candidate) {
   const PairedDifference& paired = row.paired;
-  table.add_row({candidate, row.benchmark, row.metric, fixed(row.baseline_mean, 4),
+  const bool is_mean = row.benchmark == "mean";
+  table.add_row({candidate, row.benchmark, is_mean ? "" : row.metric, fixed(row.baseline_mean, 4),
                  fixed(row.candidate_mean, 4), fixed(paired.difference, 4),
                  "[" + fixed(paired.low, 4) + ", " + fixed(paired.high, 4) + "]",
                  fixed(paired.p_better, 3)});
+}
+
+// The rows of the metrics asked for; of each benchmark's first metric if none was.
+std::vector<ComparisonRow> select(const std::vector<ComparisonRow>& rows,
+                                  const std::vector<std::string>& metrics) {
+  std::vector<ComparisonRow> selected;
+  for (const ComparisonRow& row : rows) {
+    const bool is_first = selected.empty() || selected.back().benchmark != row.benchmark;
+    const bool is_wanted = std::find(metrics.begin(), metrics.end(), row.metric) != metrics.end();
+    if (metrics.empty() ? is_first : is_wanted) selected.push_back(row);
+  }
+  return selected;
+}
+
+void require_metrics(const std::vector<ComparisonRow>& rows,
+                     const std::vector<std::string>& metrics) {
+  std::vector<std::string> known;
+  for (const ComparisonRow& row : rows) known.push_back(row.metric);
+  for (const std::string& metric : metrics) {
+    if (std::find(known.begin(), known.end(), metric) != known.end()) continue;
+    throw Error(ErrorCode::kInvalidArgument, "results have no such metric: --metric: '" + metric +
+                                                 "'" + name_hint(metric, known));
+  }
+}
+
+// The first selected metric of every benchmark.
+std::vector<BenchmarkMetric> parts_of_mean(const std::vector<ComparisonRow>& rows) {
+  std::vector<BenchmarkMetric> parts;
+  for (const ComparisonRow& row : rows) {
+    if (parts.empty() || parts.back().benchmark != row.benchmark) {
+      parts.push_back({row.benchmark, row.metric});
+    }
+  }
+  return parts;
+}
+
+std::vector<ComparisonRow> rows_of(const EvaluationResult& baseline,
+                                   const EvaluationResult& candidate,
+                                   const std::vector<std::string>& metrics) {
+  const std::vector<ComparisonRow> all = compare_results(baseline, candidate, {});
+  require_metrics(all, metrics);
+  std::vector<ComparisonRow> rows = select(all, metrics);
+  const std::vector<BenchmarkMetric> parts = parts_of_mean(rows);
+  if (parts.size() > 1) rows.push_back(compare_mean(baseline, candidate, parts, {}));
+  return rows;
 }
 
 void run_compare(const CompareArguments& arguments) {
@@ -48,7 +98,7 @@ void run_compare(const CompareArguments& arguments) {
   Json rows = Json::array();
   for (std::size_t i = 1; i < arguments.results.size(); ++i) {
     const EvaluationResult candidate = read_result_file(arguments.results[i]);
-    for (const ComparisonRow& row : compare_results(baseline, candidate, {})) {
+    for (const ComparisonRow& row : rows_of(baseline, candidate, arguments.metrics)) {
       add_row(table, row, candidate.model);
       rows.push_back(row_json(row, candidate.model));
     }
@@ -70,6 +120,10 @@ void add_compare_command(CLI::App& app, const GlobalOptions&) {
       ->add_option("RESULT", arguments->results, "result files of eval; the first is the baseline")
       ->required()
       ->expected(2, -1);
+  command
+      ->add_option("--metric", arguments->metrics,
+                   "metric to compare, may be repeated (default: each benchmark's first)")
+      ->allow_extra_args(false);
   command->add_flag("--json", arguments->json, "print JSON");
   command->callback([arguments] { run_compare(*arguments); });
 }

@@ -1,5 +1,6 @@
 #include "cli/model_table_text.h"
 
+#include <sstream>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -59,7 +60,21 @@ TEST(ModelTableText, ShowsHowFarTheEvolvedIsAhead) {
 TEST(ModelTableText, SaysWhoDidNotSeeThePictures) {
   ModelTable blind = table();
   blind.rows[0].blind = true;
-  EXPECT_THAT(model_table_text(blind), HasSubstr("English VLM (no picture)"));
+  EXPECT_THAT(model_table_text(blind), HasSubstr("English VLM (blind)"));
+}
+
+TEST(ModelTableText, FitsATerminalAndExplainsItsHeadings) {
+  ModelTable wide = table();
+  wide.columns = {{"ja-vlm-bench-in-the-wild/test", "rougeL_ja"},
+                  {"ja-vg-vqa-500/test", "rougeL_ja"}};
+  wide.rows[0].name = "Japanese LLM behind the projector";
+  wide.rows[0].japanese = {1.0, 1.0};
+  const std::string text = model_table_text(wide);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120U) << line;
+  EXPECT_THAT(text,
+              HasSubstr("[1] ja-vlm-bench-in-the-wild/test; [2] ja-vg-vqa-500/test; ja: share"));
+  EXPECT_THAT(text, Not(HasSubstr("blind")));
 }
 
 TEST(ModelTableText, OneColumnNeedsNoMean) {
