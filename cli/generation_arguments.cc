@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "cli/option_checks.h"
 #include "core/error.h"
 
 namespace vlm {
@@ -22,20 +23,19 @@ std::vector<Json> values_of(const JsonFields& line, const std::string& key) {
 }  // namespace
 
 void add_generation_options(CLI::App& command, GenerationOptions& options) {
-  command.add_option("--max-tokens", options.max_tokens, "new tokens at most")
-      ->capture_default_str();
-  command.add_option("--min-tokens", options.min_tokens, "new tokens at least")
-      ->capture_default_str();
-  command.add_option("--beams", options.num_beams, "beams, 1 is greedy search")
-      ->capture_default_str();
+  const auto count = [&](const char* name, std::size_t& value, const char* what) {
+    return command.add_option(name, value, what)->capture_default_str();
+  };
+  whole_number(count("--max-tokens", options.max_tokens, "new tokens at most"), 1, kMostTokens);
+  whole_number(count("--min-tokens", options.min_tokens, "new tokens at least"), 0, kMostTokens);
+  whole_number(count("--beams", options.num_beams, "beams, 1 is greedy search"), 1, kMostBeams);
   command.add_option("--length-penalty", options.length_penalty, "of beam search")
       ->capture_default_str();
   command.add_flag("--early-stopping", options.early_stopping,
                    "end beam search when enough hypotheses are complete");
   command.add_option("--repetition-penalty", options.repetition_penalty, "1 is none")
       ->capture_default_str();
-  command.add_option("--no-repeat-ngram", options.no_repeat_ngram, "0 is off")
-      ->capture_default_str();
+  whole_number(count("--no-repeat-ngram", options.no_repeat_ngram, "0 is off"), 0, kMostTokens);
   command.add_option("--eos", options.eos_ids, "ids that end a text (default: the model's)");
   command.add_option("--stop", options.stop, "texts that end the answer before them");
 }

@@ -1,19 +1,17 @@
 #pragma once
 
-// Ctrl-C as a polite request: the first SIGINT or SIGTERM asks running work to stop at its next
-// safe point, the second ends the program at once.
+// Ctrl-C. Most commands have nothing to lose before their end: SIGINT or SIGTERM ends them at once,
+// with a line and exit code 1. Where work can be lost or left half-done, the first signal is a
+// polite request to stop at the next safe point, and the second ends the program.
 
 #include "core/progress.h"
 
 namespace vlm {
 
-// Installs the handlers. Call once, from main.
+// From now on a signal ends the program at once. Call once, from main.
 void catch_interrupts() noexcept;
 
-// True after the first signal.
-bool interrupted() noexcept;
-
-// interrupted() as the callback that long work takes.
+// From now on the first signal only asks, and the callback, which long work takes, tells so.
 StopRequested stop_on_interrupt();
 
 }  // namespace vlm

@@ -1,14 +1,16 @@
-#include <algorithm>
-#include <cctype>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/error_line.h"
 #include "cli/interrupt.h"
+#include "cli/option_checks.h"
 #include "core/error.h"
 #include "core/nearest_name.h"
 #include "core/version.h"
@@ -17,13 +19,6 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
-
-// Messages may show names and values with line breaks in them.
-void print_error(std::string message) {
-  std::replace_if(
-      message.begin(), message.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
-  std::fprintf(stderr, "vlm-merge: error: %s\n", message.c_str());
-}
 
 // CLI11 says "a subcommand is required" where one is given that it does not know.
 std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
@@ -39,8 +34,9 @@ void declare(CLI::App& app, vlm::GlobalOptions& global) {
   app.require_subcommand(1);
   app.fallthrough();
   app.add_flag("--quiet", global.quiet, "no progress on standard error");
-  app.add_option("--threads", global.num_threads, "threads to use (default: all processors)")
-      ->check(CLI::Range(1, 1024));
+  vlm::whole_number(
+      app.add_option("--threads", global.num_threads, "threads to use (default: all processors)"),
+      1, 1024);
   vlm::add_caption_command(app, global);
   vlm::add_merge_command(app, global);
   vlm::add_search_command(app, global);
@@ -54,6 +50,12 @@ void declare(CLI::App& app, vlm::GlobalOptions& global) {
   vlm::add_trace_command(app, global);
   vlm::add_tokenize_command(app, global);
   vlm::add_metric_command(app, global);
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->footer(
+        "Every command takes:\n"
+        "  --quiet                     no progress on standard error\n"
+        "  --threads N                 threads to use (default: all processors)");
+  }
 }
 
 int run(int argc, char** argv) {
@@ -67,11 +69,23 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
+  } catch (const CLI::RuntimeError&) {  // a command that has told what went wrong
+    return kFailed;
   } catch (const CLI::ParseError& error) {
-    print_error("wrong usage: " + usage_problem(app, error) + " (--help shows the options)");
+    vlm::print_error_line("wrong usage: " + usage_problem(app, error) +
+                          " (--help shows the options)");
     return kWrongUsage;
   }
   return 0;
+}
+
+// What was printed may not have reached its file, because the disk is full for instance.
+int flushed(int exit_code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  const std::string reason = errno == 0 ? "" : ": " + std::generic_category().message(errno);
+  vlm::print_error_line("cannot write: standard output" + reason);
+  return kFailed;
 }
 
 }  // namespace
@@ -79,9 +93,9 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   vlm::catch_interrupts();
   try {
-    return run(argc, argv);
+    return flushed(run(argc, argv));
   } catch (const std::exception& error) {
-    print_error(error.what());
+    vlm::print_error_line(error.what());
     return kFailed;
   }
 }

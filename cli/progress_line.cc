@@ -67,7 +67,7 @@ void ProgressLine::show(const ProgressEvent& event) {
   }
   if (!event.detail.empty()) line += "  " + event.detail;
   const double elapsed = seconds_since(stage_start_);
-  line += "  " + clock_text(elapsed);
+  line += "  after " + clock_text(elapsed);
   if (event.done > first_done_ && event.done < event.total) {
     const auto done = static_cast<double>(event.done - first_done_);
     const auto left = static_cast<double>(event.total - event.done);

@@ -125,7 +125,7 @@ AtomicDirectory::AtomicDirectory(fs::path target) : target_(std::move(target)) {
   std::error_code error;
   fs::remove_all(working_, error);
   fs::create_directories(working_, error);
-  if (error) fail("cannot create directory", working_, error);
+  if (error) fail("cannot create directory", target_, error);
 }
 
 AtomicDirectory::~AtomicDirectory() {

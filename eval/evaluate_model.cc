@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "core/version.h"
 #include "eval/model_answers.h"
 #include "eval/runner.h"
@@ -19,6 +20,16 @@ EvalPrompt blindfolded(EvalPrompt prompt) {
   }
   prompt.image.reset();
   return prompt;
+}
+
+void refuse_pictures(std::span<const BenchmarkRun> runs, const EvaluateOptions& options) {
+  for (const BenchmarkRun& run : runs) {
+    if (!run.task.prompt.needs_image) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                "a text model cannot answer questions about pictures: " + options.model_name +
+                    ": " + run.benchmark.name + "/" + run.benchmark.split +
+                    " (--blind asks without them)");
+  }
 }
 
 AnswerFunction answer_blind(AnswerFunction answer) {
@@ -38,6 +49,7 @@ EvaluationResult evaluate_model(const Model& model, std::span<const BenchmarkRun
                                 ThreadPool& pool) {
   std::optional<ImageFeatureCache> images;
   if (model.sees_images()) images.emplace(model.shared_parts().vision);
+  if (!images && options.without_eyes == WithoutEyes::kRefuse) refuse_pictures(runs, options);
   AnswerFunction answer = answers_of(model, images ? &*images : nullptr, pool);
   if (!images && options.without_eyes == WithoutEyes::kAnswerBlind) {
     answer = answer_blind(std::move(answer));

@@ -5,6 +5,8 @@
 
 #include "cli/commands.h"
 #include "cli/data_root.h"
+#include "cli/error_line.h"
+#include "cli/option_checks.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
@@ -27,10 +29,44 @@ struct CaptionArguments {
   WeightFormat weights = WeightFormat::kFloat32;
 };
 
+constexpr const char* kJapaneseQuestion = "この画像について説明してください。";
+constexpr const char* kEnglishQuestion = "Describe the picture.";
+
 std::string question_of(const CaptionArguments& arguments) {
   if (!arguments.prompt.empty()) return arguments.prompt;
-  return arguments.language == "ja" ? "この画像について説明してください。"
-                                    : "Describe the picture.";
+  return arguments.language == "ja" ? kJapaneseQuestion : kEnglishQuestion;
+}
+
+// The pictures that can be seen, with a line of error for each of the others.
+struct SeenPictures {
+  std::vector<std::string> files;
+  std::vector<ImageFeatures> features;
+};
+
+SeenPictures look_at(const std::vector<std::string>& files, ImageFeatureCache& cache,
+                     ThreadPool& pool) {
+  SeenPictures seen;
+  for (const std::string& file : files) {
+    try {
+      seen.features.push_back(cache.get(std::vector<std::filesystem::path>{file}, pool).front());
+      seen.files.push_back(file);
+    } catch (const Error& error) {
+      print_error_line(error.what());
+    }
+  }
+  return seen;
+}
+
+void print_answer(const CaptionArguments& arguments, const std::string& file,
+                  const std::string& answer, const std::string& model_name) {
+  if (arguments.json) {
+    const Json line{{"image", file}, {"text", answer}, {"model", model_name}};
+    std::printf("%s\n", json_line(line).c_str());
+  } else if (arguments.images.size() == 1) {
+    std::printf("%s\n", answer.c_str());
+  } else {
+    std::printf("%s: %s\n", file.c_str(), answer.c_str());
+  }
 }
 
 void run_caption(const CaptionArguments& arguments, const GlobalOptions& global) {
@@ -41,29 +77,21 @@ void run_caption(const CaptionArguments& arguments, const GlobalOptions& global)
   if (!model.sees_images()) {
     throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " + model_name);
   }
-  ImageFeatureCache images(model.shared_parts().vision, ImagePolicy::kViewer);
+  ImageFeatureCache cache(model.shared_parts().vision, ImagePolicy::kViewer);
+  const SeenPictures seen = look_at(arguments.images, cache, pool);
   const PromptTemplate& prompt = find_prompt_template(arguments.language + "-vqa");
   const std::string text = render_prompt(prompt, question_of(arguments));
-  const std::vector<std::filesystem::path> files(arguments.images.begin(), arguments.images.end());
+  if (seen.files.empty()) throw CLI::RuntimeError();
   std::vector<ModelPrompt> prompts;
-  for (ImageFeatures& features : images.get(files, pool)) {
-    prompts.push_back({text, {}, {std::move(features)}});
-  }
+  for (const ImageFeatures& features : seen.features) prompts.push_back({text, {}, {features}});
   GenerationOptions options;
   options.max_tokens = arguments.max_tokens;
   options.num_beams = arguments.beams;
   const std::vector<Generation> answers = model.generate(prompts, options, {}, pool);
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const std::string answer = strip_white_space(answers[i].text);
-    if (arguments.json) {
-      const Json line{{"image", arguments.images[i]}, {"text", answer}, {"model", model_name}};
-      std::printf("%s\n", json_line(line).c_str());
-    } else if (answers.size() == 1) {
-      std::printf("%s\n", answer.c_str());
-    } else {
-      std::printf("%s: %s\n", arguments.images[i].c_str(), answer.c_str());
-    }
+    print_answer(arguments, seen.files[i], strip_white_space(answers[i].text), model_name);
   }
+  if (seen.files.size() < arguments.images.size()) throw CLI::RuntimeError();
 }
 
 }  // namespace
@@ -74,11 +102,19 @@ void add_caption_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("IMAGE", arguments->images, "PNG, JPEG or WebP files")->required();
   command->add_option("--model", arguments->model,
                       "directory, hub id or recipe (default: the bundled merged model)");
-  command->add_option("--prompt", arguments->prompt, "a question about the picture");
-  command->add_option("--lang", arguments->language, "ja (default) or en")
-      ->check(CLI::IsMember({"ja", "en"}));
-  command->add_option("--beams", arguments->beams, "beams, 1 (default) is greedy search");
-  command->add_option("--max-tokens", arguments->max_tokens, "length of an answer at most");
+  command->add_option("--prompt", arguments->prompt,
+                      std::string("a question about the picture (default: ") + kJapaneseQuestion +
+                          " / " + kEnglishQuestion + ")");
+  command->add_option("--lang", arguments->language, "language of the answer: ja or en")
+      ->check(CLI::IsMember({"ja", "en"}))
+      ->capture_default_str();
+  whole_number(command->add_option("--beams", arguments->beams, "beams, 1 is greedy search")
+                   ->capture_default_str(),
+               1, kMostBeams);
+  whole_number(
+      command->add_option("--max-tokens", arguments->max_tokens, "length of an answer at most")
+          ->capture_default_str(),
+      1, kMostTokens);
   command->add_flag("--json", arguments->json, "print JSON lines");
   add_weights_option(*command, arguments->weights);
   command->callback([arguments, &global] { run_caption(*arguments, global); });

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -5,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_root.h"
+#include "cli/option_checks.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
 #include "cli/weights_argument.h"
@@ -33,6 +35,13 @@ std::vector<BenchmarkRun> load_runs(const EvalArguments& arguments,
   std::vector<BenchmarkRun> runs;
   for (const std::string& name : arguments.benchmarks) {
     const BenchmarkReference reference = parse_benchmark_reference(name);
+    const auto same = [&](const BenchmarkRun& run) {
+      return run.benchmark.name == reference.name && run.benchmark.split == reference.split;
+    };
+    if (std::any_of(runs.begin(), runs.end(), same)) {
+      throw CLI::ValidationError("--benchmark",
+                                 reference.name + "/" + reference.split + " is there twice");
+    }
     BenchmarkRun& run = runs.emplace_back(
         BenchmarkRun{find_task(reference.name), open_benchmark(reference, data_root)});
     if (arguments.limit > 0) limit_items(run.benchmark, arguments.limit);
@@ -89,7 +98,9 @@ void add_eval_command(CLI::App& app, const GlobalOptions& global) {
       ->required();
   command->add_option("--metric", arguments->metrics,
                       "metrics instead of the benchmark's own, e.g. rougeL_ja:char");
-  command->add_option("--limit", arguments->limit, "first items of each benchmark only");
+  whole_number(command->add_option("--limit", arguments->limit,
+                                   "first items of each benchmark only (default: all)"),
+               1, 1'000'000'000);
   command->add_option("--out", arguments->out, "result file (JSON), for compare");
   command->add_option("--samples", arguments->samples, "every answer (JSON lines)");
   command->add_flag("--blind", arguments->blind,

@@ -10,10 +10,10 @@
 
 #include "cli/commands.h"
 #include "cli/generation_arguments.h"
+#include "cli/known_keys.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
-#include "core/nearest_name.h"
 #include "datasets/jsonl.h"
 #include "model/model.h"
 #include "search/model_source.h"
@@ -33,6 +33,7 @@ struct GenerateArguments {
 
 // One request, from the command line or a line of the input file.
 struct GenerateRequest {
+  std::string where;  // FILE:LINE, or the option
   std::string id;
   std::string prompt;
   std::vector<TokenId> ids;
@@ -71,13 +72,9 @@ GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments&
                                 std::size_t number) {
   std::vector<std::string> known = generation_override_keys();
   known.insert(known.end(), {"id", "prompt", "ids", "image"});
-  for (const auto& [key, value] : line.json().items()) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      throw Error(ErrorCode::kCorruptFile,
-                  "unknown key: " + line.where() + ": '" + key + "'" + name_hint(key, known));
-    }
-  }
+  require_known_keys(line, known);
   GenerateRequest request;
+  request.where = line.where();
   request.id = line.text_or("id", std::to_string(number));
   if (line.has("ids")) {
     request.ids = ids_in(line);
@@ -96,7 +93,7 @@ GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments&
 
 std::vector<GenerateRequest> load_requests(const GenerateArguments& arguments) {
   if (arguments.input.empty()) {
-    GenerateRequest request{"0", arguments.prompt, {}, {}, arguments.options};
+    GenerateRequest request{"--prompt", "0", arguments.prompt, {}, {}, arguments.options};
     request.images.assign(arguments.images.begin(), arguments.images.end());
     return {request};
   }
@@ -145,10 +142,22 @@ std::vector<Generation> generate_all(const Model& model,
   return results;
 }
 
+void require_known_ids(const std::vector<GenerateRequest>& requests, std::size_t vocab_size) {
+  for (const GenerateRequest& request : requests) {
+    for (const TokenId id : request.ids) {
+      if (static_cast<std::size_t>(id) < vocab_size) continue;
+      throw Error(ErrorCode::kCorruptFile, "token id outside the vocabulary of " +
+                                               std::to_string(vocab_size) + ": " + request.where +
+                                               ": " + std::to_string(id));
+    }
+  }
+}
+
 void run_generate(const GenerateArguments& arguments, const GlobalOptions& global) {
   const std::vector<GenerateRequest> requests = load_requests(arguments);
   ThreadPool pool(global.num_threads);
   const Model model(*open_model(arguments.model), pool, arguments.weights);
+  require_known_ids(requests, model.decoder().config().vocab_size);
   const std::vector<Generation> results = generate_all(model, requests, pool);
   const bool as_json = arguments.json || !arguments.input.empty();
   for (std::size_t i = 0; i < results.size(); ++i) {

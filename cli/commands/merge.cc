@@ -1,4 +1,3 @@
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -7,9 +6,10 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/option_checks.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
-#include "core/error.h"
+#include "core/files.h"
 #include "core/thread_pool.h"
 #include "merge/merge_to_disk.h"
 #include "merge/plan_summary.h"
@@ -23,31 +23,8 @@ struct MergeArguments {
   std::string target;
   bool dry_run = false;
   std::uint64_t seed = 0;
-  std::string max_shard_size = "5GB";
+  std::size_t max_shard_size_bytes = 5'000'000'000;
 };
-
-// "5GB", "300MB", "64KB" (decimal) or a number of bytes.
-std::size_t parse_size_bytes(const std::string& text) {
-  std::size_t used = 0;
-  double value = 0.0;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
-  const double factor = unit == "GB" || unit == "G"                   ? 1e9
-                        : unit == "MB" || unit == "M"                 ? 1e6
-                        : unit == "KB" || unit == "kB" || unit == "K" ? 1e3
-                        : unit.empty() || unit == "B"                 ? 1.0
-                                                                      : 0.0;
-  const double bytes = value * factor;
-  if (used == 0 || !(bytes >= 1.0) || bytes > 1e15) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "not a size: --max-shard-size: '" + text + "' (examples: 5GB, 300MB)");
-  }
-  return static_cast<std::size_t>(bytes);
-}
 
 std::string megabytes(std::size_t bytes) {
   return fixed(static_cast<double>(bytes) / 1e6, 1) + " MB";
@@ -71,12 +48,13 @@ void print_plan(const PlanSummary& plan, bool with_tensors) {
 }
 
 void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
-  MergeToDiskOptions options;
-  options.max_shard_size_bytes = parse_size_bytes(arguments.max_shard_size);
   const auto merged = open_recipe(arguments.recipe, arguments.seed);
   const PlanSummary plan = summarize(merged->plan());
+  if (!arguments.dry_run) const AtomicDirectory can_be_made(arguments.target);
   print_plan(plan, arguments.dry_run);
   if (arguments.dry_run) return;
+  MergeToDiskOptions options;
+  options.max_shard_size_bytes = arguments.max_shard_size_bytes;
   ThreadPool pool(global.num_threads);
   ProgressLine progress(global.quiet);
   options.on_progress = progress.callback();
@@ -95,8 +73,17 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
   auto* target = command->add_option("OUT_DIR", arguments->target, "new directory to write");
   command->add_flag("--dry-run", arguments->dry_run,
                     "read headers only and print what would be merged");
-  command->add_option("--seed", arguments->seed, "seed of random masks (dare_*), default 0");
-  command->add_option("--max-shard-size", arguments->max_shard_size, "e.g. 5GB (default), 300MB");
+  command->add_option("--seed", arguments->seed, "seed of random masks (dare_*)")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option_function<std::string>(
+          "--max-shard-size",
+          [arguments](const std::string& size) {
+            arguments->max_shard_size_bytes = parse_size_bytes("--max-shard-size", size);
+          },
+          "e.g. 5GB (default), 300MB")
+      ->type_name("SIZE");
   command->callback([arguments, target, &global] {
     if (!arguments->dry_run && target->empty()) throw CLI::RequiredError("OUT_DIR");
     run_merge(*arguments, global);

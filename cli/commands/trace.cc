@@ -11,6 +11,7 @@
 
 #include "checkpoint/safetensors_writer.h"
 #include "cli/commands.h"
+#include "cli/known_keys.h"
 #include "cli/trace_pictures.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
@@ -50,6 +51,8 @@ std::vector<std::size_t> indices_of(const JsonFields& input, const std::string& 
 
 TraceRequest read_request(const JsonFields& input, const Model& model,
                           const std::filesystem::path& folder, ThreadPool& pool) {
+  require_known_keys(input, std::vector<std::string>{"ids", "prompt", "images", "pixel_values",
+                                                     "image_sizes", "layers_path", "layers_scale"});
   TraceRequest request;
   if (input.has("ids")) {
     for (const std::size_t id : indices_of(input, "ids")) {

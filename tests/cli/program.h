@@ -37,7 +37,9 @@ class ProgramTest : public testing::Test {
   ProgramTest(ProgramTest&&) = delete;
   ProgramTest& operator=(ProgramTest&&) = delete;
 
-  [[nodiscard]] pid_t start(const std::vector<std::string>& arguments) const {
+  // Standard output goes to `output_file`, by default the one that finish() reads.
+  [[nodiscard]] pid_t start(const std::vector<std::string>& arguments,
+                            const std::filesystem::path& output_file = {}) const {
     std::vector<std::string> words{VLM_BINARY};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> pointers;
@@ -45,8 +47,10 @@ class ProgramTest : public testing::Test {
     pointers.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
+    const std::filesystem::path target = output_file.empty() ? output() : output_file;
+    write_file_atomically(output(), "");
     constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC;
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output().c_str(), kFlags, 0600);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, target.c_str(), kFlags, 0600);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors().c_str(), kFlags, 0600);
     posix_spawn_file_actions_addchdir_np(&actions, folder_.c_str());
     ::setenv("VLM_MERGE_HOME", VLM_PROJECT_DIR, 1);  // NOLINT(concurrency-mt-unsafe): one thread

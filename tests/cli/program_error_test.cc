@@ -1,7 +1,10 @@
 // What the program says about a bad world: one line, exit code 1 (wrong usage: 2), nothing lost.
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -138,7 +141,20 @@ TEST_F(ProgramErrors, Pictures) {
   expect_failure({"generate", "--model", model("en-vlm"), "--prompt", "a", "--image", picture()},
                  "0 <image> in the prompt");
   expect_failure({"eval", "--model", model("ja-lm"), "--benchmark", "ja-emoji-vqa", "--limit", "2"},
-                 "pictures");
+                 model("ja-lm") + ": ja-emoji-vqa/test (--blind asks without them)");
+}
+
+TEST_F(ProgramErrors, OneBadPictureDoesNotStopTheOthers) {
+  write("bad.png", "no picture");
+  write("worse.png", "");
+  const ProgramResult result = run({"caption", "bad.png", picture(), "worse.png", "--model",
+                                    model("en-vlm"), "--max-tokens", "3"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, StartsWith(picture() + ": "));
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
+  EXPECT_THAT(result.errors, HasSubstr("bad.png"));
+  EXPECT_THAT(result.errors, HasSubstr("worse.png"));
+  EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 2) << result.errors;
 }
 
 TEST_F(ProgramErrors, InputLines) {
@@ -151,7 +167,7 @@ TEST_F(ProgramErrors, InputLines) {
   generate("{}", "prompt");
   generate(R"({"ids": []})", "ids");
   generate(R"({"ids": [1, -2]})", "ids");
-  generate(R"({"ids": [1, 99999]})", "99999");
+  generate(R"({"ids": [1, 99999]})", "token id outside the vocabulary of 2560: in.jsonl:1: 99999");
   generate(R"({"prompt": "a", "beams": 0})", "beams");
   generate(R"({"prompt": "a", "eos": ["x"]})", "eos");
   generate(R"({"prompt": "a", "stop": [1]})", "stop");
@@ -171,6 +187,8 @@ TEST_F(ProgramErrors, TraceInput) {
     EXPECT_FALSE(std::filesystem::exists(folder() / "t"));
   };
   trace("[]", "in.json");
+  trace(R"({"ids": [1], "layer_path": [0]})",
+        "unknown key: in.json: 'layer_path' (did you mean 'layers_path'?)");
   trace("{}", "prompt");
   trace(R"({"ids": []})", "at least one id");
   trace(R"({"ids": [1.5]})", "ids");
@@ -198,12 +216,88 @@ TEST_F(ProgramErrors, ExistingOutputIsRefusedAndKept) {
 }
 
 TEST_F(ProgramErrors, MergeOptions) {
-  write("recipe.yaml", "merge_method: linear\nmodels: [{model: " + model("ja-lm") +
-                           ", parameters: {weight: 1}}]\n");
   for (const char* size : {"0", "-5GB", "many", "5XB", "nan", "1e99GB"}) {
-    expect_failure({"merge", "recipe.yaml", "out", std::string("--max-shard-size=") + size}, size);
+    expect_wrong_usage({"merge", "recipe.yaml", "out", std::string("--max-shard-size=") + size},
+                       std::string("--max-shard-size: not a size: '") + size);
   }
-  EXPECT_FALSE(std::filesystem::exists(folder() / "out"));
+}
+
+TEST_F(ProgramErrors, CountsOutOfRangeAreWrongUsage) {
+  const std::vector<std::vector<std::string>> commands{
+      {"caption", "x.png"}, {"generate", "--model", "x", "--prompt", "a"}};
+  for (std::vector<std::string> command : commands) {
+    command.insert(command.end(), {"--max-tokens", "0"});
+    expect_wrong_usage(command, "--max-tokens: expected a whole number from 1 to 1048576: '0'");
+    command.back() = "-3";
+    expect_wrong_usage(command, "'-3'");
+    command[command.size() - 2] = "--beams";
+    command.back() = "0";
+    expect_wrong_usage(command, "--beams: expected a whole number from 1 to 1024: '0'");
+  }
+  expect_wrong_usage({"eval", "--model", "x", "--benchmark", "ja-math", "--limit", "0"}, "--limit");
+  expect_wrong_usage(
+      {"eval", "--model", "x", "--benchmark", "ja-math/test", "--benchmark", "ja-math"},
+      "--benchmark: ja-math/test is there twice");
+}
+
+TEST_F(ProgramErrors, TargetThatCannotBeMadeIsFoundBeforeThePlan) {
+  const std::string recipe =
+      write("recipe.yaml", "merge_method: linear\nmodels: [{model: " + model("ja-lm") +
+                               ", parameters: {weight: 1}}]\n");
+  std::filesystem::create_directory(folder() / "out");
+  for (const char* target : {"out", "recipe.yaml/out", "/proc/out"}) {
+    expect_failure({"merge", recipe, target}, target);
+    EXPECT_EQ(run({"merge", recipe, target}).out, "");
+  }
+}
+
+TEST_F(ProgramErrors, RecipesAndSearchFilesAreNotMixedUp) {
+  write("recipe.yaml", "merge_method: linear\nmodels: []\n");
+  write("search.yaml", "study: s\nrecipe: {}\nobjectives: []\n");
+  expect_failure({"merge", "search.yaml", "out"}, "(this is a search file: use vlm-merge search)");
+  expect_failure({"inspect", "search.yaml"}, "(this is a search file: use vlm-merge search)");
+  expect_failure({"search", "recipe.yaml"}, "(this is a recipe: use vlm-merge merge)");
+}
+
+TEST_F(ProgramErrors, OutputThatCannotBeWrittenIsAnError) {
+  const ProgramResult result = finish(start({"inspect", model("ja-lm")}, "/dev/full"));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors, StartsWith("vlm-merge: error: cannot write: standard output: "));
+}
+
+TEST_F(ProgramErrors, InterruptEndsTheProgramWithALine) {
+  const std::vector<std::string> eval{"eval",    "--model", model("ja-lm"), "--benchmark",
+                                      "ja-math", "--out",   "result.json"};
+  const pid_t process = start(eval);
+  const auto reads_the_model = [process] {
+    const std::string maps = "/proc/" + std::to_string(process) + "/maps";
+    std::ifstream in(maps);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    return text.find("model.safetensors") != std::string::npos;
+  };
+  ASSERT_TRUE(wait_until(process, reads_the_model));
+  ::kill(process, SIGINT);
+  const ProgramResult result = finish(process);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.errors, "vlm-merge: error: interrupted\n");
+  EXPECT_FALSE(std::filesystem::exists(folder() / "result.json"));
+}
+
+TEST_F(ProgramErrors, DryRunOfASearchLooksAtItsEnd) {
+  const std::string search =
+      "study: s\nrecipe: {merge_method: linear, models: [{model: " + model("ja-lm") +
+      ", parameters: {weight: {gene: w}}}]}\n"
+      "objectives: [{benchmark: ja-math/search, metric: acc}]\n";
+  const auto dry_run = [&](const std::string& more, const std::string& message) {
+    write("search.yaml", search + more);
+    expect_failure({"search", "search.yaml", "--dry-run"}, message);
+  };
+  dry_run("compare: [{name: a, role: parent, model: " + model("ja-ml") + "}]\n",
+          "did you mean '" + model("ja-lm") + "'?");
+  dry_run("test: [{benchmark: ja-math=none, metric: acc}]\n", "none");
+  dry_run("test: [{benchmark: ja-math, metric: rogueL}]\n",
+          "search.yaml:4: unknown metric: 'rogueL'");
 }
 
 }  // namespace

@@ -63,8 +63,18 @@ TEST_F(Program, HelpAndVersionAreNoErrors) {
   for (const char* command : {"merge", "search", "caption", "generate", "eval", "compare",
                               "inspect", "trace", "tokenize", "metric", "report"}) {
     EXPECT_THAT(help.out, HasSubstr(command));
-    EXPECT_EQ(run({command, "--help"}).exit_code, 0) << command;
+    const ProgramResult own = run({command, "--help"});
+    EXPECT_EQ(own.exit_code, 0) << command;
+    EXPECT_THAT(own.out, HasSubstr("--quiet")) << command;
+    EXPECT_THAT(own.out, HasSubstr("--threads N")) << command;
+    EXPECT_THAT(own.out, testing::Not(HasSubstr(" in ["))) << command;
   }
+}
+
+TEST_F(Program, HelpOfCaptionNamesTheDefaults) {
+  const std::string help = run({"caption", "--help"}).out;
+  EXPECT_THAT(help, HasSubstr("この画像について説明してください。"));
+  EXPECT_THAT(help, HasSubstr("--max-tokens N=128"));
 }
 
 TEST_F(Program, MergedCheckpointAnswersAsItsRecipe) {
@@ -90,6 +100,19 @@ TEST_F(Program, MergedCheckpointAnswersAsItsRecipe) {
   EXPECT_THAT(compare.out, HasSubstr("baseline: merged"));
   const Json json = Json::parse(run({"compare", "disk.json", "memory.json", "--json"}).out);
   for (const Json& row : json.at("rows")) EXPECT_EQ(row.at("difference"), 0.0);
+  // The first metric of both benchmarks, and their mean.
+  ASSERT_EQ(json.at("rows").size(), 3U);
+  EXPECT_EQ(json.at("rows").at(0).at("metric"), "acc_ja");
+  EXPECT_EQ(json.at("rows").at(2).at("benchmark"), "mean");
+  EXPECT_EQ(json.at("rows").at(2).at("metric"), "ja-math/test acc_ja + en-math/test acc");
+  EXPECT_EQ(json.at("rows").at(2).at("items"), 10);
+
+  const std::vector<std::string> two_metrics{"compare",  "disk.json", "memory.json", "--json",
+                                             "--metric", "lang_ja",   "--metric",    "acc"};
+  EXPECT_EQ(Json::parse(run(two_metrics).out).at("rows").size(), 5U);
+  const ProgramResult unknown = run({"compare", "disk.json", "memory.json", "--metric", "lang_jp"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.errors, HasSubstr("did you mean 'lang_ja'?"));
 }
 
 TEST_F(Program, DryRunShowsThePlanAndWritesNothing) {

@@ -72,7 +72,9 @@ TEST_F(EvaluateModel, EveryBenchmarkIsAskedInOrder) {
 TEST_F(EvaluateModel, TextModelRefusesPicturesUnlessItAnswersBlind) {
   const Model model = load("ja-lm");
   const std::vector<BenchmarkRun> runs{run("ja-emoji-vqa/test", 2)};
-  EXPECT_THAT(message_of(model, runs), HasSubstr("a text model cannot answer questions about"));
+  EXPECT_THAT(message_of(model, runs),
+              HasSubstr("a text model cannot answer questions about pictures: : ja-emoji-vqa/test "
+                        "(--blind asks without them)"));
   EvaluateOptions blind;
   blind.without_eyes = WithoutEyes::kAnswerBlind;
   const EvaluationResult result = evaluate_model(model, runs, scorer, blind, pool);
