@@ -56,7 +56,14 @@ class RecipeReader {
   const MergeMethod* method_ = nullptr;
 };
 
+void refuse_search_file(const YAML::Node& root, const std::string& where) {
+  if (!root.IsMap() || !root["recipe"].IsDefined() || !root["objectives"].IsDefined()) return;
+  fail_at(root, where, "not a recipe",
+          "keys 'recipe' and 'objectives' (this is a search file: use vlm-merge search)");
+}
+
 Recipe RecipeReader::read(const YAML::Node& root) {
+  refuse_search_file(root, where_);
   refuse_unsupported(root, where_);
   const YamlFields fields(root, where_, "the recipe",
                           {"models", "slices", "merge_method", "base_model", "dtype", "out_dtype",

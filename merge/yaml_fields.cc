@@ -43,6 +43,14 @@ void require_utf8(const std::string& text, const std::string& where) {
   }
 }
 
+// Of the node; of the first one in it for a list or mapping that a program put together.
+YAML::Mark mark_of(const YAML::Node& node) {
+  if (!node.IsDefined()) return YAML::Mark::null_mark();
+  const YAML::Mark own = node.Mark();
+  if (!own.is_null() || node.size() == 0) return own;
+  return mark_of(node.IsMap() ? node.begin()->first : node[0]);
+}
+
 class IgnoreEvents final : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
@@ -102,7 +110,7 @@ YAML::Node parse_yaml(const std::string& text, const std::string& where) {
 }
 
 std::string yaml_place(const YAML::Node& node, const std::string& where) {
-  const YAML::Mark mark = node.IsDefined() ? node.Mark() : YAML::Mark::null_mark();
+  const YAML::Mark mark = mark_of(node);
   return mark.is_null() ? where : where + ":" + std::to_string(mark.line + 1);
 }
 

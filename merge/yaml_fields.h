@@ -16,7 +16,7 @@ namespace vlm {
 // Parses one YAML document of at most 1 MiB. Throws Error{kInvalidArgument}.
 YAML::Node parse_yaml(const std::string& text, const std::string& where);
 
-// "FILE:LINE", or "FILE" for a node made by a program.
+// "FILE:LINE", or "FILE" for a node made by a program out of no parts of a file.
 std::string yaml_place(const YAML::Node& node, const std::string& where);
 
 // Throws Error{kInvalidArgument}: "what: FILE:LINE: seen".

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/nearest_name.h"
+#include "merge/yaml_fields.h"
 
 namespace vlm {
 namespace {
@@ -26,16 +27,11 @@ struct GeneNode {
 const std::array<std::string, 4> kScopeNames{"model", "module", "layer", "layer-module"};
 const std::array<std::string, 6> kGeneKeys{"gene", "low", "high", "init", "per", "group"};
 
+// A mapping with a key that only genes have, so that a misspelt 'gene' is seen for what it is.
 bool is_gene(const YAML::Node& node) {
-  return node.IsMap() && node["gene"];
-}
-
-[[noreturn]] void fail(const std::string& what, const std::string& where, const YAML::Node& node,
-                       const std::string& seen) {
-  const int line = node.Mark().line + 1;
-  throw Error(
-      ErrorCode::kInvalidArgument,
-      what + ": " + where + (line > 0 ? " line " + std::to_string(line) : "") + ": " + seen);
+  constexpr std::array<const char*, 4> kOwnKeys{"gene", "low", "high", "init"};
+  return node.IsMap() && std::any_of(kOwnKeys.begin(), kOwnKeys.end(),
+                                     [&](const char* key) { return node[key].IsDefined(); });
 }
 
 double number_of(const YAML::Node& gene, const char* key, double fallback,
@@ -44,8 +40,8 @@ double number_of(const YAML::Node& gene, const char* key, double fallback,
   if (!node) return fallback;
   double value = 0.0;
   if (!node.IsScalar() || !YAML::convert<double>::decode(node, value) || !std::isfinite(value)) {
-    fail(std::string("gene key '") + key + "' is not a number", where, gene,
-         node.IsScalar() ? node.Scalar() : "a list or mapping");
+    fail_at(node, where, std::string("gene key '") + key + "' is not a number",
+            node.IsScalar() ? node.Scalar() : "a list or mapping");
   }
   return value;
 }
@@ -55,35 +51,31 @@ Scope scope_of(const YAML::Node& node, const std::string& where) {
   const auto name = node["per"].as<std::string>("");
   const auto* found = std::find(kScopeNames.begin(), kScopeNames.end(), name);
   if (found == kScopeNames.end()) {
-    fail("unknown value of 'per'", where, node, "'" + name + "'" + name_hint(name, kScopeNames));
+    fail_at(node["per"], where, "unknown value of 'per'",
+            "'" + name + "'" + name_hint(name, kScopeNames));
   }
   return static_cast<Scope>(found - kScopeNames.begin());
 }
 
 GeneNode parse_gene(const YAML::Node& node, const std::string& where) {
-  for (const auto& entry : node) {
-    const auto key = entry.first.as<std::string>("");
-    if (std::find(kGeneKeys.begin(), kGeneKeys.end(), key) == kGeneKeys.end()) {
-      fail("unknown key of a gene", where, node, "'" + key + "'" + name_hint(key, kGeneKeys));
-    }
-  }
+  const YamlFields fields(node, where, "a gene", {kGeneKeys.begin(), kGeneKeys.end()});
   GeneNode parsed;
-  parsed.gene.name = node["gene"].as<std::string>("");
-  if (parsed.gene.name.empty()) fail("a gene needs a name", where, node, "''");
+  parsed.gene.name = fields.text("gene");
   parsed.gene.low = number_of(node, "low", 0.0, where);
   parsed.gene.high = number_of(node, "high", 1.0, where);
   const double middle = 0.5 * (parsed.gene.low + parsed.gene.high);
   parsed.gene.initial = number_of(node, "init", middle, where);
   if (!(parsed.gene.low < parsed.gene.high)) {
-    fail("gene needs low < high", where, node, parsed.gene.name);
+    fail_at(node, where, "gene needs low < high", parsed.gene.name);
   }
   if (parsed.gene.initial < parsed.gene.low || parsed.gene.initial > parsed.gene.high) {
-    fail("init of gene lies outside [low, high]", where, node, parsed.gene.name);
+    fail_at(node, where, "init of gene lies outside [low, high]", parsed.gene.name);
   }
   parsed.scope = scope_of(node, where);
   const double group = number_of(node, "group", 1.0, where);
   if (group < 1.0 || group > 1e6 || group != std::floor(group)) {
-    fail("group of gene is not a positive whole number", where, node, std::to_string(group));
+    fail_at(node["group"], where, "group of gene is not a positive whole number",
+            std::to_string(group));
   }
   parsed.layers_per_group = static_cast<std::size_t>(group);
   return parsed;
@@ -163,20 +155,27 @@ YAML::Node setting_of(const GeneNode& node, ValueReader values, std::size_t num_
   return conditions;
 }
 
-// Rebuilds `node`, with every gene node replaced by what `replace` makes of it.
-YAML::Node rebuild(const YAML::Node& node,
-                   const std::function<YAML::Node(const YAML::Node&)>& replace) {
+using NodeMaker = std::function<YAML::Node(const YAML::Node&)>;
+
+// Rebuilds `node`: every gene node becomes what `replace` makes of it, every other scalar what
+// `keep` makes of it.
+YAML::Node rebuild(const YAML::Node& node, const NodeMaker& replace, const NodeMaker& keep) {
   if (is_gene(node)) return replace(node);
-  if (!node.IsMap() && !node.IsSequence()) return YAML::Clone(node);
+  if (!node.IsMap() && !node.IsSequence()) return keep(node);
   YAML::Node copy(node.Type());
   for (const auto& entry : node) {
     if (node.IsMap()) {
-      copy[entry.first.Scalar()] = rebuild(entry.second, replace);
+      copy.force_insert(keep(entry.first), rebuild(entry.second, replace, keep));
     } else {
-      copy.push_back(rebuild(entry, replace));
+      copy.push_back(rebuild(entry, replace, keep));
     }
   }
   return copy;
+}
+
+// Shares the node, and with it its place in the file.
+YAML::Node shared(const YAML::Node& node) {
+  return node;
 }
 
 }  // namespace
@@ -184,19 +183,22 @@ YAML::Node rebuild(const YAML::Node& node,
 RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers,
                                const std::string& where)
     : recipe_(YAML::Clone(recipe)), num_layers_(num_layers) {
-  rebuild(recipe, [&](const YAML::Node& node) {
+  const auto add_genes = [&](const YAML::Node& node) {
     const GeneNode parsed = parse_gene(node, where);
-    for (const std::string& name : names_of(parsed, num_layers)) {
+    const std::vector<std::string> names = names_of(parsed, num_layers);
+    for (const std::string& name : names) {
       const auto same = [&](const Gene& gene) { return gene.name == name; };
       if (std::any_of(genes_.begin(), genes_.end(), same)) {
-        fail("two genes have the same name", where, node, name);
+        fail_at(node, where, "two genes have the same name", name);
       }
       Gene gene = parsed.gene;
       gene.name = name;
       genes_.push_back(gene);
     }
-    return node;
-  });
+    const std::vector<double> values(names.size(), parsed.gene.initial);
+    return setting_of(parsed, ValueReader(values), num_layers);
+  };
+  first_recipe_ = rebuild(recipe, add_genes, shared);
   if (genes_.empty()) {
     throw Error(ErrorCode::kInvalidArgument, "the recipe has no gene to search: " + where);
   }
@@ -205,12 +207,14 @@ RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers,
 std::string RecipeTemplate::fill_in(std::span<const double> values) const {
   check(values.size() == genes_.size(), "RecipeTemplate::fill_in: one value for each gene");
   std::size_t used = 0;
-  const YAML::Node filled = rebuild(recipe_, [&](const YAML::Node& node) {
+  const auto fill = [&](const YAML::Node& node) {
     const GeneNode parsed = parse_gene(node, "recipe");
     const std::size_t count = names_of(parsed, num_layers_).size();
     used += count;
     return setting_of(parsed, ValueReader(values.subspan(used - count, count)), num_layers_);
-  });
+  };
+  // Workers fill in at the same time: nothing is shared with the template.
+  const YAML::Node filled = rebuild(recipe_, fill, [](const YAML::Node& n) { return Clone(n); });
   YAML::Emitter out;
   out << filled;
   return std::string(out.c_str()) + "\n";

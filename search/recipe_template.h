@@ -39,6 +39,9 @@ class RecipeTemplate {
 
   [[nodiscard]] const std::vector<Gene>& genes() const noexcept { return genes_; }
 
+  // The recipe with the initial values. Its keys and values know their lines in the search file.
+  [[nodiscard]] const YAML::Node& first_recipe() const noexcept { return first_recipe_; }
+
   // The recipe's text with `values` (one for each gene) filled in. Numbers are written with six
   // decimals: what is evaluated is what is written.
   // REQUIRES: values.size() == genes().size().
@@ -46,6 +49,7 @@ class RecipeTemplate {
 
  private:
   YAML::Node recipe_;
+  YAML::Node first_recipe_;
   std::size_t num_layers_;
   std::vector<Gene> genes_;
 };

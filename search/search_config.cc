@@ -9,6 +9,7 @@
 #include "core/nearest_name.h"
 #include "datasets/registry.h"
 #include "eval/metrics.h"
+#include "merge/recipe_parser.h"
 #include "merge/yaml_fields.h"
 
 namespace vlm {
@@ -44,6 +45,18 @@ std::vector<YAML::Node> list_of(const YamlFields& fields, const std::string& key
   return {list.begin(), list.end()};
 }
 
+// Throws for a benchmark or a metric that is not known, at its line.
+void require_known_score(const YamlFields& fields) {
+  std::string key = "benchmark";
+  try {
+    parse_benchmark_reference(fields.text("benchmark"));
+    key = "metric";
+    parse_metric(fields.text("metric"));
+  } catch (const Error& error) {
+    fail_at(fields.at(key), fields.where(), "key '" + key + "' cannot be used", error.what());
+  }
+}
+
 Objective parse_objective(const YAML::Node& node, const std::string& where) {
   const YamlFields fields(node, where, "objective", {"benchmark", "metric", "weight", "limit"});
   Objective objective;
@@ -54,15 +67,18 @@ Objective parse_objective(const YAML::Node& node, const std::string& where) {
   if (objective.weight <= 0.0) {
     fail_at(node, where, "weight is not positive", std::to_string(objective.weight));
   }
-  parse_benchmark_reference(objective.benchmark);  // throws for a name that is not known
-  parse_metric(objective.metric);
+  require_known_score(fields);
   return objective;
+}
+
+std::string name_and_split(const std::string& benchmark) {
+  const BenchmarkReference reference = parse_benchmark_reference(benchmark);
+  return reference.name + "/" + reference.split;
 }
 
 // "NAME/SPLIT METRIC", under which the study keeps an objective's mean.
 std::string label(const Objective& objective) {
-  const BenchmarkReference reference = parse_benchmark_reference(objective.benchmark);
-  return reference.name + "/" + reference.split + " " + objective.metric;
+  return name_and_split(objective.benchmark) + " " + objective.metric;
 }
 
 std::vector<Objective> parse_objectives(const YamlFields& fields) {
@@ -103,14 +119,27 @@ OptimizerSettings parse_optimizer(const YAML::Node& node, const std::string& whe
   return settings;
 }
 
-std::vector<TestColumn> parse_test(const YamlFields& fields) {
+TestColumn parse_test_column(const YAML::Node& node, const std::string& where) {
+  const YamlFields fields(node, where, "test", {"benchmark", "metric"});
+  const std::string benchmark = fields.text("benchmark");
+  const std::string metric = fields.text("metric");
+  require_known_score(fields);
+  return {benchmark, {name_and_split(benchmark), metric}};
+}
+
+// What a search has seen tells nothing about other questions.
+std::vector<TestColumn> parse_test(const YamlFields& fields,
+                                   const std::vector<Objective>& objectives) {
   std::vector<TestColumn> columns;
   for (const YAML::Node& node : list_of(fields, "test")) {
-    const YamlFields column(node, fields.where(), "test", {"benchmark", "metric"});
-    const BenchmarkReference reference = parse_benchmark_reference(column.text("benchmark"));
-    columns.push_back(
-        {column.text("benchmark"),
-         {reference.name + "/" + reference.split, parse_metric(column.text("metric")).name}});
+    TestColumn& test = columns.emplace_back(parse_test_column(node, fields.where()));
+    const auto same = [&](const Objective& objective) {
+      return name_and_split(objective.benchmark) == test.column.benchmark;
+    };
+    if (std::any_of(objectives.begin(), objectives.end(), same)) {
+      fail_at(node, fields.where(), "test benchmark is an objective of the search",
+              test.column.benchmark);
+    }
   }
   return columns;
 }
@@ -126,9 +155,7 @@ ComparedModel parse_compared(const YAML::Node& node, const std::string& where) {
   if (fields.has("model")) {
     compared.model = fields.text("model");
   } else {
-    YAML::Emitter out;
-    out << fields.at("recipe");
-    compared.recipe = std::string(out.c_str()) + "\n";
+    compared.recipe = parse_recipe(fields.at("recipe"), where).text;
   }
   return compared;
 }
@@ -148,6 +175,12 @@ std::vector<ComparedModel> parse_compare(const YamlFields& fields) {
     models.push_back(model);
   }
   return models;
+}
+
+void refuse_recipe(const YAML::Node& root, const std::string& where) {
+  if (!root.IsMap() || !root["merge_method"].IsDefined() || root["recipe"].IsDefined()) return;
+  fail_at(root, where, "not a search file",
+          "key 'merge_method' (this is a recipe: use vlm-merge merge)");
 }
 
 double parse_holdout(const YAML::Node& node, const std::string& where) {
@@ -181,6 +214,7 @@ SearchConfig parse_search_config(const std::string& yaml_text, const std::filesy
   config.folder = file.parent_path();
   config.text = yaml_text;
   const YAML::Node root = parse_yaml(yaml_text, config.where);
+  refuse_recipe(root, config.where);
   const YamlFields fields(root, config.where, "search file",
                           {"study", "recipe", "space", "optimizer", "objectives", "validation",
                            "test", "compare", "output"});
@@ -201,7 +235,7 @@ SearchConfig parse_search_config(const std::string& yaml_text, const std::filesy
   if (fields.has("validation")) {
     config.holdout = parse_holdout(fields.at("validation"), config.where);
   }
-  config.test = parse_test(fields);
+  config.test = parse_test(fields, config.objectives);
   config.compare = parse_compare(fields);
   if (fields.has("output")) config.output = fields.text("output");
   return config;

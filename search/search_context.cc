@@ -9,6 +9,7 @@
 #include "merge/recipe_parser.h"
 #include "search/model_hash.h"
 #include "search/model_source.h"
+#include "search/search_checks.h"
 
 namespace vlm {
 namespace {
@@ -45,6 +46,7 @@ SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::
       identifier_(language_model_path(data_root)),
       scorer_(identifier_),
       initial_(merge_of(plan_.first_recipe)) {
+  require_sound_end(config, models_, data_root);
   const Model model(*initial_, pool, config.weights);
   shared_ = model.shared_parts();
   if (!shared_.vision) require_no_pictures(objectives_, where_);
@@ -55,8 +57,10 @@ SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::
 void SearchContext::identify(const SearchConfig& config, ThreadPool& pool) {
   const OptimizerSettings& optimizer = config.optimizer;
   identity_["seed"] = std::to_string(optimizer.seed);
-  identity_["optimizer"] = optimizer.name + " population " + std::to_string(optimizer.population) +
-                           " sigma " + std::to_string(optimizer.sigma);
+  const std::string population =
+      optimizer.population == 0 ? "auto" : std::to_string(optimizer.population);
+  identity_["optimizer"] =
+      optimizer.name + " population " + population + " sigma " + std::to_string(optimizer.sigma);
   identity_["weights"] = weight_format_name(config.weights);
   identity_["recipe"] = yaml_of(config.recipe);
   for (const ObjectiveData& data : objectives_) {

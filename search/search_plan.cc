@@ -61,9 +61,10 @@ SearchPlan plan_search(const SearchConfig& config, ModelPool& models) {
   RecipeTemplate recipe(config.recipe, donor->config().num_layers(), config.where);
   std::map<std::string, double> initial;
   for (const Gene& gene : recipe.genes()) initial[gene.name] = gene.initial;
+  parse_recipe(recipe.first_recipe(), config.where);  // names the search file's own lines
   std::string first_recipe = recipe_of(recipe, initial, config.where);
-  MergePlan first_merge = make_merge_plan(
-      parse_recipe(first_recipe, config.where + " (initial values)"), std::ref(models));
+  MergePlan first_merge =
+      make_merge_plan(parse_recipe(first_recipe, config.where), std::ref(models));
   require_text_only_merge(first_merge, config.where);
   SearchSpace space = space_of(recipe);
   return {std::move(recipe), std::move(space), std::move(first_recipe), std::move(first_merge)};

@@ -1,6 +1,8 @@
 #include "search/search_run.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -179,9 +181,14 @@ class Run {
 
   void report() const {
     if (!options_.progress) return;
+    const auto rounded = [](double value) {
+      std::array<char, 32> text{};
+      std::snprintf(text.data(), text.size(), "%.4f", value);
+      return std::string(text.data());
+    };
     std::string detail = "generation " + std::to_string(optimizer_->generation());
-    if (complete_ > 0) detail += "  best " + std::to_string(best_fitness_).substr(0, 6);
-    if (last_mean_) detail += "  last mean " + std::to_string(*last_mean_).substr(0, 6);
+    if (complete_ > 0) detail += "  best " + rounded(best_fitness_);
+    if (last_mean_) detail += "  last mean " + rounded(*last_mean_);
     options_.progress({"search", finished_, config_.optimizer.trials, detail});
   }
 

@@ -10,16 +10,19 @@
 #include "cli/data_root.h"
 #include "cli/interrupt.h"
 #include "cli/model_table_text.h"
+#include "cli/option_checks.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/thread_pool.h"
 #include "core/version.h"
 #include "evolve/cma_es.h"
 #include "search/final_measurement.h"
 #include "search/model_source.h"
 #include "search/model_table.h"
+#include "search/search_checks.h"
 #include "search/search_plan.h"
 #include "search/search_run.h"
 #include "search/study_store.h"
@@ -107,6 +110,7 @@ ModelTable measure(const SearchConfig& config, const SearchOutcome& outcome,
 void print_plan(const SearchConfig& config) {
   ModelPool models = make_model_pool(config.folder);
   const SearchPlan plan = plan_search(config, models);
+  require_sound_end(config, models, find_data_root());
   const CmaEs optimizer(
       plan.space, {config.optimizer.population, config.optimizer.sigma, config.optimizer.seed});
   std::printf("study       %s\n", config.study.c_str());
@@ -131,6 +135,7 @@ void print_plan(const SearchConfig& config) {
 void run_search_command(const SearchArguments& arguments, const GlobalOptions& global) {
   const SearchConfig config = load_config(arguments);
   if (arguments.dry_run) return print_plan(config);
+  if (config.output) const AtomicDirectory can_be_made(*config.output);
   ProgressLine progress(global.quiet);
   SearchOptions options;
   options.study_file =
@@ -176,11 +181,13 @@ void add_search_command(CLI::App& app, const GlobalOptions& global) {
                       "where the study is kept: a file or sqlite:///FILE (default: NAME.db)");
   command->add_option("--out", arguments->out, "new directory for the best model");
   command->add_flag("--resume", arguments->resume, "continue the study if there is one");
-  command->add_option("--trials", arguments->trials, "candidates to evaluate")
-      ->check(CLI::Range(1, 10'000'000));
-  command->add_option("--seed", arguments->seed, "seed of the search");
-  command->add_option("--workers", arguments->workers, "candidates evaluated at a time")
-      ->check(CLI::Range(1, 256));
+  whole_number(command->add_option("--trials", arguments->trials, "candidates to evaluate"), 1,
+               10'000'000);
+  command->add_option("--seed", arguments->seed, "seed of the search")->type_name("N");
+  whole_number(
+      command->add_option("--workers", arguments->workers, "candidates evaluated at a time")
+          ->capture_default_str(),
+      1, 256);
   command->add_flag("--dry-run", arguments->dry_run,
                     "read headers only and print what would be searched");
   add_weights_option(*command, arguments->weights);

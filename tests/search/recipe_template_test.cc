@@ -82,7 +82,7 @@ TEST(RecipeTemplate, FillingInTwiceGivesTheSameText) {
 }
 
 TEST(RecipeTemplate, MistakesAreNamed) {
-  EXPECT_THAT(error_of("{w: {gene: x, hi: 2}}"), HasSubstr("unknown key of a gene"));
+  EXPECT_THAT(error_of("{w: {gene: x, hi: 2}}"), HasSubstr("unknown key in a gene"));
   EXPECT_THAT(error_of("{w: {gene: x, hihg: 2}}"), HasSubstr("did you mean 'high'?"));
   EXPECT_THAT(error_of("{w: {gene: x, per: layers}}"), HasSubstr("did you mean 'layer'?"));
   EXPECT_THAT(error_of("{w: {gene: x, low: 2, high: 1}}"), HasSubstr("low < high"));
@@ -90,6 +90,24 @@ TEST(RecipeTemplate, MistakesAreNamed) {
   EXPECT_THAT(error_of("{w: {gene: x, low: .nan}}"), HasSubstr("not a number"));
   EXPECT_THAT(error_of("{a: {gene: x}, b: {gene: x}}"), HasSubstr("same name"));
   EXPECT_THAT(error_of("{w: 1}"), HasSubstr("no gene"));
+}
+
+TEST(RecipeTemplate, MistakesNameTheLineOfTheFile) {
+  EXPECT_THAT(error_of("a: 1\nw:\n  gnee: x\n  low: 0\n"),
+              HasSubstr("unknown key in a gene: search.yaml:3: 'gnee' (did you mean 'gene'?)"));
+  EXPECT_THAT(error_of("a: 1\nw: {gene: x, low: 0,\n  per: layers}\n"),
+              HasSubstr("search.yaml:3: "));
+  EXPECT_THAT(error_of("a: 1\nw: {low: 0, high: 1}\n"),
+              HasSubstr("search.yaml:2: 'gene' is missing"));
+}
+
+TEST(RecipeTemplate, FirstRecipeHasTheInitialValuesAndKnowsItsLines) {
+  const YAML::Node recipe = YAML::Load("a: 1\n\nw: {gene: x, init: 0.25}\n");
+  const RecipeTemplate filled(recipe, 2, "search.yaml");
+  EXPECT_EQ(filled.first_recipe()["w"].as<double>(), 0.25);
+  for (const auto& entry : filled.first_recipe()) {
+    EXPECT_EQ(entry.first.Mark().line, entry.first.Scalar() == "w" ? 2 : 0);
+  }
 }
 
 }  // namespace

@@ -61,7 +61,9 @@ validation: {holdout: 0.2}
 test: [{benchmark: ja-emoji-vqa, metric: rougeL_ja}]
 compare:
   - {name: one, role: parent, model: zoo/models/en-vlm}
-  - {name: two, role: uniform, recipe: {merge_method: linear}}
+  - name: two
+    role: uniform
+    recipe: {merge_method: linear, models: [{model: a, parameters: {weight: 1}}]}
 output: out
 )");
   EXPECT_EQ(config.optimizer.population, 8U);
@@ -168,6 +170,30 @@ TEST(SearchConfig, AnObjectiveIsListedOnce) {
   EXPECT_THAT(message_of("study: s\nrecipe: {a: 1}\nobjectives: [{benchmark: ja-math, metric: acc},"
                          " {benchmark: ja-math/test, metric: acc, limit: 3}]\n"),
               HasSubstr("objective is there twice"));
+}
+
+TEST(SearchConfig, ATestBenchmarkIsNoObjective) {
+  EXPECT_THAT(message_with("test: [{benchmark: ja-math, metric: acc},\n"
+                           "       {benchmark: ja-math/search, metric: acc}]"),
+              HasSubstr("test benchmark is an objective of the search: folder/search.yaml:5: "
+                        "ja-math/search"));
+  EXPECT_THAT(message_with("test: [{benchmark: ja-math/search=x.jsonl, metric: acc}]"),
+              HasSubstr("test benchmark is an objective"));
+}
+
+TEST(SearchConfig, UnknownNamesAreFoundByTheirLine) {
+  EXPECT_THAT(message_with("test: [{benchmark: ja-math,\n  metric: rogueL_ja}]"),
+              HasSubstr("folder/search.yaml:5: unknown metric: 'rogueL_ja' (did you mean"));
+  EXPECT_THAT(message_with("test: [{metric: acc,\n  benchmark: ja-meth}]"),
+              HasSubstr("folder/search.yaml:5: unknown benchmark: 'ja-meth'"));
+  EXPECT_THAT(message_with("compare:\n  - name: a\n    role: parent\n    recipe:\n"
+                           "      merge_method: linear\n      modles: []\n"),
+              HasSubstr("folder/search.yaml:9: 'modles' (did you mean 'models'?)"));
+}
+
+TEST(SearchConfig, ARecipeIsNoSearchFile) {
+  EXPECT_THAT(message_of("merge_method: linear\nmodels: []\n"),
+              HasSubstr("(this is a recipe: use vlm-merge merge)"));
 }
 
 TEST(ComparisonRoles, HaveTheirNames) {

@@ -2,6 +2,8 @@
 
 #include "search/search_run.h"
 
+#include <array>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -309,6 +311,46 @@ TEST_F(SearchRun, RecipeThatCannotBeSearchedIsRefusedBeforeAStudyIsMade) {
   const std::string message = message_of(blind, run);
   EXPECT_THAT(message, HasSubstr("pictures"));
   EXPECT_FALSE(std::filesystem::exists(run.study_file)) << message;
+}
+
+TEST_F(SearchRun, MistakesInTheRecipeNameTheLineOfTheSearchFile) {
+  std::string yaml = kMathSearch;
+  const std::size_t second = yaml.rfind("{weight: {gene: ja");
+  yaml.replace(second, std::string("{weight").size(), "{wieght");
+  EXPECT_THAT(message_of(config(yaml), options("lines")),
+              HasSubstr("search.yaml:7: 'wieght' (did you mean 'weight'?)"));
+  EXPECT_FALSE(std::filesystem::exists(options("lines").study_file));
+}
+
+TEST_F(SearchRun, WhatTheEndNeedsIsLookedAtBeforeTheFirstTrial) {
+  const SearchOptions run = options("end");
+  const auto message = [&](const std::string& more) {
+    return message_of(config(kMathSearch + more), run);
+  };
+  EXPECT_THAT(message("compare: [{name: a, role: parent, model: zoo/models/jal-lm}]\n"),
+              HasSubstr("no such model: zoo/models/jal-lm"));
+  EXPECT_THAT(message("compare: [{name: a, role: parent, recipe: {merge_method: linear, "
+                      "models: [{model: zoo/models/none, parameters: {weight: 1}}]}}]\n"),
+              HasSubstr("no such model: zoo/models/none"));
+  EXPECT_THAT(message("test: [{benchmark: ja-math=none.jsonl, metric: acc}]\n"),
+              HasSubstr("none.jsonl"));
+  const std::string seen = (kProject / "datasets/ja-math/search").string();
+  EXPECT_THAT(message("test: [{benchmark: mgsm-ja=" + seen + ", metric: acc}]\n"),
+              HasSubstr("mgsm-ja=" + seen + " has the items of ja-math/search"));
+  EXPECT_THAT(message("test: [{benchmark: ja-emoji-vqa, metric: acc}]\n"),
+              HasSubstr("metric needs an answer with a number"));
+  EXPECT_FALSE(std::filesystem::exists(run.study_file));
+}
+
+TEST_F(SearchRun, ProgressIsRoundedAsTheResultIs) {
+  const SearchConfig search = config(kVisionSearch);
+  SearchOptions run = options("rounded");
+  std::string last;
+  run.progress = [&](const ProgressEvent& event) { last = event.detail; };
+  const double best = run_search(search, run).best.values.at(0);
+  std::array<char, 32> wanted{};
+  std::snprintf(wanted.data(), wanted.size(), "best %.4f ", best);
+  EXPECT_THAT(last, HasSubstr(wanted.data()));
 }
 
 TEST(StudyFile, IsAPathOrAnSqliteUrl) {
