@@ -24,8 +24,8 @@ TEST(ProgressLine, ShowsStageShareAndDetailAsAPlainLine) {
   EXPECT_THAT(shown([&] {
                 progress.show({"search", 3, 10, "best 0.5"});
               }),
-              MatchesRegex("search 3/10  best 0.5  0 s\n"));
-  EXPECT_THAT(shown([&] { progress.show({"read", 0, 0, ""}); }), MatchesRegex("read   0 s\n"));
+              MatchesRegex("search 3/10  best 0.5  after 0 s\n"));
+  EXPECT_THAT(shown([&] { progress.show({"read", 0, 0, ""}); }), MatchesRegex("read   after 0 s\n"));
 }
 
 TEST(ProgressLine, ShowsTheFirstAndTheLastEventOfAStageAtOnce) {

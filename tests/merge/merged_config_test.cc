@@ -9,7 +9,9 @@ namespace {
 
 ModelConfig with_layers(Json config, std::size_t num_layers) {
   config.update({{"model_type", "qwen2"}, {"num_hidden_layers", 2}});
-  return change_config(parse_model_config(config, "config.json"), {.num_layers = num_layers});
+  ConfigChanges changes;
+  changes.num_layers = num_layers;
+  return change_config(parse_model_config(config, "config.json"), changes);
 }
 
 TEST(MergedConfig, LayerTypesThatAreAllEqualGrowWithTheLayers) {

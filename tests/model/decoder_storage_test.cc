@@ -1,6 +1,7 @@
 #include "model/decoder_storage.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ DecoderConfig tiny_config() {
   DecoderConfig config;
   config.hidden_size = 4;
   config.num_layers = 1;
+  config.layer_windows = {std::nullopt};
   config.num_heads = 2;
   config.num_kv_heads = 1;
   config.head_dim = 2;
