@@ -1,5 +1,6 @@
 #include "checkpoint/file_checkpoint.h"
 
+#include "checkpoint/layer_path_tensors.h"
 #include "checkpoint/shard_index.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -40,6 +41,10 @@ FileCheckpoint::FileCheckpoint(const std::filesystem::path& directory) : directo
 void FileCheckpoint::add_tensors(const SafetensorsFile& file) {
   for (const SafetensorsEntry& entry : file.entries()) {
     if (is_known_buffer(entry.name)) continue;
+    if (config_.has_layer_path() && is_layer_path_tensor(entry.name)) {
+      add_layer_path_tensor(config_, entry.name, file.view(entry));
+      continue;
+    }
     const auto name = layout_.canonical_name(entry.name);
     if (!name) {
       throw Error(ErrorCode::kUnsupported, "tensor name fits no rule of the layout '" +

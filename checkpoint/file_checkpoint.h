@@ -21,9 +21,10 @@ namespace vlm {
 // Immutable after construction; all functions may be called from several threads at once.
 class FileCheckpoint final : public Checkpoint {
  public:
-  // Opens and proves config, index and the header of every shard; reads no weights. All weights are
-  // floating (quantised checkpoints are refused). As in transformers, model.safetensors goes before
-  // an index. Throws Error{kNotFound, kIo, kCorruptFile, kUnsupported}.
+  // Opens and proves config, index and the header of every shard; reads no weights, only the path
+  // of a data-flow model. All weights are floating (quantised checkpoints are refused). As in
+  // transformers, model.safetensors goes before an index. Throws Error{kNotFound, kIo,
+  // kCorruptFile, kUnsupported}.
   explicit FileCheckpoint(const std::filesystem::path& directory);
   // The same, for sharing.
   static std::shared_ptr<const FileCheckpoint> open(const std::filesystem::path& directory);

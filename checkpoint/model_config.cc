@@ -20,6 +20,7 @@ struct KnownArchitecture {
 
 constexpr std::array kArchitectures{
     KnownArchitecture{"MistralForCausalLM", "mistral", ModelFamily::kText},
+    KnownArchitecture{"EvoMistralForCausalLM", "evomistral", ModelFamily::kText},
     KnownArchitecture{"LlamaForCausalLM", "llama", ModelFamily::kText},
     KnownArchitecture{"Qwen2ForCausalLM", "qwen2", ModelFamily::kText},
     KnownArchitecture{"LlavaForConditionalGeneration", "llava", ModelFamily::kLlava},

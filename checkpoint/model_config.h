@@ -33,6 +33,11 @@ struct ModelConfig {  // NOLINT(bugprone-exception-escape): moving JSON does not
   // `vision_config`. REQUIRES: a VLM.
   [[nodiscard]] JsonFields vision() const;
   [[nodiscard]] bool is_vlm() const noexcept { return family != ModelFamily::kText; }
+  // Whether the layers are executed along a path: a data-flow model. `json` then has the lists
+  // `input_layers` and `input_scales`, which such checkpoints keep in tensors.
+  [[nodiscard]] bool has_layer_path() const noexcept {
+    return architecture == "EvoMistralForCausalLM";
+  }
   // num_hidden_layers and vocab_size of the language model.
   [[nodiscard]] std::size_t num_layers() const;
   [[nodiscard]] std::size_t vocab_size() const;

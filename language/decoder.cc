@@ -51,22 +51,24 @@ void check_weights(const DecoderWeights& weights, const DecoderConfig& config) {
         "Decoder: embeddings and head [vocab, hidden], norm [hidden]");
 }
 
-std::vector<LayerHop> checked_path(std::vector<LayerHop> path, std::size_t num_layers) {
-  if (path.empty()) {
-    for (std::size_t layer = 0; layer < num_layers; ++layer) path.push_back({layer, 1.0F});
+// With the path written out.
+DecoderConfig checked(DecoderConfig config) {
+  std::vector<LayerHop>& hops = config.path.hops;
+  if (hops.empty()) {
+    for (std::size_t layer = 0; layer < config.num_layers; ++layer) hops.push_back({layer, 1.0F});
   }
-  for (const LayerHop& hop : path) {
-    if (hop.layer >= num_layers) {
+  for (const LayerHop& hop : hops) {
+    if (hop.layer >= config.num_layers) {
       throw Error(ErrorCode::kInvalidArgument,
                   "layer path: no such layer: " + std::to_string(hop.layer) + " (of " +
-                      std::to_string(num_layers) + ")");
+                      std::to_string(config.num_layers) + ")");
     }
     if (!std::isfinite(hop.scale)) {
       throw Error(ErrorCode::kInvalidArgument,
                   "layer path: expected a finite scale: " + std::to_string(hop.scale));
     }
   }
-  return path;
+  return config;
 }
 
 void linear(MatrixView<const float> x, const LinearWeights& weights, MatrixView<float> out,
@@ -84,6 +86,7 @@ void add_to(MatrixView<float> sum, MatrixView<const float> term) noexcept {
 }
 
 void scale_rows(MatrixView<float> x, float factor) noexcept {
+  if (factor == 1.0F) return;
   for (std::size_t r = 0; r < x.rows(); ++r) {
     for (float& value : x.row(r)) value *= factor;
   }
@@ -140,10 +143,9 @@ void attend_sequence(const DecoderConfig& config, const SequenceRows& sequence,
 
 }  // namespace
 
-Decoder::Decoder(const DecoderConfig& config, DecoderWeights weights, std::vector<LayerHop> path)
-    : config_(config),
+Decoder::Decoder(const DecoderConfig& config, DecoderWeights weights)
+    : config_(checked(config)),
       weights_(std::move(weights)),
-      path_(checked_path(std::move(path), config.num_layers)),
       inverse_frequencies_(
           scaled_inverse_frequencies(config.rope_scaling, config.rope_theta, config.head_dim, 0)) {
   check_weights(weights_, config_);
@@ -166,8 +168,9 @@ void Decoder::prepare(const SequenceRows& sequence, std::size_t num_rows,
                       DecoderScratch& scratch) const {
   check(sequence.first_row <= num_rows && sequence.num_rows <= num_rows - sequence.first_row,
         "Decoder::forward: a sequence's rows lie in hidden");
-  check(sequence.cache->num_hops() == path_.size() && sequence.cache->width() == config_.kv_width(),
-        "Decoder::forward: a cache of this decoder's shape");
+  check(
+      sequence.cache->num_hops() == hops().size() && sequence.cache->width() == config_.kv_width(),
+      "Decoder::forward: a cache of this decoder's shape");
   sequence.cache->reserve(sequence.num_rows);
   const std::size_t length = sequence.cache->num_tokens() + sequence.num_rows;
   std::span<const float> frequencies = inverse_frequencies_;
@@ -190,10 +193,10 @@ void Decoder::forward(MatrixView<float> hidden, std::span<const SequenceRows> se
   check(hidden.cols() == config_.hidden_size, "Decoder::forward: hidden [rows, hidden]");
   scratch.reserve(config_, hidden.rows());
   for (const SequenceRows& sequence : sequences) prepare(sequence, hidden.rows(), scratch);
-  for (std::size_t hop = 0; hop < path_.size(); ++hop) {
-    if (path_[hop].scale != 1.0F) scale_rows(hidden, path_[hop].scale);
+  for (std::size_t hop = 0; hop < hops().size(); ++hop) {
+    scale_rows(hidden, stream_scale(hop));
     attention(hop, hidden, sequences, scratch, pool);
-    mlp(weights_.layers[path_[hop].layer], hidden, scratch, pool);
+    mlp(hop, hidden, scratch, pool);
     if (observer) observer(hop, hidden);
   }
   for (const SequenceRows& sequence : sequences) sequence.cache->commit(sequence.num_rows);
@@ -202,7 +205,7 @@ void Decoder::forward(MatrixView<float> hidden, std::span<const SequenceRows> se
 void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
                         std::span<const SequenceRows> sequences, DecoderScratch& scratch,
                         ThreadPool& pool) const {
-  const DecoderLayerWeights& layer = weights_.layers[path_[hop].layer];
+  const DecoderLayerWeights& layer = weights_.layers[hops()[hop].layer];
   const std::size_t rows = hidden.rows();
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
   rms_norm(hidden, layer.input_norm, config_.rms_norm_eps, normed);
@@ -223,7 +226,7 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   const std::size_t heads = config_.num_kv_heads;
   pool.parallel_for(sequences.size() * heads, [&](std::size_t item) {
     attend_sequence(config_, sequences[item / heads],
-                    {hop, item % heads, config_.layer_windows[path_[hop].layer]},
+                    {hop, item % heads, config_.layer_windows[hops()[hop].layer]},
                     scratch.query.view(), scratch.attended.view());
   });
   linear(scratch.attended.first_rows(rows), layer.attention_output,
@@ -231,8 +234,19 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   add_to(hidden, scratch.projected.first_rows(rows));
 }
 
-void Decoder::mlp(const DecoderLayerWeights& layer, MatrixView<float> hidden,
-                  DecoderScratch& scratch, ThreadPool& pool) const {
+float Decoder::stream_scale(std::size_t hop) const noexcept {
+  const bool is_here = hop == 0 || config_.path.scaling == HopScaling::kStream;
+  return is_here ? hops()[hop].scale : 1.0F;
+}
+
+float Decoder::mlp_scale(std::size_t hop) const noexcept {
+  const bool is_here = hop + 1 < hops().size() && config_.path.scaling == HopScaling::kMlpOutput;
+  return is_here ? hops()[hop + 1].scale : 1.0F;
+}
+
+void Decoder::mlp(std::size_t hop, MatrixView<float> hidden, DecoderScratch& scratch,
+                  ThreadPool& pool) const {
+  const DecoderLayerWeights& layer = weights_.layers[hops()[hop].layer];
   const std::size_t rows = hidden.rows();
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
   const MatrixView<float> gate = scratch.gate.first_rows(rows);
@@ -241,6 +255,7 @@ void Decoder::mlp(const DecoderLayerWeights& layer, MatrixView<float> hidden,
   linear(normed, layer.up, scratch.up.first_rows(rows), pool);
   pool.parallel_for(rows, [&](std::size_t row) { swiglu(gate.row(row), scratch.up.row(row)); });
   linear(gate, layer.down, scratch.projected.first_rows(rows), pool);
+  scale_rows(scratch.projected.first_rows(rows), mlp_scale(hop));
   add_to(hidden, scratch.projected.first_rows(rows));
 }
 

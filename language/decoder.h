@@ -23,13 +23,6 @@
 
 namespace vlm {
 
-// One execution of a layer. The residual stream is multiplied by `scale` before it, as in
-// data-flow-space merging (Akiba et al. 2024, section 3.2).
-struct LayerHop {
-  std::size_t layer = 0;
-  float scale = 1.0F;
-};
-
 // The rows of one sequence's new tokens; they follow the tokens its cache holds.
 struct SequenceRows {
   KvCache* cache = nullptr;
@@ -43,16 +36,17 @@ using HiddenObserver = std::function<void(std::size_t hop, MatrixView<const floa
 // Immutable: different threads may run it at once, each with its own caches and scratch.
 class Decoder {
  public:
-  // An empty path executes layers 0 ... num_layers - 1 once. Throws Error{kInvalidArgument} for a
-  // path that names a layer that does not exist or a scale that is not finite. Every weight must
+  // Executes config.path, which config() then shows written out. Throws Error{kInvalidArgument} for
+  // a path that names a layer that does not exist or a scale that is not finite. Every weight must
   // have the shape the config gives it. The weights' owner must outlive the decoder.
-  Decoder(const DecoderConfig& config, DecoderWeights weights, std::vector<LayerHop> path = {});
+  Decoder(const DecoderConfig& config, DecoderWeights weights);
 
   [[nodiscard]] const DecoderConfig& config() const noexcept { return config_; }
   [[nodiscard]] const DecoderWeights& weights() const noexcept { return weights_; }
-  [[nodiscard]] const std::vector<LayerHop>& path() const noexcept { return path_; }
+  // Never empty.
+  [[nodiscard]] const std::vector<LayerHop>& hops() const noexcept { return config_.path.hops; }
   // An empty cache for one sequence.
-  [[nodiscard]] KvCache make_cache() const { return {path_.size(), config_.kv_width()}; }
+  [[nodiscard]] KvCache make_cache() const { return {hops().size(), config_.kv_width()}; }
 
   // Writes the embeddings of `ids` to out [ids, hidden].
   // Throws Error{kInvalidArgument} for an id outside the vocabulary.
@@ -77,12 +71,14 @@ class Decoder {
   void prepare(const SequenceRows& sequence, std::size_t num_rows, DecoderScratch& scratch) const;
   void attention(std::size_t hop, MatrixView<float> hidden, std::span<const SequenceRows> sequences,
                  DecoderScratch& scratch, ThreadPool& pool) const;
-  void mlp(const DecoderLayerWeights& layer, MatrixView<float> hidden, DecoderScratch& scratch,
+  void mlp(std::size_t hop, MatrixView<float> hidden, DecoderScratch& scratch,
            ThreadPool& pool) const;
+  // What the residual stream before a hop and the output of its MLP are multiplied by.
+  [[nodiscard]] float stream_scale(std::size_t hop) const noexcept;
+  [[nodiscard]] float mlp_scale(std::size_t hop) const noexcept;
 
   DecoderConfig config_;
   DecoderWeights weights_;
-  std::vector<LayerHop> path_;
   std::vector<float> inverse_frequencies_;  // [head_dim / 2], of sequences in the trained context
 };
 

@@ -100,6 +100,19 @@ void check_supported(const JsonFields& fields) {
   }
 }
 
+// The released data-flow layout; checkpoint/model_config.h says where the lists come from.
+LayerPath layer_path(const JsonFields& fields) {
+  LayerPath path = parse_layer_path(fields, {"input_layers", "input_scales", "input_scales_of"});
+  const std::size_t num_hops = fields.size("num_hops");
+  if (path.hops.size() != num_hops) {
+    throw Error(ErrorCode::kCorruptFile, "expected one layer for each hop: " + fields.where() +
+                                             ": num_hops is " + std::to_string(num_hops) +
+                                             ", input_layers has " +
+                                             std::to_string(path.hops.size()));
+  }
+  return path;
+}
+
 double positive_number(const JsonFields& fields, std::string_view key, double fallback) {
   const double value = fields.number_or(key, fallback);
   if (!(value > 0.0)) {
@@ -135,6 +148,7 @@ DecoderConfig parse_decoder_config(const JsonFields& text) {
   config.attention_output_bias = is_llama && text.boolean_or("attention_bias", false);
   config.query_key_value_bias = model_type == "qwen2" || config.attention_output_bias;
   config.mlp_bias = is_llama && text.boolean_or("mlp_bias", false);
+  if (model_type == "evomistral") config.path = layer_path(text);
   return config;
 }
 

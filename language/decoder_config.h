@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/json_fields.h"
+#include "language/layer_path.h"
 #include "language/rope_scaling.h"
 
 namespace vlm {
@@ -29,6 +30,7 @@ struct DecoderConfig {
   bool query_key_value_bias = false;
   bool attention_output_bias = false;
   bool mlp_bias = false;
+  LayerPath path;
 
   [[nodiscard]] std::size_t query_width() const noexcept { return num_heads * head_dim; }
   [[nodiscard]] std::size_t kv_width() const noexcept { return num_kv_heads * head_dim; }

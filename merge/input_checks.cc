@@ -51,6 +51,11 @@ std::vector<std::string> compare_configs(const std::vector<PlanInput>& inputs, s
   const JsonFields wanted = inputs[donor].checkpoint->config().text();
   for (const PlanInput& input : inputs) {
     const JsonFields config = input.checkpoint->config().text();
+    if (input.checkpoint->config().has_layer_path()) {
+      throw Error(ErrorCode::kUnsupported,
+                  "a data-flow model executes its layers along a path, which a merge would lose: " +
+                      input.name + ": " + input.checkpoint->config().architecture);
+    }
     for (const char* const key : kMustAgree) {
       if (!differ(config, wanted, key)) continue;
       throw Error(ErrorCode::kInvalidArgument,

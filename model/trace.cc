@@ -111,7 +111,9 @@ Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool) 
   const GenerationPrompt prompt = model.build_prompt(request.prompt);
   trace.input_ids = prompt.ids;
 
-  const Decoder decoder(model.decoder().config(), model.decoder().weights(), request.layer_path);
+  DecoderConfig config = model.decoder().config();
+  if (!request.layer_path.hops.empty()) config.path = request.layer_path;
+  const Decoder decoder(config, model.decoder().weights());
   Matrix<float> hidden = embed(decoder, prompt);
   add(trace, "embeddings", hidden.view());
   KvCache cache = decoder.make_cache();

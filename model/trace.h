@@ -18,7 +18,7 @@ namespace vlm {
 struct TraceRequest {
   ModelPrompt prompt;  // `images` is filled from `pictures`
   std::vector<PictureViews> pictures;
-  std::vector<LayerHop> layer_path;  // empty: every layer once
+  LayerPath layer_path;  // empty: the model's own
 };
 
 struct TraceTensor {

@@ -1,7 +1,6 @@
 #include "model/trace.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -28,39 +27,25 @@ struct TraceArguments {
   WeightFormat weights = WeightFormat::kFloat32;
 };
 
-std::vector<double> numbers_of(const JsonFields& input, const std::string& key) {
-  if (!input.has(key)) return {};
-  const Json& list = input.json().at(key);
-  const auto is_number = [](const Json& value) { return value.is_number(); };
-  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_number)) {
-    throw Error(ErrorCode::kCorruptFile, "expected numbers: " + input.where() + ": " + key);
+std::vector<TokenId> ids_of(const JsonFields& input) {
+  const Json& list = input.json().at("ids");
+  const auto is_id = [](const Json& value) {
+    return value.is_number_integer() && value >= 0 && value <= INT32_MAX;
+  };
+  if (!list.is_array() || list.empty() || !std::all_of(list.begin(), list.end(), is_id)) {
+    throw Error(ErrorCode::kCorruptFile, "expected at least one id: " + input.where() + ": ids");
   }
-  return list.get<std::vector<double>>();
-}
-
-std::vector<std::size_t> indices_of(const JsonFields& input, const std::string& key) {
-  std::vector<std::size_t> indices;
-  for (const double value : numbers_of(input, key)) {
-    if (value < 0 || value > INT32_MAX || value != std::floor(value)) {
-      throw Error(ErrorCode::kCorruptFile, "expected whole numbers: " + input.where() + ": " + key);
-    }
-    indices.push_back(static_cast<std::size_t>(value));
-  }
-  return indices;
+  return list.get<std::vector<TokenId>>();
 }
 
 TraceRequest read_request(const JsonFields& input, const Model& model,
                           const std::filesystem::path& folder, ThreadPool& pool) {
-  require_known_keys(input, std::vector<std::string>{"ids", "prompt", "images", "pixel_values",
-                                                     "image_sizes", "layers_path", "layers_scale"});
+  require_known_keys(
+      input, std::vector<std::string>{"ids", "prompt", "images", "pixel_values", "image_sizes",
+                                      "layers_path", "layers_scale", "layers_scale_of"});
   TraceRequest request;
   if (input.has("ids")) {
-    for (const std::size_t id : indices_of(input, "ids")) {
-      request.prompt.ids.push_back(static_cast<TokenId>(id));
-    }
-    if (request.prompt.ids.empty()) {
-      throw Error(ErrorCode::kCorruptFile, "expected at least one id: " + input.where() + ": ids");
-    }
+    request.prompt.ids = ids_of(input);
   } else {
     request.prompt.text = input.text("prompt");
   }
@@ -71,17 +56,7 @@ TraceRequest read_request(const JsonFields& input, const Model& model,
   if (has_pictures) {
     request.pictures = read_trace_pictures(input, *model.shared_parts().vision, folder, pool);
   }
-  const std::vector<double> scales = numbers_of(input, "layers_scale");
-  for (const std::size_t layer : indices_of(input, "layers_path")) {
-    request.layer_path.push_back({layer, 1.0F});
-  }
-  if (!scales.empty() && scales.size() != request.layer_path.size()) {
-    throw Error(ErrorCode::kCorruptFile,
-                "layers_scale and layers_path differ in length: " + input.where());
-  }
-  for (std::size_t i = 0; i < scales.size(); ++i) {
-    request.layer_path[i].scale = static_cast<float>(scales[i]);
-  }
+  request.layer_path = parse_layer_path(input, {"layers_path", "layers_scale", "layers_scale_of"});
   return request;
 }
 
@@ -117,7 +92,7 @@ void add_trace_command(CLI::App& app, const GlobalOptions& global) {
   command
       ->add_option("--input", arguments->input,
                    "JSON: prompt or ids, images or pixel_values and image_sizes, layers_path, "
-                   "layers_scale")
+                   "layers_scale, layers_scale_of")
       ->required();
   command->add_option("--out", arguments->out, "safetensors file to write")->required();
   add_weights_option(*command, arguments->weights);

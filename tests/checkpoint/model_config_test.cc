@@ -25,7 +25,8 @@ std::string llava(const std::string& text, const std::string& vision) {
 }
 
 TEST(ModelConfig, KnowsTextFamilies) {
-  for (const char* name : {"MistralForCausalLM", "LlamaForCausalLM", "Qwen2ForCausalLM"}) {
+  for (const char* name :
+       {"MistralForCausalLM", "EvoMistralForCausalLM", "LlamaForCausalLM", "Qwen2ForCausalLM"}) {
     const ModelConfig config = parse(R"({"architectures":[")" + std::string(name) + R"("]})");
     EXPECT_EQ(config.architecture, name);
     EXPECT_FALSE(config.is_vlm());

@@ -105,6 +105,22 @@ TEST(DecoderConfig, Qwen2LayerTypesGoBeforeMaxWindowLayers) {
   EXPECT_THAT(error_of(json), HasSubstr("layer_types"));
 }
 
+TEST(DecoderConfig, ADataFlowModelHasAPathOfNumHops) {
+  Json json = mistral_7b();
+  json.update({{"model_type", "evomistral"},
+               {"num_hops", 3},
+               {"input_layers", {0, 5, 5}},
+               {"input_scales", {1.0, 0.5, 2.0}}});
+  const LayerPath expected{{{0, 1.0F}, {5, 0.5F}, {5, 2.0F}}, HopScaling::kStream};
+  EXPECT_EQ(parse(json).path, expected);
+  json["input_scales_of"] = "mlp";
+  EXPECT_EQ(parse(json).path.scaling, HopScaling::kMlpOutput);
+  json["num_hops"] = 4;
+  EXPECT_THAT(error_of(json), HasSubstr("num_hops is 4, input_layers has 3"));
+  json["model_type"] = "mistral";
+  EXPECT_EQ(parse(json).path, LayerPath{});
+}
+
 TEST(DecoderConfig, LlamaHasNoWindowAndBiasesByOption) {
   Json json = mistral_7b();
   json.update({{"model_type", "llama"}, {"attention_bias", true}, {"mlp_bias", true}});

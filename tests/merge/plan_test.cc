@@ -108,6 +108,8 @@ TEST(MergePlan, DifferentConfigsAreRefusedOrReported) {
   EXPECT_THAT(plan_of(kLinear, with({{"sliding_window", nullptr}})).warnings,
               testing::ElementsAre(HasSubstr("sliding_window: b: none, but a: 4096")));
   EXPECT_THAT(plan_of(kLinear, with({})).warnings, IsEmpty());
+  EXPECT_THAT(refusal(kLinear, with({{"architectures", {"EvoMistralForCausalLM"}}})),
+              HasSubstr("data-flow"));
 }
 
 TEST(MergePlan, VlmKeepsItsOtherComponentsAndItsExtraRows) {

@@ -1,12 +1,16 @@
 // The decoder against transformers 5.23 in float32: tests/data/language/lm.
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "checkpoint/safetensors_writer.h"
 #include "language/generate.h"
+#include "tests/checkpoint/temporary_directory.h"
 #include "tests/model/golden_decoder.h"
 
 namespace vlm {
@@ -124,35 +128,92 @@ TEST_P(HalfPrecisionGolden, SixteenBitWeightsGiveEqualLogits) {
 INSTANTIATE_TEST_SUITE_P(Families, HalfPrecisionGolden,
                          ::testing::Values("mistral_gqa_bf16", "mistral_gqa_f16", "qwen2_bf16"));
 
-std::vector<LayerHop> layer_path(const Json& golden) {
-  std::vector<LayerHop> path;
+LayerPath layer_path(const Json& golden) {
+  LayerPath path;
+  path.scaling = golden["variant"] == "mlp_delta" ? HopScaling::kMlpOutput : HopScaling::kStream;
   for (std::size_t i = 0; i < golden["path"].size(); ++i) {
     const float scale = golden["scales"].is_null() ? 1.0F : golden["scales"][i].get<float>();
-    path.push_back({golden["path"][i].get<std::size_t>(), scale});
+    path.hops.push_back({golden["path"][i].get<std::size_t>(), scale});
   }
   return path;
 }
 
-// The variant mlp_delta is another network (one sublayer's output is scaled); it is not executed.
-TEST(LayerPathGolden, RepeatsAndScalesGiveEqualLogitsAndIds) {
-  ThreadPool pool(2);
-  const DecoderStorage storage = load_decoder_storage(golden_lm("dfs"), pool);
-  const SafetensorsFile tensors(golden_lm("dfs") / "tensors.safetensors");
-  const Json golden = read_json_file(golden_lm("dfs") / "cases.json");
-  std::size_t compared = 0;
-  for (const Json& item : golden["cases"]) {
-    if (item["variant"] == "mlp_delta") continue;
-    ++compared;
-    const Decoder decoder(storage.config(), storage.weights(), layer_path(item));
+std::vector<TokenId> greedy_16(const Decoder& decoder, const std::vector<TokenId>& ids,
+                               ThreadPool& pool) {
+  const std::vector<GenerationPrompt> prompts{{ids, {}}};
+  GenerationOptions options;
+  options.max_tokens = 16;
+  return generate_ids(decoder, prompts, options, BatchOptions{}, pool)[0].ids;
+}
+
+class LayerPathGolden : public ::testing::Test {
+ protected:
+  Matrix<float> expected_logits(const Json& item) const {
+    return read_matrix(tensors_, item["logits"].get<std::string>());
+  }
+
+  ThreadPool pool_{2};
+  std::filesystem::path directory_ = golden_lm("dfs");
+  SafetensorsFile tensors_{directory_ / "tensors.safetensors"};
+  Json golden_ = read_json_file(directory_ / "cases.json");
+};
+
+TEST_F(LayerPathGolden, RepeatsAndBothKindsOfScalesGiveEqualLogitsAndIds) {
+  const DecoderStorage storage = load_decoder_storage(directory_, pool_);
+  for (const Json& item : golden_["cases"]) {
+    DecoderConfig config = storage.config();
+    config.path = layer_path(item);
+    const Decoder decoder(config, storage.weights());
     const auto ids = item["input_ids"].get<std::vector<TokenId>>();
-    const SequenceRun run = run_sequence(decoder, ids, pool);
-    const Matrix<float> expected = read_matrix(tensors, item["logits"].get<std::string>());
-    EXPECT_LT(largest_difference(run.logits.values(), expected.values()), kTolerance) << item["id"];
-    std::vector<GenerationPrompt> prompts{{ids, {}}};
-    GenerationOptions options;
-    options.max_tokens = 16;
-    const auto found = generate_ids(decoder, prompts, options, BatchOptions{}, pool);
-    EXPECT_EQ(found[0].ids, item["greedy_16_new_ids"].get<std::vector<TokenId>>()) << item["id"];
+    const SequenceRun run = run_sequence(decoder, ids, pool_);
+    EXPECT_EQ(run.hidden.size(), item["path"].size());
+    EXPECT_LT(largest_difference(run.logits.values(), expected_logits(item).values()), kTolerance)
+        << item["id"];
+    EXPECT_EQ(greedy_16(decoder, ids, pool_), item["greedy_16_new_ids"].get<std::vector<TokenId>>())
+        << item["id"];
+  }
+  EXPECT_EQ(golden_["cases"].size(), 6U);
+}
+
+// The layout of SakanaAI's EvoLLM-JP-v1-10B, with the path of a golden case.
+void write_released_layout(const std::filesystem::path& from, const Json& item,
+                           const std::filesystem::path& to) {
+  Json config = read_json_file(from / "config.json");
+  config["architectures"] = {"EvoMistralForCausalLM"};
+  config["model_type"] = "evomistral";
+  config["num_hops"] = item["path"].size();
+  if (item["variant"] == "mlp_delta") config["input_scales_of"] = "mlp";
+  write_file_atomically(to / "config.json", config.dump());
+  const auto layers = item["path"].get<std::vector<std::int64_t>>();
+  const auto scales = item["scales"].get<std::vector<float>>();
+  const SafetensorsFile model(from / "model.safetensors");
+  std::vector<NamedTensor> tensors;
+  for (const SafetensorsEntry& entry : model.entries()) {
+    tensors.push_back({entry.name, model.view(entry)});
+  }
+  tensors.push_back(
+      {"model.input_layers", {DType::kI64, {layers.size()}, std::as_bytes(std::span(layers))}});
+  tensors.push_back(
+      {"model.input_scales", {DType::kF32, {scales.size()}, std::as_bytes(std::span(scales))}});
+  write_safetensors(to / "model.safetensors", tensors);
+}
+
+TEST_F(LayerPathGolden, TheReleasedLayoutOfADataFlowModelRuns) {
+  std::size_t compared = 0;
+  for (const Json& item : golden_["cases"]) {
+    if (item["scales"].is_null()) continue;
+    ++compared;
+    const TemporaryDirectory directory;
+    write_released_layout(directory_, item, directory.path());
+    const DecoderStorage storage = load_decoder_storage(directory.path(), pool_);
+    const Decoder decoder(storage.config(), storage.weights());
+    EXPECT_EQ(decoder.make_cache().num_hops(), item["path"].size());
+    const auto ids = item["input_ids"].get<std::vector<TokenId>>();
+    const SequenceRun run = run_sequence(decoder, ids, pool_);
+    EXPECT_LT(largest_difference(run.logits.values(), expected_logits(item).values()), kTolerance)
+        << item["id"];
+    EXPECT_EQ(greedy_16(decoder, ids, pool_), item["greedy_16_new_ids"].get<std::vector<TokenId>>())
+        << item["id"];
   }
   EXPECT_EQ(compared, 4U);
 }

@@ -254,8 +254,11 @@ TEST_F(BundledModel, StopTextsNeedATokenizer) {
 }
 
 TEST_F(BundledModel, PathOutsideTheModelIsRefused) {
-  EXPECT_THROW(Decoder(storage_.config(), storage_.weights(), {{6, 1.0F}}), Error);
-  EXPECT_THROW(Decoder(storage_.config(), storage_.weights(), {{0, NAN}}), Error);
+  for (const LayerHop& hop : {LayerHop{6, 1.0F}, LayerHop{0, NAN}}) {
+    DecoderConfig config = storage_.config();
+    config.path.hops = {hop};
+    EXPECT_THROW(Decoder(config, storage_.weights()), Error);
+  }
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ TEST(Trace, GivesTheValuesOfSeveralPicturesAsOfOne) {
 Trace trace_along(const Model& model, const std::vector<LayerHop>& path, ThreadPool& pool) {
   TraceRequest request;
   request.prompt.ids = {1, 330, 331};
-  request.layer_path = path;
+  request.layer_path.hops = path;
   return trace_forward(model, std::move(request), pool);
 }
 
