@@ -41,6 +41,7 @@ void declare(CLI::App& app, vlm::GlobalOptions& global) {
   vlm::add_merge_command(app, global);
   vlm::add_search_command(app, global);
   vlm::add_report_command(app, global);
+  vlm::add_score_command(app, global);
   vlm::add_eval_command(app, global);
   vlm::add_compare_command(app, global);
   vlm::add_generate_command(app, global);

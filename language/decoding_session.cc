@@ -47,29 +47,14 @@ void DecodingSession::run_prompts(std::span<const GenerationPrompt* const> promp
   }
   Matrix<float> hidden(rows, decoder_->config().hidden_size);
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    write_embeddings(*prompts[i],
-                     hidden.view().rows(sequences_[i].first_row, sequences_[i].num_rows));
+    embed_prompt(*decoder_, *prompts[i],
+                 hidden.view().rows(sequences_[i].first_row, sequences_[i].num_rows));
   }
   decoder_->forward(hidden.view(), sequences_, scratch_, *pool_);
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const std::size_t last_row = sequences_[i].first_row + sequences_[i].num_rows - 1;
     std::ranges::copy(hidden.row(last_row), last.row(i).begin());
   }
-}
-
-void DecodingSession::write_embeddings(const GenerationPrompt& prompt,
-                                       MatrixView<float> out) const {
-  const std::span<const TokenId> ids = prompt.ids;
-  std::size_t next = 0;
-  for (const EmbeddedRows& embedded : prompt.embedded) {
-    const std::size_t count = embedded.first_token - next;
-    decoder_->embed(ids.subspan(next, count), out.rows(next, count));
-    for (std::size_t r = 0; r < embedded.rows.rows(); ++r) {
-      std::ranges::copy(embedded.rows.row(r), out.row(embedded.first_token + r).begin());
-    }
-    next = embedded.first_token + embedded.rows.rows();
-  }
-  decoder_->embed(ids.subspan(next), out.rows(next, ids.size() - next));
 }
 
 MatrixView<float> DecodingSession::advance(std::span<const TokenId> ids,

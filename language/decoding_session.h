@@ -8,7 +8,7 @@
 
 #include "core/thread_pool.h"
 #include "language/decoder.h"
-#include "language/generate.h"
+#include "language/generation_prompt.h"
 #include "tensor/matrix.h"
 
 namespace vlm {
@@ -29,7 +29,6 @@ class DecodingSession {
   // Runs the prompts and writes the last residual row of each to `last` [prompts, hidden].
   void run_prompts(std::span<const GenerationPrompt* const> prompts,
                    std::span<KvCache* const> caches, MatrixView<float> last);
-  void write_embeddings(const GenerationPrompt& prompt, MatrixView<float> out) const;
   MatrixView<float> logits(MatrixView<const float> hidden);
 
   const Decoder* decoder_;

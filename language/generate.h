@@ -11,23 +11,12 @@
 #include "core/thread_pool.h"
 #include "language/decoder.h"
 #include "language/generation_options.h"
+#include "language/generation_prompt.h"
 #include "language/token_id.h"
 #include "language/tokenizer.h"
 #include "tensor/matrix_view.h"
 
 namespace vlm {
-
-// Rows that stand in a prompt in place of token embeddings, such as an image's features.
-struct EmbeddedRows {
-  std::size_t first_token = 0;
-  MatrixView<const float> rows;  // [count, hidden]; its owner must outlive the call
-};
-
-// The ids at embedded rows count for repetition penalties only and need no embedding.
-struct GenerationPrompt {
-  std::vector<TokenId> ids;
-  std::vector<EmbeddedRows> embedded;
-};
 
 enum class FinishReason : std::uint8_t { kEndToken, kStopText, kLength };
 

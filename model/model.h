@@ -55,6 +55,9 @@ class Model {
   // The ids that end a text: generation_config.json, else config.json, else the tokenizer's.
   [[nodiscard]] const std::vector<TokenId>& end_ids() const noexcept { return end_ids_; }
 
+  // The token that stands for a picture in the ids of a vision-language model.
+  [[nodiscard]] const std::optional<TokenId>& image_token() const noexcept { return image_token_; }
+
   // Ids with every image token expanded, and the pictures' rows where they go.
   // Throws Error{kInvalidArgument} if the number of image tokens is neither that of the pictures
   // nor that of all their features, or if a text model gets pictures.

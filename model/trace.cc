@@ -79,24 +79,6 @@ std::vector<ImageFeatures> trace_vision(Trace& trace, const VisionTower& tower,
   return features;
 }
 
-Matrix<float> embed(const Decoder& decoder, const GenerationPrompt& prompt) {
-  Matrix<float> hidden(prompt.ids.size(), decoder.config().hidden_size);
-  std::size_t next = 0;
-  const auto embed_ids = [&](std::size_t end) {
-    decoder.embed(std::span(prompt.ids).subspan(next, end - next),
-                  hidden.view().rows(next, end - next));
-  };
-  for (const EmbeddedRows& rows : prompt.embedded) {
-    embed_ids(rows.first_token);
-    for (std::size_t r = 0; r < rows.rows.rows(); ++r) {
-      std::ranges::copy(rows.rows.row(r), hidden.row(rows.first_token + r).begin());
-    }
-    next = rows.first_token + rows.rows.rows();
-  }
-  embed_ids(prompt.ids.size());
-  return hidden;
-}
-
 }  // namespace
 
 Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool) {
@@ -114,7 +96,8 @@ Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool) 
   DecoderConfig config = model.decoder().config();
   if (!request.layer_path.hops.empty()) config.path = request.layer_path;
   const Decoder decoder(config, model.decoder().weights());
-  Matrix<float> hidden = embed(decoder, prompt);
+  Matrix<float> hidden(prompt.ids.size(), decoder.config().hidden_size);
+  embed_prompt(decoder, prompt, hidden.view());
   add(trace, "embeddings", hidden.view());
   KvCache cache = decoder.make_cache();
   DecoderScratch scratch;

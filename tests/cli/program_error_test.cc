@@ -179,6 +179,22 @@ TEST_F(ProgramErrors, InputLines) {
   expect_failure({"metric", "rougeL", "--input", "pairs.jsonl"}, "pairs.jsonl");
 }
 
+TEST_F(ProgramErrors, ScoreInput) {
+  const auto score = [&](const std::string& input, const std::string& message) {
+    write("in.jsonl", input);
+    expect_failure({"score", "--model", model("ja-lm"), "--input", "in.jsonl"}, message);
+  };
+  score("", "no lines");
+  score("{}", "text");
+  score(R"({"prompt": "a"})", "unknown key");
+  score(R"({"continuations": ["a"]})", "prompt");
+  score(R"({"prompt": "a", "continuations": []})", "continuations");
+  score(R"({"prompt": "a", "continuations": [1]})", "continuations");
+  score(R"({"prompt": "a", "continuations": [""]})", "in.jsonl: line 1");
+  score(R"({"text": ""})", "in.jsonl: line 1");
+  score(R"({"text": "a", "image": "x.png"})", "cannot see pictures");
+}
+
 TEST_F(ProgramErrors, TraceInput) {
   const auto trace = [&](const std::string& input, const std::string& message) {
     write("in.json", input);

@@ -60,7 +60,7 @@ TEST_F(Program, HelpAndVersionAreNoErrors) {
   EXPECT_EQ(run({"--version"}).out, "0.1.0\n");
   const ProgramResult help = run({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* command : {"merge", "search", "caption", "generate", "eval", "compare",
+  for (const char* command : {"merge", "search", "caption", "generate", "score", "eval", "compare",
                               "inspect", "trace", "tokenize", "metric", "report"}) {
     EXPECT_THAT(help.out, HasSubstr(command));
     const ProgramResult own = run({command, "--help"});
@@ -249,6 +249,39 @@ TEST_F(Program, CaptionAnswersInTheLanguageAskedFor) {
   const ProgramResult json =
       caption({file, "--lang", "en", "--prompt", "What can you see?", "--json"});
   EXPECT_EQ(Json::parse(json.out).at("text"), "A birthday cake.");
+}
+
+TEST_F(Program, ScoreTellsChoicesAndTextsApart) {
+  write("in.jsonl",
+        "{\"prompt\": \"What is 3 + 4?\", \"continuations\": [\" 7\", \" a red cat\"]}\n"
+        "{\"id\": \"t\", \"text\": \"A cat and a dog.\"}\n");
+  const auto found =
+      json_lines({"score", "--model", model("base-lm"), "--input", "in.jsonl", "--json"});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0]["id"], "0");
+  ASSERT_EQ(found[0]["scores"].size(), 2U);
+  for (const Json& score : found[0]["scores"]) {
+    EXPECT_LT(score.at("log_likelihood").get<double>(), 0.0);
+    EXPECT_GT(score.at("tokens").get<int>(), 0);
+    EXPECT_TRUE(score.at("is_greedy").is_boolean());
+  }
+  EXPECT_EQ(found[1]["id"], "t");
+  EXPECT_GT(found[1].at("nll").get<double>(), 0.0);
+  const ProgramResult table = run({"score", "--model", model("base-lm"), "--input", "in.jsonl"});
+  EXPECT_THAT(table.out, HasSubstr("\" a red cat\""));
+}
+
+TEST_F(Program, ScoreShowsPicturesToAVisionModel) {
+  const std::string image = picture("en-emoji-vqa/test/images/e0000.png");
+  write("in.jsonl", Json{{"prompt", "<image>\nWhat can you see?"},
+                         {"continuations", {" A birthday cake.", " Two pencils."}},
+                         {"image", image}}
+                        .dump());
+  const auto found =
+      json_lines({"score", "--model", model("en-vlm"), "--input", "in.jsonl", "--json"});
+  ASSERT_EQ(found.size(), 1U);
+  const Json& scores = found[0].at("scores");
+  EXPECT_GT(scores[0]["log_likelihood"], scores[1]["log_likelihood"]);
 }
 
 TEST_F(Program, TraceWritesTheTensorsOfTheContract) {
