@@ -168,9 +168,8 @@ void Decoder::prepare(const SequenceRows& sequence, std::size_t num_rows,
                       DecoderScratch& scratch) const {
   check(sequence.first_row <= num_rows && sequence.num_rows <= num_rows - sequence.first_row,
         "Decoder::forward: a sequence's rows lie in hidden");
-  check(
-      sequence.cache->num_hops() == hops().size() && sequence.cache->width() == config_.kv_width(),
-      "Decoder::forward: a cache of this decoder's shape");
+  check(sequence.cache->width() == config_.kv_width(),
+        "Decoder::forward: a cache as wide as this decoder's keys");
   sequence.cache->reserve(sequence.num_rows);
   const std::size_t length = sequence.cache->num_tokens() + sequence.num_rows;
   std::span<const float> frequencies = inverse_frequencies_;
@@ -190,10 +189,20 @@ void Decoder::prepare(const SequenceRows& sequence, std::size_t num_rows,
 void Decoder::forward(MatrixView<float> hidden, std::span<const SequenceRows> sequences,
                       DecoderScratch& scratch, ThreadPool& pool,
                       const HiddenObserver& observer) const {
+  for (const SequenceRows& sequence : sequences) {
+    check(sequence.cache->num_hops() == hops().size(), "Decoder::forward: a cache of this path");
+  }
+  forward_hops({0, hops().size()}, hidden, sequences, scratch, pool, observer);
+}
+
+void Decoder::forward_hops(HopRange range, MatrixView<float> hidden,
+                           std::span<const SequenceRows> sequences, DecoderScratch& scratch,
+                           ThreadPool& pool, const HiddenObserver& observer) const {
   check(hidden.cols() == config_.hidden_size, "Decoder::forward: hidden [rows, hidden]");
+  check(range.end <= hops().size(), "Decoder::forward: hops of the path");
   scratch.reserve(config_, hidden.rows());
   for (const SequenceRows& sequence : sequences) prepare(sequence, hidden.rows(), scratch);
-  for (std::size_t hop = 0; hop < hops().size(); ++hop) {
+  for (std::size_t hop = range.first; hop < range.end; ++hop) {
     scale_rows(hidden, stream_scale(hop));
     attention(hop, hidden, sequences, scratch, pool);
     mlp(hop, hidden, scratch, pool);

@@ -34,6 +34,9 @@ class KvCache {
   // Counts `count` written rows as held. REQUIRES: they are written in every hop.
   void commit(std::size_t count);
 
+  // Writes the tokens that `prefix` holds into the first hops of this empty cache, as rows that are
+  // not yet committed. REQUIRES: equal width, at most as many hops.
+  void begin_with(const KvCache& prefix);
   // Makes this an equal copy of `other`, reusing the memory at hand. REQUIRES: equal shapes.
   void assign(const KvCache& other);
 
