@@ -128,6 +128,41 @@ TEST_P(HalfPrecisionGolden, SixteenBitWeightsGiveEqualLogits) {
 INSTANTIATE_TEST_SUITE_P(Families, HalfPrecisionGolden,
                          ::testing::Values("mistral_gqa_bf16", "mistral_gqa_f16", "qwen2_bf16"));
 
+// Configs that share the weights of another folder: positions that grow with the sequence, windows
+// in some layers.
+TEST(ConfigVariantGolden, LogitsOfAPromptAndOfItsContinuationAreEqual) {
+  ThreadPool pool(2);
+  const Json golden = read_json_file(golden_lm("variants.json"));
+  for (const Json& item : golden["cases"]) {
+    const FileCheckpoint checkpoint(golden_lm(item["weights"].get<std::string>()));
+    const ModelConfig model = parse_model_config(item["config"], "variants.json");
+    const DecoderStorage storage =
+        DecoderStorage::load(checkpoint, parse_decoder_config(model.text()), pool);
+    const Decoder decoder(storage.config(), storage.weights());
+    auto ids = item["input_ids"].get<std::vector<TokenId>>();
+    const SequenceRun run = run_sequence(decoder, ids, pool);
+    EXPECT_LT(largest_difference(run.logits.row(ids.size() - 1),
+                                 item["last_logits"].get<std::vector<float>>()),
+              kTolerance)
+        << item["name"];
+    std::vector<float> of_ids(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      of_ids[i] = run.logits.row(i)[static_cast<std::size_t>(ids[i])];
+    }
+    EXPECT_LT(largest_difference(of_ids, item["logits_of_ids"].get<std::vector<float>>()),
+              kTolerance)
+        << item["name"];
+
+    const auto new_ids = item["greedy_new_ids"].get<std::vector<TokenId>>();
+    GenerationOptions options;
+    options.max_tokens = new_ids.size();
+    const std::vector<GenerationPrompt> prompts{{ids, {}}};
+    EXPECT_EQ(generate_ids(decoder, prompts, options, BatchOptions{}, pool)[0].ids, new_ids)
+        << item["name"];
+  }
+  EXPECT_EQ(golden["cases"].size(), 3U);
+}
+
 LayerPath layer_path(const Json& golden) {
   LayerPath path;
   path.scaling = golden["variant"] == "mlp_delta" ? HopScaling::kMlpOutput : HopScaling::kStream;
