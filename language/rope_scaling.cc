@@ -69,15 +69,15 @@ RopeScaling parse_llama3(const JsonFields& text, const JsonFields& scaling) {
 double stretched_theta(const RopeScaling& scaling, double theta, std::size_t head_dim,
                        std::size_t num_tokens) {
   if (!scaling.depends_on_length(num_tokens)) return theta;
-  const double length = static_cast<double>(num_tokens);
-  const double context = static_cast<double>(scaling.original_context);
-  const double dim = static_cast<double>(head_dim);
+  const auto length = static_cast<double>(num_tokens);
+  const auto context = static_cast<double>(scaling.original_context);
+  const auto dim = static_cast<double>(head_dim);
   const double stretch = scaling.factor * length / context - (scaling.factor - 1.0);
   return theta * std::pow(stretch, dim / (dim - 2.0));
 }
 
 float llama3_frequency(const RopeScaling& scaling, float frequency) {
-  const double context = static_cast<double>(scaling.original_context);
+  const auto context = static_cast<double>(scaling.original_context);
   const double wavelength = 2.0 * std::numbers::pi / double{frequency};
   if (wavelength < context / scaling.high_frequency_factor) return frequency;
   const double lowest = double{frequency} / scaling.factor;
