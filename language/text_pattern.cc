@@ -33,9 +33,9 @@ void check_same_meaning(const std::string& expression, const std::string& where)
     if (expression[i] != '\\') continue;
     const char letter = expression[++i];
     if (letter != 'h' && letter != 'H' && letter != 'v' && letter != 'V') continue;
-    const std::string construct = expression.substr(i - 1, 2);
-    throw Error(ErrorCode::kUnsupported, "regular expression with " + construct +
-                                             " is not supported: " + where + ": " + expression);
+    std::string message = "regular expression with ";
+    message.append(expression, i - 1, 2).append(" is not supported: ");
+    throw Error(ErrorCode::kUnsupported, message.append(where).append(": ").append(expression));
   }
 }
 

@@ -50,7 +50,7 @@ GgufMetadata text_metadata(const Checkpoint& model, GgufType type, std::size_t n
     metadata.emplace_back(architecture + "." + key, std::move(value));
   };
   add("block_count", small(config.num_layers));
-  add("context_length", small(config.max_position_embeddings));
+  add("context_length", small(model.config().text().size("max_position_embeddings")));
   add("embedding_length", small(config.hidden_size));
   add("feed_forward_length", small(config.intermediate_size));
   add("attention.head_count", small(config.num_heads));

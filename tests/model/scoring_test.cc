@@ -22,10 +22,13 @@ using Ids = std::vector<TokenId>;
 
 const std::filesystem::path kModels = std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models";
 
-PixelValues picture(float value) {
+PictureViews picture(float value) {
   PixelValues pixels{Matrix<float>(3, std::size_t{64} * 64), 64, 64};
   for (float& x : pixels.values.values()) x = value;
-  return pixels;
+  PictureViews seen;
+  seen.size = {pixels.height_px, pixels.width_px};
+  seen.views.push_back(std::move(pixels));
+  return seen;
 }
 
 Ids joined(const Ids& a, const Ids& b) {
@@ -116,9 +119,8 @@ TEST_F(TextScoring, WhatHasNoTokensIsRefused) {
 TEST(PictureScoring, EqualsTheLogitsOfTrace) {
   ThreadPool pool(2);
   const Model model(FileCheckpoint(kModels / "en-vlm"), pool);
-  std::vector<PixelValues> pixels;
-  pixels.push_back(picture(0.25F));
-  std::vector<Matrix<float>> encoded = model.shared_parts().vision->encode_pixels(pixels, pool, {});
+  const PictureViews seen = picture(0.25F);
+  std::vector<Matrix<float>> encoded = model.shared_parts().vision->encode({&seen, 1}, pool);
   const ModelPrompt prompt{
       "<image>\nWhat is it?", {}, {std::make_shared<const Matrix<float>>(std::move(encoded[0]))}};
   const ScoringRequest request = choice_request(model, prompt, {" A cat.", " Two red apples."});
@@ -126,7 +128,7 @@ TEST(PictureScoring, EqualsTheLogitsOfTrace) {
   for (std::size_t i = 0; i < scores.size(); ++i) {
     TraceRequest whole;
     whole.prompt.ids = joined(request.prompt.ids, request.continuations[i]);
-    whole.pixels.push_back(picture(0.25F));
+    whole.pictures.push_back(picture(0.25F));
     const std::size_t count = request.continuations[i].size();
     EXPECT_NEAR(scores[i].log_likelihood, from_trace(model, std::move(whole), count, pool),
                 tolerance(count));
