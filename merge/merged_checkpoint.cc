@@ -85,34 +85,83 @@ std::shared_ptr<const FloatTensor> MergedCheckpoint::load(const PlannedSource& s
   return options_.cache->values(*source.info, plan_.recipe.dtype, read_source);
 }
 
-void MergedCheckpoint::merge(const TensorPlan& tensor, std::span<float> out) const {
+// A task without values.
+TensorMerge MergedCheckpoint::describe(const TensorPlan& tensor) const {
+  TensorMerge task;
+  task.name = tensor.output.name;
+  task.shape = tensor.output.shape;
+  if (!task.shape.empty()) task.shape.front() = tensor.merged_rows;
+  task.seed = options_.seed;
+  task.parameters = tensor.parameters;
+  task.layer = tensor.layer;
+  task.num_layers = plan_.num_layers;
+  task.imitates_mergekit = plan_.recipe.imitates_mergekit;
+  for (const PlannedSource& source : tensor.sources) {
+    task.models.push_back({source.input, {}, source.parameters, nullptr});
+  }
+  return task;
+}
+
+// The task with the values of its inputs, which `loaded` keeps.
+TensorMerge MergedCheckpoint::make_task(const TensorPlan& tensor, LoadedTensors& loaded) const {
   const std::size_t merged = merged_elements(tensor);
-  std::vector<std::shared_ptr<const FloatTensor>> loaded;
   const auto load_merged_rows = [&](const PlannedSource& source) {
     loaded.push_back(load(source));
     return std::span<const float>(*loaded.back()).first(merged);
   };
-  TensorMerge task{tensor.output.name, tensor.output.shape, options_.seed, {}, {},
-                   tensor.parameters};
-  if (!task.shape.empty()) task.shape.front() = tensor.merged_rows;
+  TensorMerge task = describe(tensor);
   if (tensor.base) task.base = load_merged_rows(*tensor.base);
-  for (const PlannedSource& source : tensor.sources) {
-    ModelTensor model{source.input, load_merged_rows(source), source.parameters, nullptr};
-    if (options_.cache != nullptr) {
-      model.remember = [this, &tensor, &source](std::string_view what, std::size_t count,
-                                                const std::function<Words()>& make) {
-        return options_.cache->words(cache_key(what, tensor, source, options_.seed, count), count,
-                                     make);
-      };
+  for (std::size_t i = 0; i < tensor.sources.size(); ++i) {
+    const PlannedSource& source = tensor.sources[i];
+    task.models[i].values = load_merged_rows(source);
+    if (options_.cache == nullptr) continue;
+    task.models[i].remember = [this, &tensor, &source](std::string_view what, std::size_t count,
+                                                       const std::function<Words()>& make) {
+      return options_.cache->words(cache_key(what, tensor, source, options_.seed, count), count,
+                                   make);
+    };
+  }
+  return task;
+}
+
+class MergedCheckpoint::Tasks final : public MergeTasks {
+ public:
+  explicit Tasks(const MergedCheckpoint& checkpoint) : checkpoint_(checkpoint) {
+    for (const TensorPlan& tensor : checkpoint.plan_.tensors) {
+      if (!tensor.is_copy) tensors_.push_back(&tensor);
     }
-    task.models.push_back(std::move(model));
   }
-  plan_.method->merge(task, out.first(merged));
-  if (tensor.further_rows) {
-    const auto donated = load(*tensor.further_rows);
-    std::copy(donated->begin() + static_cast<std::ptrdiff_t>(merged), donated->end(),
-              out.begin() + static_cast<std::ptrdiff_t>(merged));
+
+  [[nodiscard]] std::size_t size() const override { return tensors_.size(); }
+  [[nodiscard]] TensorMerge describe(std::size_t index) const override {
+    return checkpoint_.describe(*tensors_[index]);
   }
+  void load(std::size_t index, const std::function<void(const TensorMerge&)>& use) const override {
+    LoadedTensors loaded;
+    use(checkpoint_.make_task(*tensors_[index], loaded));
+  }
+
+ private:
+  const MergedCheckpoint& checkpoint_;
+  std::vector<const TensorPlan*> tensors_;
+};
+
+const MergeTensor& MergedCheckpoint::merge_tensor() const {
+  std::call_once(prepared_, [this] {
+    if (plan_.method->prepare) merge_tensor_ = plan_.method->prepare(Tasks(*this));
+    if (!merge_tensor_) merge_tensor_ = plan_.method->merge;
+  });
+  return merge_tensor_;
+}
+
+void MergedCheckpoint::merge(const TensorPlan& tensor, std::span<float> out) const {
+  const std::size_t merged = merged_elements(tensor);
+  LoadedTensors loaded;
+  merge_tensor()(make_task(tensor, loaded), out.first(merged));
+  if (!tensor.further_rows) return;
+  const auto donated = load(*tensor.further_rows);
+  std::copy(donated->begin() + static_cast<std::ptrdiff_t>(merged), donated->end(),
+            out.begin() + static_cast<std::ptrdiff_t>(merged));
 }
 
 }  // namespace vlm

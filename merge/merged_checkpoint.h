@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -15,7 +16,7 @@
 namespace vlm {
 
 struct MergeOptions {
-  std::uint64_t seed = 0;              // of random masks (dare_*)
+  std::uint64_t seed = 0;              // of random masks (dare_*, della*)
   std::shared_ptr<SourceCache> cache;  // for repeated merges of the same models; may be null
 };
 
@@ -37,12 +38,20 @@ class MergedCheckpoint final : public Checkpoint {
 
  private:
   [[nodiscard]] const TensorPlan& plan_of(const TensorInfo& info) const;
+  class Tasks;  // the method's view of all tensors
+  using LoadedTensors = std::vector<std::shared_ptr<const FloatTensor>>;
+
   [[nodiscard]] std::shared_ptr<const FloatTensor> load(const PlannedSource& source) const;
+  [[nodiscard]] TensorMerge describe(const TensorPlan& tensor) const;
+  [[nodiscard]] TensorMerge make_task(const TensorPlan& tensor, LoadedTensors& loaded) const;
   void merge(const TensorPlan& tensor, std::span<float> out) const;
+  [[nodiscard]] const MergeTensor& merge_tensor() const;
 
   MergePlan plan_;
   MergeOptions options_;
   std::vector<TensorInfo> tensors_;  // in the order of plan_.tensors
+  mutable std::once_flag prepared_;
+  mutable MergeTensor merge_tensor_;  // set once prepared_
 };
 
 }  // namespace vlm

@@ -1,7 +1,6 @@
 #include "merge/method.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/error.h"
 #include "core/nearest_name.h"
@@ -34,26 +33,6 @@ const MergeMethod& find_merge_method(std::string_view name, const std::string& w
   for (const MergeMethod& method : methods) names.push_back(method.name);
   throw Error(ErrorCode::kInvalidArgument, "unknown merge method: " + where + ": '" +
                                                std::string(name) + "'" + name_hint(name, names));
-}
-
-ParameterSpec weight_parameter() {
-  return {.name = "weight",
-          .kind = ParameterKind::kNumber,
-          .scope = ParameterScope::kPerModel,
-          .fallback = std::nullopt,
-          .lowest = std::numeric_limits<double>::lowest(),
-          .highest = std::numeric_limits<double>::max(),
-          .meaning = "factor of the model; may be negative"};
-}
-
-ParameterSpec int8_mask_parameter() {
-  return {.name = "int8_mask",
-          .kind = ParameterKind::kBoolean,
-          .scope = ParameterScope::kGlobal,
-          .fallback = 0,
-          .lowest = 0,
-          .highest = 1,
-          .meaning = "accepted for mergekit's recipes; no effect"};
 }
 
 }  // namespace vlm

@@ -74,7 +74,11 @@ class PlanMaker {
   void finish_config(std::size_t num_layers);
 
   [[nodiscard]] bool is_base(std::size_t input) const { return base_ == input; }
-  [[nodiscard]] bool has_required_base() const { return plan_.method->base == BaseRole::kRequired; }
+  // Whether the base is the origin of deltas, not an input.
+  [[nodiscard]] bool has_origin() const {
+    return plan_.method->base == BaseRole::kRequired ||
+           (plan_.method->base == BaseRole::kOptional && base_);
+  }
 
   const OpenModel& open_model_;
   MergePlan plan_;
@@ -124,7 +128,7 @@ std::size_t PlanMaker::input_of(const std::string& name) {
 void PlanMaker::open_inputs() {
   for (const RecipeSlice& slice : plan_.recipe.slices) slices_.push_back(make_slice(slice));
   if (!plan_.recipe.base_model) {
-    if (!has_required_base()) return;
+    if (plan_.method->base != BaseRole::kRequired) return;
     fail("method needs a base_model: " + plan_.recipe.where + ": '" + plan_.method->name + "'");
   }
   base_ = input_of(*plan_.recipe.base_model);
@@ -176,9 +180,9 @@ void PlanMaker::check_slice(const Slice& slice) const {
     if (!seen.insert(source.input).second) {
       fail("model is listed twice: " + plan_.recipe.where + ": " + plan_.inputs[source.input].name);
     }
-    if (!has_required_base() || !is_base(source.input)) ++models;
+    if (!has_origin() || !is_base(source.input)) ++models;
   }
-  if (has_required_base() && !seen.contains(*base_)) {
+  if (has_origin() && !seen.contains(*base_)) {
     fail("base_model must be a source of every slice: " + plan_.recipe.where + ": " +
          plan_.inputs[*base_].name);
   }
@@ -188,7 +192,7 @@ void PlanMaker::check_slice(const Slice& slice) const {
                                    : std::to_string(plan_.method->min_models) + " to " +
                                          std::to_string(plan_.method->max_models);
     fail("method '" + plan_.method->name + "' takes " + wanted + " model(s)" +
-         (has_required_base() ? " besides the base" : "") + ": " + plan_.recipe.where + ": " +
+         (has_origin() ? " besides the base" : "") + ": " + plan_.recipe.where + ": " +
          std::to_string(models));
   }
   check_layers(slice);
@@ -239,6 +243,7 @@ void PlanMaker::add_layers() {
   }
   if (output_layer == 0)
     fail("the result has no layers: " + plan_.recipe.where + ": all slices empty");
+  plan_.num_layers = output_layer;
   finish_config(output_layer);
 }
 
@@ -293,6 +298,7 @@ void PlanMaker::add_copy(const std::string& output, std::size_t input, const Ten
 void PlanMaker::add_tensor(Place place) {
   TensorPlan tensor;
   tensor.output.name = place.output;
+  tensor.layer = place.where.layer;
   place.where.name = std::string_view(place.output).substr(kTextPrefix.size());
   for (std::size_t i = 0; i < place.tensors.size(); ++i) {
     const SliceSource& source = place.slice->sources[i];
@@ -301,7 +307,7 @@ void PlanMaker::add_tensor(Place place) {
                   "model lacks a tensor that others have: " + plan_.inputs[source.input].name +
                       ": " + place.output);
     }
-    if (has_required_base() && is_base(source.input)) {
+    if (has_origin() && is_base(source.input)) {
       tensor.base = PlannedSource{source.input, place.tensors[i], {}};
       continue;
     }

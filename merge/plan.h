@@ -34,7 +34,8 @@ struct PlannedSource {
 
 // How one output tensor comes about.
 struct TensorPlan {
-  TensorInfo output;  // canonical name, dtype after rounding, shape
+  TensorInfo output;                 // canonical name, dtype after rounding, shape
+  std::optional<std::size_t> layer;  // of the result; absent outside of layers
   // A plain copy of sources[0] (apart from the dtype); the method is not asked.
   bool is_copy = false;
   std::vector<PlannedSource> sources;  // recipe order, without the base if the method needs one
@@ -52,6 +53,7 @@ struct MergePlan {  // NOLINT(bugprone-exception-escape): moving JSON does not t
   std::vector<PlanInput> inputs;  // recipe order; then the base and the VLM unless listed
   std::size_t donor = 0;  // input whose config, layout, tokenizer and side files the result takes
   ModelConfig config;     // of the result
+  std::size_t num_layers = 0;  // of the result
   std::vector<TensorPlan> tensors;
   std::vector<std::string> warnings;  // one line each
 };

@@ -79,7 +79,8 @@ struct Recipe {
   std::optional<DType> dtype;      // inputs are rounded to it when they are read
   std::optional<DType> out_dtype;  // of the result; absent: dtype, then that of the inputs
   VocabularyPolicy vocabulary = VocabularyPolicy::kError;
-  bool single_view = false;  // `views: single`: merge/single_view.h
+  bool single_view = false;        // `views: single`: merge/single_view.h
+  bool imitates_mergekit = false;  // repeat mergekit's documented mistakes (--compat mergekit)
 };
 
 }  // namespace vlm

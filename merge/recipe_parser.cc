@@ -47,6 +47,7 @@ class RecipeReader {
   [[nodiscard]] Setting read_setting(const YAML::Node& node, const ParameterSpec& spec) const;
   [[nodiscard]] SettingLine read_line(const YAML::Node& node, const ParameterSpec& spec) const;
   [[nodiscard]] double read_value(const YAML::Node& node, const ParameterSpec& spec) const;
+  [[nodiscard]] double read_choice(const YAML::Node& node, const ParameterSpec& spec) const;
   [[nodiscard]] std::optional<DType> read_dtype(const YamlFields& fields,
                                                 const std::string& key) const;
   [[nodiscard]] VocabularyPolicy read_vocabulary(const YamlFields& fields) const;
@@ -215,6 +216,9 @@ SettingLine RecipeReader::read_line(const YAML::Node& node, const ParameterSpec&
     return line;
   }
   if (value.size() == 0) fail_at(value, where_, spec.name + " needs a value", "an empty list");
+  if (spec.kind == ParameterKind::kChoice) {
+    fail_at(value, where_, "a word has no gradient", spec.name + " is a list");
+  }
   for (const YAML::Node& item : value) line.values.push_back(read_value(item, spec));
   return line;
 }
@@ -223,11 +227,27 @@ double RecipeReader::read_value(const YAML::Node& node, const ParameterSpec& spe
   if (spec.kind == ParameterKind::kBoolean) {
     return yaml_boolean(node, where_, spec.name) ? 1.0 : 0.0;
   }
+  if (spec.kind == ParameterKind::kChoice) return read_choice(node, spec);
   const double value = yaml_number(node, where_, spec.name);
   if (value < spec.lowest || value > spec.highest) {
     fail_at(node, where_, spec.name + " is out of range", node.Scalar());
   }
   return value;
+}
+
+// The index of the word; "on", "1", ... stand for "true" where that is a choice.
+double RecipeReader::read_choice(const YAML::Node& node, const ParameterSpec& spec) const {
+  const std::string word = yaml_text(node, where_, spec.name);
+  for (std::size_t i = 0; i < spec.choices.size(); ++i) {
+    if (spec.choices[i] == word) return static_cast<double>(i);
+  }
+  bool is_true = word == "1";
+  if (spec.choices.front() == "false" &&
+      (is_true || word == "0" || YAML::convert<bool>::decode(node, is_true))) {
+    return is_true ? 1.0 : 0.0;
+  }
+  fail_at(node, where_, "unknown value of '" + spec.name + "'",
+          "'" + word + "'" + name_hint(word, spec.choices));
 }
 
 std::optional<DType> RecipeReader::read_dtype(const YamlFields& fields,

@@ -1,7 +1,8 @@
 #include "merge/kernels/elementwise.h"
 
+#include <algorithm>
 #include <bit>
-#include <cstddef>
+#include <cmath>
 
 #include "core/check.h"
 
@@ -75,6 +76,114 @@ void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
   const std::uint32_t* __restrict bits = words.data();
   float* __restrict values = x.data();
   for (std::size_t i = 0; i < x.size(); ++i) values[i] = bits[i] < limit ? values[i] : 0.0F;
+}
+
+void zero_from(std::span<float> x, std::uint32_t lowest) noexcept {
+  for (float& value : x) {
+    const bool drops =
+        static_cast<std::int32_t>(magnitude_bits(value)) >= static_cast<std::int32_t>(lowest);
+    value = drops ? 0.0F : value;
+  }
+}
+
+void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
+                       std::span<const std::uint32_t> ranks,
+                       std::span<const std::uint32_t> limits) noexcept {
+  const std::uint32_t* __restrict bits = words.data();
+  const std::uint32_t* __restrict places = ranks.data();
+  const std::uint32_t* __restrict limit = limits.data();
+  float* __restrict values = x.data();
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    values[i] = bits[i] < limit[places[i]] ? values[i] : 0.0F;
+  }
+}
+
+void scale_by_rank(std::span<float> x, std::span<const std::uint32_t> ranks,
+                   std::span<const float> factors) noexcept {
+  const std::uint32_t* __restrict places = ranks.data();
+  const float* __restrict factor = factors.data();
+  float* __restrict values = x.data();
+  for (std::size_t i = 0; i < x.size(); ++i) values[i] *= factor[places[i]];
+}
+
+void zero_where_zero(std::span<const float> mask, std::span<float> x) noexcept {
+  const float* __restrict keeps = mask.data();
+  float* __restrict values = x.data();
+  for (std::size_t i = 0; i < x.size(); ++i) values[i] = keeps[i] != 0.0F ? values[i] : 0.0F;
+}
+
+void add_product(std::span<const float> x, std::span<const float> factors,
+                 std::span<float> sum) noexcept {
+  const float* __restrict values = x.data();
+  const float* __restrict by = factors.data();
+  float* __restrict result = sum.data();
+  for (std::size_t i = 0; i < sum.size(); ++i) result[i] += values[i] * by[i];
+}
+
+void add_products(std::span<const float> x, std::span<const float> y,
+                  std::span<double> sum) noexcept {
+  const float* left = x.data();
+  const float* right = y.data();
+  double* __restrict result = sum.data();
+  for (std::size_t i = 0; i < sum.size(); ++i) result[i] += double{left[i]} * double{right[i]};
+}
+
+void near_swap(std::span<const float> x, std::span<const float> base, float t,
+               std::span<float> out) noexcept {
+  constexpr float kSmallestDistance = 1e-6F;
+  const float* __restrict to = x.data();
+  const float* __restrict from = base.data();
+  float* __restrict result = out.data();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const float distance = std::max(std::fabs(from[i] - to[i]), kSmallestDistance);
+    const float weight = std::min(std::max(t / distance, 0.0F), 1.0F);
+    result[i] = weight * to[i] + (1.0F - weight) * from[i];
+  }
+}
+
+void population_variance(const Vectors& vectors, std::span<float> out) noexcept {
+  const auto count = static_cast<float>(vectors.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    float mean = 0;
+    for (const std::span<const float> vector : vectors) mean += vector[i];
+    mean /= count;
+    float sum = 0;
+    for (const std::span<const float> vector : vectors) {
+      sum += (vector[i] - mean) * (vector[i] - mean);
+    }
+    out[i] = sum / count;
+  }
+}
+
+void add_one_where_above(std::span<const float> delta, float threshold,
+                         std::span<float> count) noexcept {
+  const float* __restrict values = delta.data();
+  float* __restrict result = count.data();
+  for (std::size_t i = 0; i < count.size(); ++i) {
+    result[i] += std::fabs(values[i]) > threshold ? 1.0F : 0.0F;
+  }
+}
+
+ChangeCounts count_changes(std::span<const float> delta, std::span<const float> models,
+                           float threshold) noexcept {
+  ChangeCounts counts;
+  for (std::size_t i = 0; i < delta.size(); ++i) {
+    const bool is_changed = std::fabs(delta[i]) > threshold;
+    counts.changed += is_changed ? 1 : 0;
+    counts.unique += is_changed && models[i] == 1.0F ? 1 : 0;
+  }
+  return counts;
+}
+
+void add_changes(std::span<const float> delta, std::span<const float> models,
+                 const ChangeRule& rule, std::span<float> sum) noexcept {
+  const float* __restrict values = delta.data();
+  const float* __restrict count = models.data();
+  float* __restrict result = sum.data();
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const float factor = count[i] == 1.0F ? rule.unique_factor : 1.0F / count[i];
+    result[i] += std::fabs(values[i]) > rule.threshold ? values[i] * factor : 0.0F;
+  }
 }
 
 void add_agreeing(std::span<const float> p, std::span<const float> total, float weight,

@@ -4,12 +4,16 @@
 // them; results are those of the plain loop in index order. Spans of one call have equal lengths
 // and do not overlap.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "tensor/dtype.h"
 
 namespace vlm {
+
+using Vectors = std::vector<std::span<const float>>;  // all of one length
 
 // out = a - b
 void subtract(std::span<const float> a, std::span<const float> b, std::span<float> out) noexcept;
@@ -38,9 +42,57 @@ std::uint32_t magnitude_bits(float x) noexcept;
 // Sets x to 0 where its magnitude bits are below `lowest`.
 void zero_below(std::span<float> x, std::uint32_t lowest) noexcept;
 
-// Sets x to 0 where the word is not below `limit`.
+// Sets x to 0 where its magnitude bits are `lowest` or more.
+void zero_from(std::span<float> x, std::uint32_t lowest) noexcept;
+
+// Sets x to 0 where the word is not below `limit`, or the limit of the element's rank.
 void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
                        std::uint32_t limit) noexcept;
+void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
+                       std::span<const std::uint32_t> ranks,
+                       std::span<const std::uint32_t> limits) noexcept;
+
+// x *= factors[rank]
+void scale_by_rank(std::span<float> x, std::span<const std::uint32_t> ranks,
+                   std::span<const float> factors) noexcept;
+
+// Sets x to 0 where `mask` is 0.
+void zero_where_zero(std::span<const float> mask, std::span<float> x) noexcept;
+
+// sum += x * factors
+void add_product(std::span<const float> x, std::span<const float> factors,
+                 std::span<float> sum) noexcept;
+// The same in double.
+void add_products(std::span<const float> x, std::span<const float> y,
+                  std::span<double> sum) noexcept;
+
+// out = w x + (1 - w) base, w = t / max(|base - x|, 1e-6) in 0 ... 1
+void near_swap(std::span<const float> x, std::span<const float> base, float t,
+               std::span<float> out) noexcept;
+
+// The variance of each element over the vectors, divided by their number.
+void population_variance(const Vectors& vectors, std::span<float> out) noexcept;
+
+// An element of a delta is changed if its magnitude is above `threshold`.
+// count += 1 where changed.
+void add_one_where_above(std::span<const float> delta, float threshold,
+                         std::span<float> count) noexcept;
+
+// The changed elements of a delta, and how many of them no other model changed (models is 1).
+struct ChangeCounts {
+  std::size_t changed = 0;
+  std::size_t unique = 0;
+};
+ChangeCounts count_changes(std::span<const float> delta, std::span<const float> models,
+                           float threshold) noexcept;
+
+// sum += delta / models where changed; unique changes times `unique_factor`.
+struct ChangeRule {
+  float threshold = 0;
+  float unique_factor = 1;
+};
+void add_changes(std::span<const float> delta, std::span<const float> models,
+                 const ChangeRule& rule, std::span<float> sum) noexcept;
 
 // Where the sign of p is the majority's (+ if total >= 0, else -): sum += p, divisor += weight.
 // Zeros agree with nobody.

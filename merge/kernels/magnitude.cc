@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <numeric>
 
 #include "core/check.h"
@@ -11,6 +12,7 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kBlock = 1024;
+constexpr std::size_t kSmall = 512;  // fewer are sorted faster by comparison
 
 // One digit of the 31 magnitude bits, from the most significant: 11, 10, 10.
 struct Digit {
@@ -19,7 +21,7 @@ struct Digit {
 };
 constexpr std::array<Digit, 3> kDigits = {Digit{20, 0x7FF}, Digit{10, 0x3FF}, Digit{0, 0x3FF}};
 constexpr std::size_t kMaxDigitValues = 2048;
-using Histogram = std::array<std::size_t, kMaxDigitValues>;
+using Histogram = std::array<std::size_t, kMaxDigitValues>;  // elements by value of a digit
 
 // Calls visit(index, magnitude bits) for every element of values - base.
 template <typename Visit>
@@ -27,49 +29,63 @@ void for_each_magnitude(std::span<const float> values, std::span<const float> ba
   std::array<float, kBlock> delta;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::size_t first = 0; first < values.size(); first += kBlock) {
     const std::size_t count = std::min(kBlock, values.size() - first);
-    const std::span<float> block(delta.data(), count);
-    subtract(values.subspan(first, count), base.subspan(first, count), block);
+    std::span<const float> block = values.subspan(first, count);
+    if (!base.empty()) {
+      subtract(block, base.subspan(first, count), std::span(delta).first(count));
+      block = std::span(delta).first(count);
+    }
     for (std::size_t i = 0; i < count; ++i) visit(first + i, magnitude_bits(block[i]));
   }
 }
 
-// How many elements share `prefix` above the digit, per value of the digit.
-Histogram count_digit(std::span<const float> values, std::span<const float> base, Digit digit,
-                      std::uint32_t prefix) {
-  Histogram counts{};
+}  // namespace
+
+void MagnitudeSearch::show(std::span<const float> values, std::span<const float> base) {
+  if (pass_ == kDigits.size()) {
+    for_each_magnitude(values, base, [&](std::size_t index, std::uint32_t seen) {
+      if (seen != bits_ || ++ties_ != wanted_) return;
+      tie_delta_ = shown_;
+      tie_end_ = index + 1;
+    });
+    ++shown_;
+    return;
+  }
+  counts_.resize(kMaxDigitValues);
+  const Digit digit = kDigits[pass_];
   const std::uint32_t above = ~((digit.mask << digit.shift) | ((1U << digit.shift) - 1U));
-  for_each_magnitude(values, base, [&](std::size_t /*index*/, std::uint32_t bits) {
+  std::size_t* const counts = counts_.data();
+  const std::uint32_t prefix = bits_;
+  for_each_magnitude(values, base, [=](std::size_t /*index*/, std::uint32_t bits) {
     if ((bits & above) == prefix) ++counts[(bits >> digit.shift) & digit.mask];
   });
-  return counts;
 }
 
-// One past the `wanted`-th element (from 1) whose magnitude bits are `bits`.
-std::size_t end_of_ties(std::span<const float> values, std::span<const float> base,
-                        std::uint32_t bits, std::size_t wanted) {
-  std::size_t found = 0;
-  std::size_t end = 0;
-  for_each_magnitude(values, base, [&](std::size_t index, std::uint32_t seen) {
-    if (seen == bits && ++found == wanted) end = index + 1;
-  });
-  return end;
+void MagnitudeSearch::end_pass() {
+  if (pass_ < kDigits.size()) {
+    const Digit digit = kDigits[pass_];
+    std::uint32_t value = digit.mask;
+    while (counts_[value] < wanted_ && value > 0) wanted_ -= counts_[value--];
+    bits_ |= value << digit.shift;
+    std::fill(counts_.begin(), counts_.end(), std::size_t{0});
+  }
+  ++pass_;
 }
 
-}  // namespace
+MagnitudeCut MagnitudeSearch::cut(std::size_t delta) const noexcept {
+  if (delta == tie_delta_) return {bits_, tie_end_};
+  return {bits_, delta < tie_delta_ ? std::numeric_limits<std::size_t>::max() : 0};
+}
 
 MagnitudeCut find_magnitude_cut(std::span<const float> values, std::span<const float> base,
                                 std::size_t k) {
-  check(k > 0 && k <= values.size() && base.size() == values.size(),
+  check(k > 0 && k <= values.size() && (base.empty() || base.size() == values.size()),
         "find_magnitude_cut: 0 < k <= n");
-  std::uint32_t bits = 0;
-  std::size_t wanted = k;  // rank of the cut among the elements that share `bits` so far
-  for (const Digit digit : kDigits) {
-    const Histogram counts = count_digit(values, base, digit, bits);
-    std::uint32_t value = digit.mask;
-    while (counts[value] < wanted) wanted -= counts[value--];
-    bits |= value << digit.shift;
+  MagnitudeSearch search(k);
+  for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) {
+    search.show(values, base);
+    search.end_pass();
   }
-  return {bits, end_of_ties(values, base, bits, wanted)};
+  return search.cut(0);
 }
 
 MagnitudeCut find_magnitude_cut(std::span<const float> values, std::span<const float> base,
@@ -85,10 +101,15 @@ std::vector<std::uint32_t> rank_magnitudes(std::span<const float> values,
   check(values.size() < 0xFFFFFFFFU && base.size() == values.size(), "rank_magnitudes: n < 2^32");
   std::vector<std::uint32_t> order(values.size());
   std::iota(order.begin(), order.end(), 0U);
-  std::vector<std::uint32_t> sorted(values.size());
   std::vector<std::uint32_t> bits(values.size());
   for_each_magnitude(values, base,
                      [&](std::size_t index, std::uint32_t seen) { bits[index] = seen; });
+  if (values.size() < kSmall) {
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return bits[a] > bits[b]; });
+    return order;
+  }
+  std::vector<std::uint32_t> sorted(values.size());
   for (const Digit digit : {kDigits[2], kDigits[1], kDigits[0]}) {
     Histogram starts{};
     for (const std::uint32_t seen : bits) ++starts[(seen >> digit.shift) & digit.mask];
@@ -99,6 +120,33 @@ std::vector<std::uint32_t> rank_magnitudes(std::span<const float> values,
     order.swap(sorted);
   }
   return order;
+}
+
+std::vector<std::uint32_t> rank_magnitudes_in_rows(std::span<const float> values,
+                                                   std::span<const float> base,
+                                                   std::size_t row_size) {
+  check(row_size > 0 && values.size() % row_size == 0, "rank_magnitudes_in_rows: whole rows");
+  std::vector<std::uint32_t> ranks(values.size());
+  for (std::size_t first = 0; first < values.size(); first += row_size) {
+    const std::vector<std::uint32_t> order =
+        rank_magnitudes(values.subspan(first, row_size), base.subspan(first, row_size));
+    for (std::size_t rank = 0; rank < row_size; ++rank) {
+      ranks[first + order[rank]] = static_cast<std::uint32_t>(rank);
+    }
+  }
+  return ranks;
+}
+
+void keep_largest(const MagnitudeCut& cut, std::size_t first, std::span<float> block) noexcept {
+  const std::size_t before = std::clamp(cut.tie_end, first, first + block.size()) - first;
+  zero_below(block.first(before), cut.bits);
+  zero_below(block.subspan(before), cut.bits + 1);
+}
+
+void drop_largest(const MagnitudeCut& cut, std::size_t first, std::span<float> block) noexcept {
+  const std::size_t before = std::clamp(cut.tie_end, first, first + block.size()) - first;
+  zero_from(block.first(before), cut.bits);
+  zero_from(block.subspan(before), cut.bits + 1);
 }
 
 }  // namespace vlm

@@ -1,7 +1,7 @@
 #pragma once
 
-// Which elements of a delta (values - base) are the k largest by magnitude: exact, lowest index
-// first among equals.
+// Which elements of a delta (values - base; the values themselves if `base` is empty) are the k
+// largest by magnitude: exact, lowest index first among equals.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,8 +17,34 @@ struct MagnitudeCut {
   std::size_t tie_end = 0;
 };
 
-// The cut that keeps exactly k elements. Four passes over the delta (a histogram of 11, 10 and 10
-// bits of the magnitude, then the ties), no memory. REQUIRES: 0 < k <= n.
+// Finds the cut that keeps exactly k elements of one or several deltas together; earlier deltas
+// first among equals. Each pass shows all deltas in the same order (a histogram of 11, 10 and 10
+// bits of the magnitude, then the ties). No memory.
+class MagnitudeSearch {
+ public:
+  static constexpr std::size_t kPasses = 4;
+
+  // REQUIRES: 0 < k <= the number of elements.
+  explicit MagnitudeSearch(std::size_t k) : wanted_(k) {}
+
+  void show(std::span<const float> values, std::span<const float> base);
+  void end_pass();
+
+  // For the delta that was shown as number `delta` (from 0) in each pass. REQUIRES: all passes.
+  [[nodiscard]] MagnitudeCut cut(std::size_t delta) const noexcept;
+
+ private:
+  std::size_t pass_ = 0;
+  std::size_t wanted_;  // rank of the cut among the elements that share `bits_` so far
+  std::uint32_t bits_ = 0;
+  std::vector<std::size_t> counts_;  // of this pass, by value of its digit
+  std::size_t shown_ = 0;            // deltas, in the pass of the ties
+  std::size_t ties_ = 0;
+  std::size_t tie_delta_ = 0;
+  std::size_t tie_end_ = 0;
+};
+
+// The cut of one delta. REQUIRES: 0 < k <= n.
 MagnitudeCut find_magnitude_cut(std::span<const float> values, std::span<const float> base,
                                 std::size_t k);
 
@@ -30,5 +56,15 @@ MagnitudeCut find_magnitude_cut(std::span<const float> values, std::span<const f
 // REQUIRES: n < 2^32.
 std::vector<std::uint32_t> rank_magnitudes(std::span<const float> values,
                                            std::span<const float> base);
+
+// For each element its rank in its row (0: the largest magnitude). REQUIRES: rows divide n.
+std::vector<std::uint32_t> rank_magnitudes_in_rows(std::span<const float> values,
+                                                   std::span<const float> base,
+                                                   std::size_t row_size);
+
+// Sets to 0 what the cut does not keep (does keep) of a block of the delta that starts at element
+// `first`.
+void keep_largest(const MagnitudeCut& cut, std::size_t first, std::span<float> block) noexcept;
+void drop_largest(const MagnitudeCut& cut, std::size_t first, std::span<float> block) noexcept;
 
 }  // namespace vlm

@@ -41,6 +41,18 @@ InnerProducts inner_products(std::span<const float> a, std::span<const float> b)
   return {total(aa), total(ab), total(bb)};
 }
 
+double dot(std::span<const float> a, std::span<const float> b) noexcept {
+  Lanes lanes{};
+  const std::size_t whole = a.size() - a.size() % kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] += double{a[i + lane]} * double{b[i + lane]};
+    }
+  }
+  for (std::size_t i = whole; i < a.size(); ++i) lanes[i - whole] += double{a[i]} * double{b[i]};
+  return total(lanes);
+}
+
 double l1_norm(std::span<const float> x) noexcept {
   Lanes lanes{};
   const std::size_t whole = x.size() - x.size() % kLanes;

@@ -14,6 +14,9 @@ struct InnerProducts {
 };
 InnerProducts inner_products(std::span<const float> a, std::span<const float> b) noexcept;
 
+// The inner product of two vectors of equal length.
+double dot(std::span<const float> a, std::span<const float> b) noexcept;
+
 // The sum of |x|.
 double l1_norm(std::span<const float> x) noexcept;
 

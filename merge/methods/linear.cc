@@ -1,19 +1,11 @@
 #include <algorithm>
-#include <cmath>
 
 #include "merge/kernels/elementwise.h"
 #include "merge/methods/methods.h"
+#include "merge/methods/parameters.h"
 
 namespace vlm {
 namespace {
-
-constexpr double kSmallestWeightSum = 1e-8;
-
-double weight_sum(const TensorMerge& task) {
-  double sum = 0;
-  for (const ModelTensor& model : task.models) sum += model.parameters.at("weight");
-  return sum;
-}
 
 bool normalizes(const TensorMerge& task) {
   return task.parameters.at("normalize") != 0;
@@ -29,11 +21,6 @@ void merge_linear(const TensorMerge& task, std::span<float> out) {
   if (normalizes(task) && sum != 1.0F) divide(out, sum);
 }
 
-std::optional<std::string> complain_linear(const TensorMerge& task) {
-  if (!normalizes(task) || std::fabs(weight_sum(task)) >= kSmallestWeightSum) return std::nullopt;
-  return "weights sum to 0, which cannot be normalised (set normalize: false)";
-}
-
 }  // namespace
 
 MergeMethod linear_method() {
@@ -44,16 +31,12 @@ MergeMethod linear_method() {
           .min_models = 1,
           .max_models = 64,
           .parameters = {weight_parameter(),
-                         {.name = "normalize",
-                          .kind = ParameterKind::kBoolean,
-                          .scope = ParameterScope::kGlobal,
-                          .fallback = 1,
-                          .lowest = 0,
-                          .highest = 1,
-                          .meaning = "divide by the sum of the weights"},
+                         flag("normalize", true, "divide by the sum of the weights"),
                          int8_mask_parameter()},
           .merge = merge_linear,
-          .complaint = complain_linear};
+          .complaint = [](const TensorMerge& task) {
+            return complain_about_weight_sum(task, "normalize");
+          }};
 }
 
 }  // namespace vlm

@@ -14,8 +14,4 @@ MergeMethod dare_linear_method();
 MergeMethod dare_ties_method();
 MergeMethod passthrough_method();
 
-// Rows that several methods share.
-ParameterSpec weight_parameter();     // required, any number
-ParameterSpec int8_mask_parameter();  // accepted for mergekit, no effect
-
 }  // namespace vlm

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <limits>
 
 #include "merge/kernels/elementwise.h"
 #include "merge/methods/methods.h"
+#include "merge/methods/parameters.h"
 
 namespace vlm {
 namespace {
@@ -23,13 +23,7 @@ MergeMethod passthrough_method() {
           .base = BaseRole::kOrdinary,
           .min_models = 1,
           .max_models = 1,
-          .parameters = {{.name = "scale",
-                          .kind = ParameterKind::kNumber,
-                          .scope = ParameterScope::kPerModel,
-                          .fallback = 1,
-                          .lowest = std::numeric_limits<double>::lowest(),
-                          .highest = std::numeric_limits<double>::max(),
-                          .meaning = "factor of the tensor"},
+          .parameters = {any_number("scale", ParameterScope::kPerModel, 1, "factor of the tensor"),
                          int8_mask_parameter()},
           .merge = merge_passthrough,
           .complaint = nullptr};

@@ -1,9 +1,9 @@
 #include <cmath>
-#include <limits>
 
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
 #include "merge/methods/methods.h"
+#include "merge/methods/parameters.h"
 
 namespace vlm {
 namespace {
@@ -49,13 +49,8 @@ MergeMethod slerp_method() {
           .base = BaseRole::kRequired,
           .min_models = 1,
           .max_models = 1,
-          .parameters = {{.name = "t",
-                          .kind = ParameterKind::kNumber,
-                          .scope = ParameterScope::kGlobal,
-                          .fallback = std::nullopt,
-                          .lowest = std::numeric_limits<double>::lowest(),
-                          .highest = std::numeric_limits<double>::max(),
-                          .meaning = "0: base, 1: the other model; beyond: extrapolation"},
+          .parameters = {any_number("t", ParameterScope::kGlobal, std::nullopt,
+                                    "0: base, 1: the other model; beyond: extrapolation"),
                          int8_mask_parameter()},
           .merge = merge_slerp,
           .complaint = nullptr};

@@ -1,4 +1,5 @@
 #include "merge/methods/methods.h"
+#include "merge/methods/parameters.h"
 #include "merge/methods/task_vectors.h"
 
 namespace vlm {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
+#include <string>
 
 #include "core/check.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
-#include "merge/methods/methods.h"
+#include "merge/methods/parameters.h"
 
 namespace vlm {
 namespace {
@@ -57,7 +57,7 @@ std::vector<TaskVector> make_task_vectors(const TensorMerge& task, const TaskVec
     if (weight == 0.0F) continue;  // votes for nothing, adds nothing
     TaskVector vector{model.values, task.base, nullptr, 1, weight};
     if (steps.make_filter != nullptr) vector.filter = steps.make_filter(task, model);
-    if (vector.filter && task.parameters.at("rescale") != 0) {
+    if (vector.filter && task.parameters.at("rescale") == kRescaleL1) {
       vector.rescale = static_cast<float>(l1_rescale(vector));
     }
     vectors.push_back(std::move(vector));
@@ -132,34 +132,35 @@ void merge_task_vectors(const TensorMerge& task, const TaskVectorSteps& steps,
   }
 }
 
+void drop_all(std::size_t /*first*/, std::span<float> block) {
+  std::fill(block.begin(), block.end(), 0.0F);
+}
+
+DeltaRanks::DeltaRanks(const TensorMerge& task, const ModelTensor& model)
+    : values_(model.values), base_(task.base) {
+  if (!model.remember) return;
+  ranking_ = model.remember("magnitude ranking", values_.size(),
+                            [this] { return rank_magnitudes(values_, base_); });
+}
+
+MagnitudeCut DeltaRanks::cut(std::size_t k) const {
+  if (ranking_ == nullptr) return find_magnitude_cut(values_, base_, k);
+  return find_magnitude_cut(values_, base_, *ranking_, k);
+}
+
 std::vector<ParameterSpec> task_vector_parameters(TaskVectorDefaults defaults) {
-  const auto flag = [](std::string name, bool fallback, std::string meaning) {
-    return ParameterSpec{.name = std::move(name),
-                         .kind = ParameterKind::kBoolean,
-                         .scope = ParameterScope::kGlobal,
-                         .fallback = fallback ? 1.0 : 0.0,
-                         .lowest = 0,
-                         .highest = 1,
-                         .meaning = std::move(meaning)};
-  };
-  return {weight_parameter(),
-          {.name = "density",
-           .kind = ParameterKind::kNumber,
-           .scope = ParameterScope::kPerModel,
-           .fallback = 1,
-           .lowest = 0,
-           .highest = 1,
-           .meaning = "share of the delta that is kept"},
-          {.name = "lambda",
-           .kind = ParameterKind::kNumber,
-           .scope = ParameterScope::kGlobal,
-           .fallback = 1,
-           .lowest = std::numeric_limits<double>::lowest(),
-           .highest = std::numeric_limits<double>::max(),
-           .meaning = "factor of the combined delta"},
-          flag("normalize", defaults.normalize, "divide by the sum of the weights that count"),
-          flag("rescale", defaults.rescale, "give a sparse delta the L1 norm of the full one"),
-          int8_mask_parameter()};
+  const std::string rescale = "give a sparse delta the L1 norm of the full one";
+  return {
+      weight_parameter(),
+      number_in("density", ParameterScope::kPerModel, {0, 1}, 1, "share of the delta that is kept"),
+      any_number("lambda", ParameterScope::kGlobal, 1, "factor of the combined delta"),
+      flag("normalize", defaults.normalize, "divide by the sum of the weights that count"),
+      defaults.offers_inverse
+          ? choice("rescale", {"false", "true", "inverse"},
+                   rescale + "; inverse: divide each kept entry by its probability to be kept",
+                   defaults.rescale ? 1 : 0)
+          : flag("rescale", defaults.rescale, rescale),
+      int8_mask_parameter()};
 }
 
 }  // namespace vlm

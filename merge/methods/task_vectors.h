@@ -8,9 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "merge/kernels/magnitude.h"
 #include "merge/method.h"
 
 namespace vlm {
@@ -20,7 +22,25 @@ namespace vlm {
 using BlockFilter = std::function<void(std::size_t first, std::span<float> block)>;
 
 // Prepares the filter of one model's delta.
-using MakeFilter = BlockFilter (*)(const TensorMerge& task, const ModelTensor& model);
+using MakeFilter = std::function<BlockFilter(const TensorMerge& task, const ModelTensor& model)>;
+
+// A filter that keeps nothing.
+void drop_all(std::size_t first, std::span<float> block);
+
+// Finds which entries of a model's delta are the largest. Remembers the ranking where the model
+// remembers, so that a search's next candidate need not look at the delta again.
+class DeltaRanks {
+ public:
+  DeltaRanks(const TensorMerge& task, const ModelTensor& model);
+
+  // The cut that keeps the k largest. REQUIRES: 0 < k <= n.
+  [[nodiscard]] MagnitudeCut cut(std::size_t k) const;
+
+ private:
+  std::span<const float> values_;
+  std::span<const float> base_;
+  std::shared_ptr<const Words> ranking_;  // may be null
+};
 
 enum class Consensus : std::uint8_t {
   kNone,  // all entries count
@@ -34,15 +54,20 @@ struct TaskVectorSteps {
 
 // out = base + lambda * m, with p_i = w_i * sparse(x_i - base) and
 // m = sum of the p_i that the consensus keeps; with `normalize` divided by the sum of their w_i
-// (0 counts as 1). With `rescale` a sparse delta is multiplied so that its L1 norm is that of the
-// full one, unless either norm is below 1e-7. Reads the parameters weight (per model), lambda,
-// normalize, rescale (global).
+// (0 counts as 1). With `rescale: true` a sparse delta is multiplied so that its L1 norm is that of
+// the full one, unless either norm is below 1e-7; `inverse` is the filter's own business. Reads the
+// parameters weight (per model), lambda, normalize, rescale (global).
 void merge_task_vectors(const TensorMerge& task, const TaskVectorSteps& steps,
                         std::span<float> out);
+
+// Values of the parameter `rescale`.
+inline constexpr double kRescaleL1 = 1;
+inline constexpr double kRescaleInverse = 2;  // divide a kept entry by the probability to keep it
 
 struct TaskVectorDefaults {
   bool normalize = false;
   bool rescale = false;
+  bool offers_inverse = false;  // `rescale: inverse`
 };
 
 // The parameters that the family shares: weight, density, normalize, rescale, lambda, int8_mask.

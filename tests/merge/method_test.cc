@@ -3,6 +3,7 @@
 #include "merge/method.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 
@@ -11,59 +12,10 @@
 
 #include "core/error.h"
 #include "core/json_fields.h"
-#include "core/philox.h"
+#include "tests/merge/run_method.h"
 
 namespace vlm {
 namespace {
-
-using Floats = std::vector<float>;
-
-struct Input {
-  Floats values;
-  ParameterValues parameters;
-};
-
-// Runs a method with the defaults of all parameters that are not given.
-Floats run(const std::string& name, const Floats& base, const std::vector<Input>& inputs,
-           const ParameterValues& global = {}, std::uint64_t seed = 0) {
-  const MergeMethod& method = find_merge_method(name, "test");
-  TensorMerge task;
-  task.name = "text/x";
-  task.seed = seed;
-  task.base = base;
-  task.parameters = global;
-  for (const Input& input : inputs) {
-    task.models.push_back({task.models.size() + 1, input.values, input.parameters, nullptr});
-  }
-  for (const ParameterSpec& spec : method.parameters) {
-    if (!spec.fallback) continue;
-    task.parameters.emplace(spec.name, *spec.fallback);
-    for (ModelTensor& model : task.models) model.parameters.emplace(spec.name, *spec.fallback);
-  }
-  Floats out(inputs.front().values.size());
-  method.merge(task, out);
-  return out;
-}
-
-Floats random_values(std::size_t size, const char* purpose) {
-  RandomStream random(philox_key(3, purpose), size);
-  Floats values;
-  for (std::size_t i = 0; i < size; ++i) values.push_back(static_cast<float>(random.normal()));
-  return values;
-}
-
-void expect_near(const Floats& actual, const Floats& wanted, double tolerance) {
-  ASSERT_EQ(actual.size(), wanted.size());
-  for (std::size_t i = 0; i < actual.size(); ++i) EXPECT_NEAR(actual[i], wanted[i], tolerance);
-}
-
-Floats flatten(const Json& matrix) {
-  Floats values;
-  for (const Json& row : matrix) {
-    for (const Json& value : row) values.push_back(value.get<float>());
-  }
-  return values;
-}
 
 TEST(MergeMethods, EqualMergekitOnSmallMatrices) {
   const Json golden =
@@ -73,11 +25,12 @@ TEST(MergeMethods, EqualMergekitOnSmallMatrices) {
     const std::string method = entry.at("method");
     const bool has_base = !entry.at("base").is_null();
     Floats base;
-    if (has_base) base = flatten(golden.at("matrices").at(entry.at("base").get<std::string>()));
+    const Json& matrices = golden.at("matrices");
+    if (has_base) base = flatten(matrices.at(entry.at("base").get<std::string>()));
     std::vector<Input> inputs;
     for (const std::string name : entry.at("models")) {
       if (has_base && name == entry.at("base")) continue;
-      inputs.push_back({flatten(golden.at("matrices").at(name)), {}});
+      inputs.push_back({flatten(matrices.at(name)), {}});
     }
     ParameterValues global;
     for (const auto& [name, value] : entry.at("parameters").items()) {
@@ -88,11 +41,16 @@ TEST(MergeMethods, EqualMergekitOnSmallMatrices) {
       for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i].parameters[name] = value[i];
     }
     SCOPED_TRACE(entry.dump());
-    expect_near(run(method, base, inputs, global), flatten(entry.at("expected")), 1e-6);
+    expect_near(run(method, base, inputs, global, shape_of(entry.at("expected"))),
+                flatten(entry.at("expected")), 1e-6);
     ++cases;
   }
+  EXPECT_EQ(cases, golden.at("cases").size());
   EXPECT_GE(cases, 11U);
 }
+
+constexpr std::array<const char*, 4> kTaskVectorMethods = {"task_arithmetic", "ties", "dare_linear",
+                                                           "dare_ties"};
 
 class MethodIdentities : public testing::TestWithParam<std::size_t> {
  protected:
@@ -105,14 +63,15 @@ TEST_P(MethodIdentities, MergeOfEqualsIsItself) {
   expect_near(run("linear", {}, {{a_, {{"weight", 0.3}}}, {a_, {{"weight", 0.9}}}}), a_, 1e-6);
   expect_near(run("slerp", a_, {{a_, {}}}, {{"t", 0.4}}), a_, 1e-6);
   EXPECT_EQ(run("passthrough", {}, {{a_, {}}}), a_);
-  for (const char* const method : {"task_arithmetic", "ties", "dare_linear", "dare_ties"}) {
+  for (const char* const method : kTaskVectorMethods) {
     EXPECT_EQ(run(method, a_, {{a_, {{"weight", 0.3}}}, {a_, {{"weight", 0.7}}}}), a_) << method;
   }
 }
 
 TEST_P(MethodIdentities, WeightOneOfOneModelIsThatModelAndWeightZeroTheBase) {
-  for (const char* const method : {"task_arithmetic", "ties", "dare_linear", "dare_ties"}) {
-    expect_near(run(method, base_, {{a_, {{"weight", 1}}}}), a_, 1e-6);
+  for (const char* const method : kTaskVectorMethods) {
+    const ParameterValues whole{{"weight", 1}};
+    expect_near(run(method, base_, {{a_, whole}}), a_, 1e-6);
     EXPECT_EQ(run(method, base_, {{a_, {{"weight", 0}}}}), base_) << method;
   }
   EXPECT_EQ(run("linear", {}, {{a_, {{"weight", 1}}}, {b_, {{"weight", 0}}}}), a_);

@@ -16,7 +16,8 @@ namespace {
 std::string models_of(const MergeMethod& method) {
   std::string count = std::to_string(method.min_models);
   if (method.max_models != method.min_models) count += " to " + std::to_string(method.max_models);
-  return method.base == BaseRole::kRequired ? "base and " + count : count;
+  if (method.base == BaseRole::kOrdinary) return count;
+  return (method.base == BaseRole::kRequired ? "base and " : "base if given, and ") + count;
 }
 
 std::string method_row(const MergeMethod& method) {
@@ -25,6 +26,11 @@ std::string method_row(const MergeMethod& method) {
 }
 
 std::string range_of(const ParameterSpec& spec) {
+  if (spec.kind == ParameterKind::kChoice) {
+    std::string words;
+    for (const std::string& word : spec.choices) words += (words.empty() ? "" : ", ") + word;
+    return words;
+  }
   if (spec.kind == ParameterKind::kBoolean) return "true, false";
   if (spec.lowest == std::numeric_limits<double>::lowest()) return "any";
   std::ostringstream text;
@@ -34,6 +40,9 @@ std::string range_of(const ParameterSpec& spec) {
 
 std::string default_of(const ParameterSpec& spec) {
   if (!spec.fallback) return "required";
+  if (spec.kind == ParameterKind::kChoice) {
+    return spec.choices[static_cast<std::size_t>(*spec.fallback)];
+  }
   if (spec.kind == ParameterKind::kBoolean) return *spec.fallback != 0 ? "true" : "false";
   std::ostringstream text;
   text << *spec.fallback;

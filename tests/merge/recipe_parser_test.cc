@@ -42,6 +42,24 @@ TEST(RecipeParser, ReadsModelsForm) {
   EXPECT_EQ(recipe.vocabulary, VocabularyPolicy::kCommonRows);
 }
 
+TEST(RecipeParser, ReadsWords) {
+  const auto rescale = [](const std::string& value) {
+    return kModels + "merge_method: dare_ties\nbase_model: c\nparameters: {rescale: " + value +
+           "}\n";
+  };
+  const auto index_of = [&](const std::string& value) {
+    return parse_recipe(rescale(value), "r.yaml").parameters.at("rescale")[0].values;
+  };
+  EXPECT_EQ(index_of("inverse"), std::vector<double>{2});
+  EXPECT_EQ(index_of("true"), std::vector<double>{1});
+  EXPECT_EQ(index_of("'false'"), std::vector<double>{0});
+  EXPECT_EQ(index_of("1"), std::vector<double>{1});
+  EXPECT_THAT(refusal(rescale("inverte")), HasSubstr("did you mean 'inverse'?"));
+  EXPECT_THAT(refusal(rescale("[true, inverse]")), HasSubstr("a word has no gradient"));
+  EXPECT_THAT(refusal(kModels + "merge_method: ties\nbase_model: c\nparameters: {scope: modle}\n"),
+              HasSubstr("did you mean 'model'?"));
+}
+
 TEST(RecipeParser, ReadsSlicesAndFilterLines) {
   const Recipe recipe = parse_recipe(
       "slices:\n- sources:\n  - {model: a, layer_range: [0, 2]}\n  - {model: b, layer_range: [1, "

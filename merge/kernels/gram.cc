@@ -1,0 +1,87 @@
+#include "merge/kernels/gram.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "merge/kernels/reduce.h"
+
+namespace vlm {
+namespace {
+
+constexpr std::size_t kBlock =
+    2048;  // elements of each vector that are worked on at once, in cache
+
+}  // namespace
+
+void GramMatrix::add(std::size_t i, std::size_t j, double product) {
+  products_[i * size_ + j] += product;
+  if (i != j) products_[j * size_ + i] += product;
+}
+
+double GramMatrix::product(std::span<const double> a, std::span<const double> b) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < size_; ++i) {
+    for (std::size_t j = 0; j < size_; ++j) sum += a[i] * b[j] * at(i, j);
+  }
+  return sum;
+}
+
+double GramMatrix::norm(std::span<const double> a) const {
+  return std::sqrt(std::max(0.0, product(a, a)));
+}
+
+GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base) {
+  const std::size_t count = vectors.size();
+  GramMatrix gram(count);
+  const std::size_t size = count == 0 ? 0 : vectors.front().size();
+  std::vector<float> differences(base.empty() ? 0 : count * kBlock);
+  for (std::size_t first = 0; first < size; first += kBlock) {
+    Vectors block = part_of(vectors, first, std::min(kBlock, size - first));
+    for (std::size_t i = 0; i < count && !base.empty(); ++i) {
+      const auto difference = std::span(differences).subspan(i * kBlock, block[i].size());
+      subtract(block[i], base.subspan(first, block[i].size()), difference);
+      block[i] = difference;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t j = i; j < count; ++j) gram.add(i, j, dot(block[i], block[j]));
+    }
+  }
+  return gram;
+}
+
+void combine(const Vectors& vectors, std::span<const float> base,
+             std::span<const double> coefficients, std::span<float> out) {
+  std::vector<float> buffer(kBlock);
+  std::vector<float> total(kBlock);
+  for (std::size_t first = 0; first < out.size(); first += kBlock) {
+    const std::size_t count = std::min(kBlock, out.size() - first);
+    const std::span<float> sum = std::span(total).first(count);
+    std::fill(sum.begin(), sum.end(), 0.0F);
+    for (std::size_t i = 0; i < vectors.size(); ++i) {
+      const auto factor = static_cast<float>(coefficients[i]);
+      if (factor == 0.0F) continue;
+      std::span<const float> x = vectors[i].subspan(first, count);
+      if (!base.empty()) {
+        const std::span<float> difference = std::span(buffer).first(count);
+        subtract(x, base.subspan(first, count), difference);
+        x = difference;
+      }
+      add_scaled(x, factor, sum);
+    }
+    const std::span<float> part = out.subspan(first, count);
+    if (base.empty()) {
+      std::copy(sum.begin(), sum.end(), part.begin());
+    } else {
+      add_to_base(base.subspan(first, count), sum, 1.0F, part);
+    }
+  }
+}
+
+Vectors part_of(const Vectors& vectors, std::size_t first, std::size_t count) {
+  Vectors parts;
+  parts.reserve(vectors.size());
+  for (const std::span<const float> vector : vectors) parts.push_back(vector.subspan(first, count));
+  return parts;
+}
+
+}  // namespace vlm

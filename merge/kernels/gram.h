@@ -1,0 +1,43 @@
+#pragma once
+
+// Methods that stay in the span of their inputs (slerp, Karcher mean, Model Stock) need nothing of
+// the tensors but their inner products; the result is one linear combination.
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "merge/kernels/elementwise.h"
+
+namespace vlm {
+
+// The inner products of k vectors, in double.
+class GramMatrix {
+ public:
+  explicit GramMatrix(std::size_t size) : size_(size), products_(size * size) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] double at(std::size_t i, std::size_t j) const { return products_[i * size_ + j]; }
+  void add(std::size_t i, std::size_t j, double product);  // to (i, j) and (j, i)
+
+  // The inner product of sum_i a_i x_i and sum_i b_i x_i.
+  [[nodiscard]] double product(std::span<const double> a, std::span<const double> b) const;
+  // The norm of sum_i a_i x_i.
+  [[nodiscard]] double norm(std::span<const double> a) const;
+
+ private:
+  std::size_t size_;
+  std::vector<double> products_;
+};
+
+// Of the vectors, or of their differences from `base` unless that is empty.
+GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base);
+
+// out = sum_i c_i x_i, or base + sum_i c_i (x_i - base) unless `base` is empty.
+void combine(const Vectors& vectors, std::span<const float> base,
+             std::span<const double> coefficients, std::span<float> out);
+
+// Elements [first, first + count) of each.
+Vectors part_of(const Vectors& vectors, std::size_t first, std::size_t count);
+
+}  // namespace vlm

@@ -1,0 +1,56 @@
+#pragma once
+
+// Trims over all tensors of a model together (`scope: model`), as the papers have them; mergekit
+// trims tensor by tensor.
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "merge/kernels/magnitude.h"
+#include "merge/method.h"
+
+namespace vlm {
+
+// Values of the parameter `scope`.
+inline constexpr double kScopeTensor = 0;
+inline constexpr double kScopeModel = 1;
+inline constexpr double kScopeRow = 2;  // not all methods have it
+
+// What is asked of one model: of `elements` entries the share of each parameter that the method
+// named, rounded down; returns how many of the largest each of the wanted cuts keeps (0: none).
+using CountsToCuts = std::function<std::vector<std::size_t>(const std::vector<std::size_t>& shares,
+                                                            std::size_t elements)>;
+
+// The exact cuts of each model through its deltas in all tensors with `scope: model`, earlier
+// tensors first among equals. Reads those tensors four times. A share that differs between tensors
+// counts by their sizes.
+class WholeModelCuts {
+ public:
+  WholeModelCuts(const MergeTasks& tasks, const std::vector<std::string>& share_parameters,
+                 const CountsToCuts& counts_to_cuts);
+
+  // Whether no tensor has `scope: model`.
+  [[nodiscard]] bool empty() const noexcept { return tensors_.empty(); }
+
+  // The model's cut number `cut` in a tensor with `scope: model`; nothing if it keeps no entry.
+  [[nodiscard]] std::optional<MagnitudeCut> find(const TensorMerge& task, const ModelTensor& model,
+                                                 std::size_t cut) const;
+
+ private:
+  struct Model {
+    std::map<std::string, std::size_t, std::less<>> places;  // of its tensors, in output order
+    std::vector<std::optional<MagnitudeSearch>> searches;    // one per cut
+  };
+
+  void run_pass(const MergeTasks& tasks);
+
+  std::vector<std::size_t> tensors_;     // indices of the tasks with `scope: model`
+  std::map<std::size_t, Model> models_;  // by ModelTensor::model
+};
+
+}  // namespace vlm

@@ -1,0 +1,92 @@
+// Trims over all tensors of a model, against float64 references.
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "tests/merge/run_method.h"
+
+namespace vlm {
+namespace {
+
+Json golden(const char* file) {
+  return read_json_file(std::filesystem::path(VLM_TEST_DATA) / "merge/methods" / file);
+}
+
+// A model of some tensors, and others tuned from it.
+class Models final : public MergeTasks {
+ public:
+  Models(const std::string& method, const Json& golden, const ParameterValues& of_models,
+         const ParameterValues& global)
+      : method_(find_merge_method(method, "test")) {
+    for (const auto& [name, tensor] : golden.at("base").items()) {
+      names_.push_back(name);
+      bases_.push_back(flatten(tensor));
+      shapes_.push_back(shape_of(tensor));
+      inputs_.emplace_back();
+      for (const Json& vectors : golden.at("task_vectors")) {
+        Floats values = flatten(vectors.at(name));
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] += bases_.back()[i];
+        inputs_.back().push_back({values, of_models});
+      }
+    }
+    global_ = global;
+  }
+
+  [[nodiscard]] std::size_t size() const override { return names_.size(); }
+  [[nodiscard]] TensorMerge describe(std::size_t index) const override {
+    TensorMerge task = make_task(method_, bases_[index], inputs_[index], global_, shapes_[index]);
+    task.name = names_[index];
+    return task;
+  }
+  void load(std::size_t index, const std::function<void(const TensorMerge&)>& use) const override {
+    use(describe(index));
+  }
+
+  // All merged tensors equal those of a golden case.
+  void expect_merged(const Json& merged, double tolerance) const {
+    const MergeTensor prepared = method_.prepare(*this);
+    for (std::size_t i = 0; i < size(); ++i) {
+      Floats out(bases_[i].size());
+      (prepared ? prepared : method_.merge)(describe(i), out);
+      expect_near(out, flatten(merged.at(names_[i])), tolerance);
+    }
+  }
+
+ private:
+  const MergeMethod& method_;
+  ParameterValues global_;
+  std::vector<std::string> names_;
+  std::vector<Shape> shapes_;
+  std::vector<Floats> bases_;
+  std::vector<std::vector<Input>> inputs_;
+};
+
+// Values below 8, rounded to float32 a few times: 4 * 8 * 2^-24.
+constexpr double kTolerance = 2e-6;
+
+TEST(WholeModel, TiesEqualsTheReference) {
+  const Json file = golden("ties_whole_model.json");
+  for (const Json& each : file.at("cases")) {
+    const Models models("ties", file, {{"weight", 1}, {"density", each.at("k")}},
+                        {{"scope", 1}, {"lambda", each.at("lambda")}});
+    models.expect_merged(each.at("merged"), kTolerance);
+  }
+  EXPECT_EQ(file.at("cases").size(), 3U);
+}
+
+Json tensors(const Floats& first, const Floats& second) {
+  return {{"a", Json(first)}, {"b", Json(second)}};
+}
+
+TEST(WholeModel, EqualMagnitudesKeepTheFirstTensorsFirst) {
+  const Json models = {{"base", tensors({0, 0}, {0, 0})},
+                       {"task_vectors", {tensors({1, -1}, {1, 1})}}};
+  Models("ties", models, {{"weight", 1}, {"density", 0.75}}, {{"scope", 1}})
+      .expect_merged(tensors({1, -1}, {1, 0}), 0);
+  Models("ties", models, {{"weight", 1}, {"density", 0.25}}, {{"scope", 1}})
+      .expect_merged(tensors({1, 0}, {0, 0}), 0);
+}
+
+}  // namespace
+}  // namespace vlm
