@@ -17,8 +17,13 @@ const ParameterSpec* MergeMethod::find_parameter(std::string_view parameter) con
 
 const std::vector<MergeMethod>& merge_methods() {
   static const std::vector<MergeMethod> methods = {
-      linear_method(),      slerp_method(),     task_arithmetic_method(), ties_method(),
-      dare_linear_method(), dare_ties_method(), passthrough_method(),
+      linear_method(),      slerp_method(),        task_arithmetic_method(),
+      ties_method(),        dare_linear_method(),  dare_ties_method(),
+      passthrough_method(), nuslerp_method(),      multislerp_method(),
+      karcher_method(),     breadcrumbs_method(),  breadcrumbs_ties_method(),
+      della_method(),       della_linear_method(), model_stock_method(),
+      nearswap_method(),    arcee_fusion_method(), sce_method(),
+      ram_method(),         ramplus_tl_method(),
   };
   return methods;
 }

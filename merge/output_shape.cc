@@ -66,6 +66,8 @@ void align_shapes(const MergePlan& plan, const std::optional<PlannedSource>& don
 DType output_dtype(const Recipe& recipe, const TensorPlan& tensor) {
   if (recipe.out_dtype) return *recipe.out_dtype;
   if (recipe.dtype) return *recipe.dtype;
+  const bool widens = recipe.merge_method == "arcee_fusion" || recipe.merge_method == "ramplus_tl";
+  if (recipe.imitates_mergekit && widens) return DType::kF32;
   const DType first = tensor.sources.front().info->dtype;
   const auto agrees = [&](const PlannedSource& source) { return source.info->dtype == first; };
   const bool all_agree = std::all_of(tensor.sources.begin(), tensor.sources.end(), agrees) &&

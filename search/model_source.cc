@@ -28,9 +28,10 @@ bool names_a_recipe(const std::string& model) {
 }
 
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    std::uint64_t seed) {
+                                                    std::uint64_t seed, bool imitates_mergekit) {
   ModelPool models = make_model_pool(file.parent_path());
-  const Recipe recipe = parse_recipe(read_text_file(file), file.string());
+  Recipe recipe = parse_recipe(read_text_file(file), file.string());
+  recipe.imitates_mergekit = imitates_mergekit;
   MergePlan plan = make_merge_plan(recipe, std::ref(models));
   return std::make_shared<const MergedCheckpoint>(std::move(plan), MergeOptions{seed, nullptr});
 }

@@ -21,9 +21,11 @@ ModelPool make_model_pool(const std::filesystem::path& folder);
 // True for a name that ends in .yaml or .yml.
 bool names_a_recipe(const std::string& model);
 
-// Plans a recipe file. Throws what parse_recipe() and make_merge_plan() throw.
+// Plans a recipe file; `imitates_mergekit` as in Recipe. Throws what parse_recipe() and
+// make_merge_plan() throw.
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    std::uint64_t seed);
+                                                    std::uint64_t seed,
+                                                    bool imitates_mergekit = false);
 
 // Opens a model of any kind. Throws Error{kNotFound, kCorruptFile, kUnsupported, ...}.
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed = 0);

@@ -22,6 +22,7 @@ struct MergeArguments {
   std::string recipe;
   std::string target;
   bool dry_run = false;
+  std::string compat;
   std::uint64_t seed = 0;
   std::size_t max_shard_size_bytes = 5'000'000'000;
 };
@@ -48,7 +49,7 @@ void print_plan(const PlanSummary& plan, bool with_tensors) {
 }
 
 void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
-  const auto merged = open_recipe(arguments.recipe, arguments.seed);
+  const auto merged = open_recipe(arguments.recipe, arguments.seed, arguments.compat == "mergekit");
   const PlanSummary plan = summarize(merged->plan());
   if (!arguments.dry_run) const AtomicDirectory can_be_made(arguments.target);
   print_plan(plan, arguments.dry_run);
@@ -73,9 +74,11 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
   auto* target = command->add_option("OUT_DIR", arguments->target, "new directory to write");
   command->add_flag("--dry-run", arguments->dry_run,
                     "read headers only and print what would be merged");
-  command->add_option("--seed", arguments->seed, "seed of random masks (dare_*)")
+  command->add_option("--seed", arguments->seed, "seed of random masks (dare_*, della*)")
       ->type_name("N")
       ->capture_default_str();
+  command->add_option("--compat", arguments->compat, "mergekit: repeat its documented mistakes")
+      ->check(CLI::IsMember({"mergekit"}));
   command
       ->add_option_function<std::string>(
           "--max-shard-size",

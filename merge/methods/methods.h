@@ -13,5 +13,18 @@ MergeMethod ties_method();
 MergeMethod dare_linear_method();
 MergeMethod dare_ties_method();
 MergeMethod passthrough_method();
+MergeMethod nuslerp_method();
+MergeMethod multislerp_method();
+MergeMethod karcher_method();
+MergeMethod breadcrumbs_method();
+MergeMethod breadcrumbs_ties_method();
+MergeMethod della_method();
+MergeMethod della_linear_method();
+MergeMethod model_stock_method();
+MergeMethod nearswap_method();
+MergeMethod arcee_fusion_method();
+MergeMethod sce_method();
+MergeMethod ram_method();
+MergeMethod ramplus_tl_method();
 
 }  // namespace vlm

@@ -70,6 +70,7 @@ TEST_F(ProgramErrors, WrongUsage) {
   expect_wrong_usage({"--threads", "0", "inspect", "x"}, "--threads");
   expect_wrong_usage({"caption", "x.png", "--lang", "fr"}, "fr");
   expect_wrong_usage({"merge", "recipe.yaml"}, "OUT_DIR");
+  expect_wrong_usage({"merge", "recipe.yaml", "out", "--compat", "mergkit"}, "mergkit");
   expect_wrong_usage({"generate", "--model", "x"}, "--prompt or --input");
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--beams", "many"}, "--beams");
   expect_wrong_usage({"compare", "one.json"}, "RESULT");

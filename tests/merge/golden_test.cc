@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ const std::filesystem::path kFolder = std::filesystem::path(VLM_TEST_DATA) / "me
 struct GoldenCase {
   std::string name;
   bool is_ok = false;
-  std::string message;  // mergekit's, of a rejected recipe
+  bool has_part = false;     // only some of the expected tensors are here
+  std::size_t flips = 0;     // elements that mergekit has on the other side of a decision
+  std::string message = {};  // mergekit's, of a rejected recipe
 };
 
 void PrintTo(const GoldenCase& golden, std::ostream* out) {
@@ -38,7 +41,9 @@ std::vector<GoldenCase> cases(bool is_ok) {
   for (const Json& entry : read_json_file(kFolder / "cases.json")) {
     const bool status = entry.at("status") == "ok";
     if (status == is_ok) {
-      wanted.push_back({entry.at("name"), status, entry.value("error_message", "")});
+      wanted.push_back({entry.at("name"), status, entry.value("part_of_the_tensors", false),
+                        entry.value("elements_differing_from_the_formula", std::size_t{0}),
+                        entry.value("error_message", "")});
     }
   }
   return wanted;
@@ -49,6 +54,11 @@ const std::map<std::string, std::string> kStricter = {
     {"typo_ignored", "unknown parameter of method 'linear'"},
     {"linear_weights_cancel", "weights sum to 0"}};
 
+// mergekit's documented mistakes, which --compat mergekit repeats: equal weights for small deltas,
+// a refusal of deltas that are all 0, float32 results of 16-bit models.
+const std::set<std::string> kMistakes = {"sce_uniform_fallback", "reject_multislerp_zero_deltas",
+                                         "arcee_fusion_bf16_native", "ramplus_tl_bf16_native"};
+
 std::string recipe_text(const std::string& name) {
   std::string text = read_text_file(kFolder / "recipes" / (name + ".yml"));
   // mergekit's flag --unsafe-truncate-embeddings.
@@ -57,15 +67,21 @@ std::string recipe_text(const std::string& name) {
 }
 
 MergedCheckpoint merge_golden(const std::string& name, MergeOptions options = {}) {
-  return MergedCheckpoint(make_merge_plan(parse_recipe(recipe_text(name), name), golden_models()),
-                          std::move(options));
+  Recipe recipe = parse_recipe(recipe_text(name), name);
+  recipe.imitates_mergekit = kMistakes.contains(name);
+  return MergedCheckpoint(make_merge_plan(recipe, golden_models()), std::move(options));
 }
+
+constexpr double kTolerance = 1e-6;  // of float32 results, as stated with the golden data
+constexpr double kFlipped = 2e-6;    // at which the golden data counts other decisions
 
 // What the comparison of one checkpoint found.
 struct Differences {
   double largest = 0;
   std::size_t unequal = 0;   // elements
   std::size_t elements = 0;  // compared
+  std::size_t far = 0;       // elements that differ by more than kTolerance
+  std::size_t flipped = 0;   // elements that differ by more than kFlipped
   double largest_ulps = 0;   // of unequal elements, in units of the output dtype
 };
 
@@ -74,11 +90,14 @@ double spacing(DType dtype, double value) {
   return std::ldexp(1.0, std::ilogb(value == 0 ? 1e-30 : value) - mantissa_bits);
 }
 
-Differences compare(const MergedCheckpoint& merged, const std::string& name) {
-  const SafetensorsFile expected(kFolder / "expected" / (name + ".safetensors"));
-  EXPECT_EQ(merged.tensors().size(), expected.entries().size());
+Differences compare(const MergedCheckpoint& merged, const GoldenCase& golden) {
+  const SafetensorsFile expected(kFolder / "expected" / (golden.name + ".safetensors"));
+  std::set<std::string> names;
+  for (const auto& entry : expected.entries()) names.insert(entry.name);
   Differences found;
   for (const TensorInfo& info : merged.tensors()) {
+    if (golden.has_part && names.erase(info.name.substr(5)) == 0) continue;
+    names.erase(info.name.substr(5));
     const TensorView view = expected.view(info.name.substr(5));
     EXPECT_EQ(view.shape, info.shape) << info.name;
     EXPECT_EQ(view.dtype, info.dtype) << info.name;
@@ -93,8 +112,11 @@ Differences compare(const MergedCheckpoint& merged, const std::string& name) {
       found.largest = std::max(found.largest, difference);
       found.largest_ulps =
           std::max(found.largest_ulps, difference / spacing(info.dtype, theirs[i]));
+      if (difference > kTolerance) ++found.far;
+      if (difference > kFlipped) ++found.flipped;
     }
   }
+  EXPECT_EQ(names, std::set<std::string>()) << "expected, but not merged";
   return found;
 }
 
@@ -108,10 +130,14 @@ TEST_P(GoldenMerge, EqualsMergekit) {
     return;
   }
   const MergedCheckpoint merged = merge_golden(name);
-  const Differences found = compare(merged, name);
+  const Differences found = compare(merged, GetParam());
   RecordProperty("largest_difference", std::to_string(found.largest));
-  if (merged.tensors().front().dtype == DType::kF32) {
-    EXPECT_LE(found.largest, 1e-6);
+  if (name.ends_with("_bf16_native") && kMistakes.contains(name)) {
+    // The dtype is what this case is about; mergekit decides and adds in bfloat16 here.
+    EXPECT_EQ(merged.tensors().front().dtype, DType::kF32);
+    EXPECT_LE(found.flipped, GetParam().flips);
+  } else if (merged.tensors().front().dtype == DType::kF32) {
+    EXPECT_LE(found.far, GetParam().flips);
   } else if (name.ends_with("task_arithmetic")) {
     // mergekit rounds after every operation here: 2^-7 of the largest operand (|x| < 4).
     EXPECT_LE(found.largest, 4.0 / 128);
@@ -151,7 +177,8 @@ class RejectedMerge : public testing::TestWithParam<GoldenCase> {};
 TEST_P(RejectedMerge, IsAnError) {
   const std::string name = GetParam().name;
   try {
-    merge_golden(name);
+    const MergedCheckpoint merged = merge_golden(name);
+    for (const TensorInfo& info : merged.tensors()) read_all(merged, info);
     FAIL() << name << " was accepted; mergekit: " << GetParam().message;
   } catch (const Error& error) {
     EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);

@@ -75,6 +75,20 @@ TEST(WholeModel, TiesEqualsTheReference) {
   EXPECT_EQ(file.at("cases").size(), 3U);
 }
 
+TEST(WholeModel, BreadcrumbsEqualsTheReference) {
+  const Json file = golden("breadcrumbs_variants.json");
+  for (const Json& each : file.at("cases")) {
+    const std::string over = each.at("over");
+    const double scope = over == "row" ? 2 : over == "tensor" ? 0 : 1;
+    const Models models("breadcrumbs", file,
+                        {{"weight", 1}, {"density", each.at("beta")}, {"gamma", each.at("gamma")}},
+                        {{"scope", scope}, {"lambda", each.at("alpha")}});
+    SCOPED_TRACE(over);
+    models.expect_merged(each.at("merged"), kTolerance);
+  }
+  EXPECT_EQ(file.at("cases").size(), 5U);
+}
+
 Json tensors(const Floats& first, const Floats& second) {
   return {{"a", Json(first)}, {"b", Json(second)}};
 }

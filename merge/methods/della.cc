@@ -1,0 +1,104 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "merge/kernels/elementwise.h"
+#include "merge/kernels/magnitude.h"
+#include "merge/methods/methods.h"
+#include "merge/methods/parameters.h"
+#include "merge/methods/random_words.h"
+#include "merge/methods/task_vectors.h"
+
+namespace vlm {
+namespace {
+
+// The probability that an entry stays, by its rank in its row (0: the largest magnitude): falling
+// evenly from density + epsilon to density - epsilon.
+double keep_probability(const ModelTensor& model, std::size_t rank, std::size_t row_size) {
+  const double density = model.parameters.at("density");
+  if (row_size == 1) return density;
+  const double place = static_cast<double>(rank) / static_cast<double>(row_size - 1);
+  return density + model.parameters.at("epsilon") * (1 - 2 * place);
+}
+
+std::shared_ptr<const Words> ranks_in_rows(const TensorMerge& task, const ModelTensor& model,
+                                           std::size_t row_size) {
+  return remembered(model, "della ranks",
+                    [&] { return rank_magnitudes_in_rows(model.values, task.base, row_size); });
+}
+
+// Deep et al. (MAGPRUNE): the larger of a row are kept more often.
+BlockFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& model) {
+  const double density = model.parameters.at("density");
+  if (density >= 1) return nullptr;
+  if (density <= 0 || model.values.empty()) return drop_all;
+  const std::size_t row_size = task.shape.empty() ? 1 : task.shape.back();
+  const bool divides = task.parameters.at("rescale") == kRescaleInverse;
+  std::vector<std::uint32_t> limits;  // by rank: words below keep the entry
+  std::vector<float> factors;         // by rank
+  for (std::size_t rank = 0; rank < row_size; ++rank) {
+    const double probability = keep_probability(model, rank, row_size);
+    limits.push_back(static_cast<std::uint32_t>(std::llround(probability * 0x1p32)));
+    if (divides) factors.push_back(static_cast<float>(1.0 / probability));
+  }
+  return [limits = std::move(limits), factors = std::move(factors),
+          words = random_words(task, model, "della"),
+          ranks = ranks_in_rows(task, model, row_size)](std::size_t first, std::span<float> block) {
+    const auto block_ranks = std::span(*ranks).subspan(first, block.size());
+    zero_unless_below(block, std::span(*words).subspan(first, block.size()), block_ranks, limits);
+    if (!factors.empty()) scale_by_rank(block, block_ranks, factors);
+  };
+}
+
+std::optional<std::string> complain_della(const TensorMerge& task) {
+  for (const ModelTensor& model : task.models) {
+    const double density = model.parameters.at("density");
+    const double epsilon = model.parameters.at("epsilon");
+    if (density <= 0 || density >= 1) continue;
+    if (density - epsilon > 0 && density + epsilon < 1) continue;
+    return "density - epsilon and density + epsilon must be between 0 and 1";
+  }
+  return std::nullopt;
+}
+
+MergeMethod della_like(const char* name, const char* formula, Consensus consensus, bool normalize) {
+  MergeMethod method{.name = name,
+                     .paper = "Deep et al. 2024, \"DELLA-Merging\"",
+                     .formula = formula,
+                     .base = BaseRole::kRequired,
+                     .min_models = 1,
+                     .max_models = 64,
+                     .parameters = task_vector_parameters(
+                         {.normalize = normalize, .rescale = true, .offers_inverse = true}),
+                     .merge =
+                         [consensus](const TensorMerge& task, std::span<float> out) {
+                           merge_task_vectors(task, {make_magprune_filter, consensus}, out);
+                         },
+                     .complaint = complain_della};
+  method.parameters.push_back(
+      number_in("epsilon", ParameterScope::kPerModel, {0, 1}, 0.15,
+                "the largest entry of a row is kept with probability density + epsilon, the "
+                "smallest with density - epsilon"));
+  return method;
+}
+
+}  // namespace
+
+MergeMethod della_method() {
+  return della_like("della",
+                    "deltas with entries dropped at random, small ones more often, combined by the "
+                    "sign vote of ties",
+                    Consensus::kSum, true);
+}
+
+MergeMethod della_linear_method() {
+  return della_like("della_linear",
+                    "task_arithmetic of deltas with entries dropped at random, small ones more "
+                    "often",
+                    Consensus::kNone, false);
+}
+
+}  // namespace vlm
