@@ -23,7 +23,9 @@ const std::vector<MergeMethod>& merge_methods() {
       karcher_method(),     breadcrumbs_method(),  breadcrumbs_ties_method(),
       della_method(),       della_linear_method(), model_stock_method(),
       nearswap_method(),    arcee_fusion_method(), sce_method(),
-      ram_method(),         ramplus_tl_method(),
+      ram_method(),         ramplus_tl_method(),   dim3_method(),
+      lines_method(),       layer_swap_method(),   iso_c_method(),
+      tsv_m_method(),       wudi_method(),         localize_and_stitch_method(),
   };
   return methods;
 }

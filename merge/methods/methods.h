@@ -26,5 +26,12 @@ MergeMethod arcee_fusion_method();
 MergeMethod sce_method();
 MergeMethod ram_method();
 MergeMethod ramplus_tl_method();
+MergeMethod dim3_method();
+MergeMethod lines_method();
+MergeMethod layer_swap_method();
+MergeMethod iso_c_method();
+MergeMethod tsv_m_method();
+MergeMethod wudi_method();
+MergeMethod localize_and_stitch_method();
 
 }  // namespace vlm

@@ -102,5 +102,20 @@ TEST(WholeModel, EqualMagnitudesKeepTheFirstTensorsFirst) {
       .expect_merged(tensors({1, 0}, {0, 0}), 0);
 }
 
+TEST(WholeModel, RegionsAreStitchedByTheirMean) {
+  // Half of four entries: the regions are {a0, b1} and {a0, a1}.
+  const Json models = {{"base", tensors({1, 1}, {1, 1})},
+                       {"task_vectors", {tensors({5, 1}, {0, -4}), tensors({3, 2}, {1, 1})}}};
+  Models("localize_and_stitch", models, {{"density", 0.5}}, {{"scope", 1}})
+      .expect_merged(tensors({5, 3}, {1, -3}), 0);
+  // Half of each tensor: {a0, b1} and {a0, b0}.
+  Models("localize_and_stitch", models, {{"density", 0.5}}, {{"scope", 0}})
+      .expect_merged(tensors({5, 1}, {2, -3}), 0);
+  Models("localize_and_stitch", models, {{"density", 0}}, {{"scope", 1}})
+      .expect_merged(models.at("base"), 0);
+  Models("localize_and_stitch", models, {{"density", 1}}, {{"scope", 1}})
+      .expect_merged(tensors({5, 2.5F}, {2, -0.5F}), 0);
+}
+
 }  // namespace
 }  // namespace vlm
