@@ -48,7 +48,7 @@ Coefficients walk_the_arc(const GramMatrix& gram, const Coefficients& weights,
 
 Coefficients multislerp_coefficients(const TensorMerge& task, const GramMatrix& gram) {
   const double eps = task.parameters.at("eps");
-  const Coefficients weights = weights_of(task);
+  Coefficients weights = weights_of(task);
   const std::size_t count = weights.size();
   Coefficients inverse_norms(count);
   Coefficients mean(count);
