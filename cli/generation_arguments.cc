@@ -1,12 +1,81 @@
 #include "cli/generation_arguments.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <limits>
 
 #include "cli/option_checks.h"
 #include "core/error.h"
 
 namespace vlm {
 namespace {
+
+// Calls visit(key, member of GenerationOverrides, member of GenerationOptions, help) for each
+// option.
+template <typename Visit>
+void for_each_option(Visit visit) {
+  using In = GenerationOverrides;
+  using Out = GenerationOptions;
+  visit("max_tokens", &In::max_tokens, &Out::max_tokens, "new tokens at most");
+  visit("min_tokens", &In::min_tokens, &Out::min_tokens, "new tokens at least");
+  visit("beams", &In::num_beams, &Out::num_beams, "beams, 1 is no beam search");
+  visit("length_penalty", &In::length_penalty, &Out::length_penalty, "of beam search");
+  visit("early_stopping", &In::early_stopping, &Out::early_stopping,
+        "end beam search when enough hypotheses are complete");
+  visit("repetition_penalty", &In::repetition_penalty, &Out::repetition_penalty, "1 is none");
+  visit("no_repeat_ngram", &In::no_repeat_ngram, &Out::no_repeat_ngram, "0 is off");
+  visit("temperature", &In::temperature, &Out::temperature,
+        "above 0 draws tokens, 0 takes the most probable one");
+  visit("top_k", &In::top_k, &Out::top_k, "draw from the K most probable tokens, 0 is off");
+  visit("top_p", &In::top_p, &Out::top_p,
+        "draw from the most probable tokens with this sum, 1 is off");
+  visit("min_p", &In::min_p, &Out::min_p,
+        "draw from tokens with this share of the largest probability, 0 is off");
+  visit("seed", &In::seed, &Out::seed, "of the draws");
+  visit("eos", &In::eos_ids, &Out::eos_ids, "ids that end a text");
+  visit("stop", &In::stop, &Out::stop, "texts that end the answer before them");
+}
+
+std::string flag_of(std::string key) {
+  std::ranges::replace(key, '_', '-');
+  return "--" + key;
+}
+
+// The values that a count may have; others take any of their type.
+struct Range {
+  std::uint64_t low;
+  std::uint64_t high;
+};
+
+std::optional<Range> range_of(const std::string& flag) {
+  if (flag == "--max-tokens") return Range{1, kMostTokens};
+  if (flag == "--min-tokens" || flag == "--no-repeat-ngram" || flag == "--top-k") {
+    return Range{0, kMostTokens};
+  }
+  if (flag == "--seed") return Range{0, std::numeric_limits<std::uint64_t>::max()};
+  if (flag == "--beams") return Range{1, kMostBeams};
+  return std::nullopt;
+}
+
+template <typename Value>
+void declare(CLI::App& command, const std::string& flag, std::optional<Value>& target,
+             const std::string& help) {
+  CLI::Option* option = command.add_option_function<Value>(
+      flag, [&target](const Value& value) { target = value; }, help);
+  if (const std::optional<Range> range = range_of(flag)) {
+    whole_number(option, range->low, range->high);
+  }
+}
+
+void declare(CLI::App& command, const std::string& flag, std::optional<bool>& target,
+             const std::string& help) {
+  command.add_flag_callback(
+      flag, [&target] { target = true; }, help);
+}
+
+[[noreturn]] void fail(const JsonFields& line, const std::string& key, const char* wanted) {
+  throw Error(ErrorCode::kCorruptFile, std::string("expected ") + wanted + ": " + line.where() +
+                                           ": " + key + " = " + line.json().at(key).dump());
+}
 
 // A value or a list of values.
 std::vector<Json> values_of(const JsonFields& line, const std::string& key) {
@@ -15,64 +84,71 @@ std::vector<Json> values_of(const JsonFields& line, const std::string& key) {
   return {value.begin(), value.end()};
 }
 
-[[noreturn]] void fail(const JsonFields& line, const std::string& key, const char* wanted) {
-  throw Error(ErrorCode::kCorruptFile, std::string("expected ") + wanted + ": " + line.where() +
-                                           ": " + key + " = " + line.json().at(key).dump());
+void read(const JsonFields& line, const std::string& key, std::size_t& value) {
+  value = line.size(key);
+}
+
+void read(const JsonFields& line, const std::string& key, double& value) {
+  value = line.number(key);
+}
+
+void read(const JsonFields& line, const std::string& key, bool& value) {
+  value = line.boolean_or(key, false);
+}
+
+void read(const JsonFields& line, const std::string& key, std::vector<TokenId>& ids) {
+  for (const Json& id : values_of(line, key)) {
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > INT32_MAX) fail(line, key, "ids");
+    ids.push_back(id.get<TokenId>());
+  }
+}
+
+void read(const JsonFields& line, const std::string& key, std::vector<std::string>& texts) {
+  for (const Json& text : values_of(line, key)) {
+    if (!text.is_string()) fail(line, key, "texts");
+    texts.push_back(text.get<std::string>());
+  }
+}
+
+// A cut of the distribution is named.
+bool names_cut(const GenerationOverrides& overrides) {
+  return overrides.top_k.value_or(0) != 0 || overrides.top_p.value_or(1.0) < 1.0 ||
+         overrides.min_p.value_or(0.0) > 0.0;
 }
 
 }  // namespace
 
-void add_generation_options(CLI::App& command, GenerationOptions& options) {
-  const auto count = [&](const char* name, std::size_t& value, const char* what) {
-    return command.add_option(name, value, what)->capture_default_str();
-  };
-  whole_number(count("--max-tokens", options.max_tokens, "new tokens at most"), 1, kMostTokens);
-  whole_number(count("--min-tokens", options.min_tokens, "new tokens at least"), 0, kMostTokens);
-  whole_number(count("--beams", options.num_beams, "beams, 1 is greedy search"), 1, kMostBeams);
-  command.add_option("--length-penalty", options.length_penalty, "of beam search")
-      ->capture_default_str();
-  command.add_flag("--early-stopping", options.early_stopping,
-                   "end beam search when enough hypotheses are complete");
-  command.add_option("--repetition-penalty", options.repetition_penalty, "1 is none")
-      ->capture_default_str();
-  whole_number(count("--no-repeat-ngram", options.no_repeat_ngram, "0 is off"), 0, kMostTokens);
-  command.add_option("--eos", options.eos_ids, "ids that end a text (default: the model's)");
-  command.add_option("--stop", options.stop, "texts that end the answer before them");
+void add_generation_options(CLI::App& command, GenerationOverrides& overrides) {
+  for_each_option([&](const char* key, auto member, auto, const char* help) {
+    declare(command, flag_of(key), overrides.*member, help);
+  });
 }
 
 std::vector<std::string> generation_override_keys() {
-  return {"max_tokens",
-          "min_tokens",
-          "beams",
-          "length_penalty",
-          "early_stopping",
-          "repetition_penalty",
-          "no_repeat_ngram",
-          "eos",
-          "stop"};
+  std::vector<std::string> keys;
+  for_each_option([&](const char* key, auto, auto, const char*) { keys.emplace_back(key); });
+  return keys;
 }
 
-GenerationOptions overridden(GenerationOptions options, const JsonFields& line) {
-  options.max_tokens = line.size_or("max_tokens", options.max_tokens);
-  options.min_tokens = line.size_or("min_tokens", options.min_tokens);
-  options.num_beams = line.size_or("beams", options.num_beams);
-  options.length_penalty = line.number_or("length_penalty", options.length_penalty);
-  options.early_stopping = line.boolean_or("early_stopping", options.early_stopping);
-  options.repetition_penalty = line.number_or("repetition_penalty", options.repetition_penalty);
-  options.no_repeat_ngram = line.size_or("no_repeat_ngram", options.no_repeat_ngram);
-  if (line.has("eos")) {
-    options.eos_ids.clear();
-    for (const Json& id : values_of(line, "eos")) {
-      if (!id.is_number_unsigned() || id.get<std::uint64_t>() > INT32_MAX) fail(line, "eos", "ids");
-      options.eos_ids.push_back(id.get<TokenId>());
-    }
-  }
-  if (line.has("stop")) {
-    options.stop.clear();
-    for (const Json& text : values_of(line, "stop")) {
-      if (!text.is_string()) fail(line, "stop", "texts");
-      options.stop.push_back(text.get<std::string>());
-    }
+GenerationOverrides overrides_in(const JsonFields& line) {
+  GenerationOverrides overrides;
+  for_each_option([&](const char* key, auto member, auto, const char*) {
+    if (line.has(key)) read(line, key, (overrides.*member).emplace());
+  });
+  return overrides;
+}
+
+GenerationOptions resolve(const GenerationOverrides& line, const GenerationOverrides& command,
+                          const GenerationOptions& defaults) {
+  GenerationOptions options = defaults;
+  for_each_option([&](const char*, auto member, auto option, const char*) {
+    options.*option = (line.*member).value_or((command.*member).value_or(options.*option));
+  });
+  const bool names_temperature = line.temperature || command.temperature;
+  if (options.temperature == 0.0 && !names_temperature && (names_cut(line) || names_cut(command))) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "generation options: top_k, top_p and min_p need a temperature above 0: " +
+                    std::to_string(options.temperature));
   }
   return options;
 }

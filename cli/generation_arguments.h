@@ -1,8 +1,11 @@
 #pragma once
 
-// The generation options of the command line, and their overrides in a line of input.
+// The generation options of the command line and of a line of `generate --input`. What neither
+// names keeps the model's default.
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,17 +16,37 @@
 
 namespace vlm {
 
-// Adds --max-tokens, --min-tokens, --beams, --length-penalty, --early-stopping,
-// --repetition-penalty, --no-repeat-ngram, --eos and --stop, stored in `options`, which must
-// outlive the parsing.
-void add_generation_options(CLI::App& command, GenerationOptions& options);
+// The options that were named.
+struct GenerationOverrides {
+  std::optional<std::size_t> max_tokens;
+  std::optional<std::size_t> min_tokens;
+  std::optional<std::size_t> num_beams;
+  std::optional<double> length_penalty;
+  std::optional<bool> early_stopping;
+  std::optional<double> repetition_penalty;
+  std::optional<std::size_t> no_repeat_ngram;
+  std::optional<double> temperature;
+  std::optional<std::size_t> top_k;
+  std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::vector<TokenId>> eos_ids;
+  std::optional<std::vector<std::string>> stop;
+};
 
-// `options` with the keys that a line of `generate --input` overrides ("max_tokens", "min_tokens",
-// "beams", "length_penalty", "early_stopping", "repetition_penalty", "no_repeat_ngram", "eos",
-// "stop"). Throws Error{kCorruptFile}.
-GenerationOptions overridden(GenerationOptions options, const JsonFields& line);
+// Adds --max-tokens and the others, stored in `overrides`, which must outlive the parsing.
+void add_generation_options(CLI::App& command, GenerationOverrides& overrides);
 
-// Names of those keys.
+// The options that a line of input names, by the keys of generation_override_keys().
+// Throws Error{kCorruptFile}.
+GenerationOverrides overrides_in(const JsonFields& line);
+
+// Names of those keys: the command line's with _ for -.
 std::vector<std::string> generation_override_keys();
+
+// What `line` names, else what `command` names, else `defaults`.
+// Throws Error{kInvalidArgument} if top_k, top_p or min_p is named but nothing sets a temperature.
+GenerationOptions resolve(const GenerationOverrides& line, const GenerationOverrides& command,
+                          const GenerationOptions& defaults);
 
 }  // namespace vlm

@@ -4,9 +4,10 @@
 #include <numeric>
 #include <utility>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "language/beam_search.h"
-#include "language/greedy_search.h"
+#include "language/token_search.h"
 
 namespace vlm {
 namespace {
@@ -22,7 +23,8 @@ void check_arguments(const DecoderConfig& config, std::span<const GenerationProm
 
 std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* tokenizer,
                                       std::span<const GenerationPrompt* const> prompts,
-                                      const GenerationOptions& options, ThreadPool& pool) {
+                                      const GenerationOptions& options,
+                                      const BatchTextSink& on_text, ThreadPool& pool) {
   std::vector<Generation> results;
   for (std::vector<BeamHypothesis>& found : beam_search(decoder, prompts, options, pool)) {
     Generation& result = results.emplace_back();
@@ -34,15 +36,9 @@ std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* t
       result.ids.pop_back();
     }
     if (tokenizer != nullptr) result.text = tokenizer->decode(result.ids);
+    if (on_text && !result.text.empty()) on_text(results.size() - 1, result.text);
   }
   return results;
-}
-
-std::vector<Generation> generate_batch(const Decoder& decoder, const Tokenizer* tokenizer,
-                                       std::span<const GenerationPrompt* const> prompts,
-                                       const GenerationOptions& options, ThreadPool& pool) {
-  return options.num_beams == 1 ? greedy_search(decoder, tokenizer, prompts, options, pool)
-                                : best_of_beams(decoder, tokenizer, prompts, options, pool);
 }
 
 std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* tokenizer,
@@ -64,8 +60,15 @@ std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* to
   pool.parallel_for(num_batches, [&](std::size_t number) {
     const std::size_t first = number * batch.batch_size;
     const std::size_t count = std::min(batch.batch_size, sorted.size() - first);
-    std::vector<Generation> part =
-        generate_batch(decoder, tokenizer, std::span(sorted).subspan(first, count), options, pool);
+    const auto members = std::span(sorted).subspan(first, count);
+    BatchTextSink on_text;
+    if (batch.on_text) {
+      on_text = [&, first](std::size_t index, const std::string& piece) {
+        batch.on_text(longest_first[first + index], piece);
+      };
+    }
+    const auto search = options.num_beams == 1 ? token_search : best_of_beams;
+    std::vector<Generation> part = search(decoder, tokenizer, members, options, on_text, pool);
     for (std::size_t i = 0; i < count; ++i) results[longest_first[first + i]] = std::move(part[i]);
   });
   return results;
@@ -88,6 +91,7 @@ std::vector<Generation> generate_ids(const Decoder& decoder,
     throw Error(ErrorCode::kInvalidArgument,
                 "generation options: stop texts need a tokenizer: " + options.stop.front());
   }
+  check(!batch.on_text, "generate_ids: there is no text to receive");
   return generate_all(decoder, nullptr, prompts, options, batch, pool);
 }
 

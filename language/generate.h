@@ -1,9 +1,10 @@
 #pragma once
 
-// Continuing prompts with a decoder: greedy or beam search, many prompts at a time.
+// Continuing prompts with a decoder: greedy, sampled or beam search, many prompts at a time.
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,12 +24,19 @@ enum class FinishReason : std::uint8_t { kEndToken, kStopText, kLength };
 struct Generation {
   std::vector<TokenId> ids;  // new ids without the end token
   std::string text;          // decoded without special tokens, cut before a stop text
-  double score = 0.0;        // sum of log-probabilities; in beam search length-normalised
+  double score = 0.0;        // sum of log-probabilities in the distribution that was chosen from;
+                             // in beam search length-normalised
   FinishReason finish = FinishReason::kLength;
 };
 
+// Receives texts while they grow: the number of a prompt and a piece of its text, whole characters.
+// The pieces of a prompt, joined, are its Generation::text; a beam search gives it in one piece.
+// Pieces of different prompts may come from several threads at a time.
+using TextSink = std::function<void(std::size_t prompt, const std::string& piece)>;
+
 struct BatchOptions {
   std::size_t batch_size = 16;  // prompts decoded together
+  TextSink on_text = {};
 };
 
 // Continues every prompt; results are in the order of the prompts. Prompts are sorted by length and
@@ -41,6 +49,7 @@ std::vector<Generation> generate(const Decoder& decoder, const Tokenizer& tokeni
                                  ThreadPool& pool);
 
 // The same without text: for decoders that have no tokenizer. Stop texts are refused.
+// REQUIRES: no batch.on_text.
 std::vector<Generation> generate_ids(const Decoder& decoder,
                                      std::span<const GenerationPrompt> prompts,
                                      const GenerationOptions& options, const BatchOptions& batch,

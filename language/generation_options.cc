@@ -30,10 +30,18 @@ void validate(const GenerationOptions& options) {
           std::to_string(options.length_penalty));
   require(std::isfinite(options.repetition_penalty) && options.repetition_penalty > 0.0,
           "expected a positive repetition_penalty", std::to_string(options.repetition_penalty));
+  require(std::isfinite(options.temperature) && options.temperature >= 0.0,
+          "expected a temperature of 0 or more", std::to_string(options.temperature));
+  require(options.top_p >= 0.0 && options.top_p <= 1.0, "expected top_p between 0 and 1",
+          std::to_string(options.top_p));
+  require(options.min_p >= 0.0 && options.min_p <= 1.0, "expected min_p between 0 and 1",
+          std::to_string(options.min_p));
+  require(options.temperature == 0.0 || options.num_beams == 1,
+          "a temperature works with one beam only; num_beams", std::to_string(options.num_beams));
   const auto is_empty = [](const std::string& text) { return text.empty(); };
   require(std::ranges::none_of(options.stop, is_empty), "a stop text is empty", "\"\"");
   require(options.stop.empty() || options.num_beams == 1,
-          "stop texts work with greedy search only; num_beams", std::to_string(options.num_beams));
+          "stop texts work with one beam only; num_beams", std::to_string(options.num_beams));
 }
 
 }  // namespace vlm

@@ -3,6 +3,7 @@
 // A prompt as the decoder takes it: ids, and rows such as an image's features among them.
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct EmbeddedRows {
 struct GenerationPrompt {
   std::vector<TokenId> ids;
   std::vector<EmbeddedRows> embedded;
+  std::uint64_t random_stream = 0;  // of sampling: equal streams draw equal numbers
 };
 
 // Throws Error{kInvalidArgument}, naming the prompt by `index`, for one without a token, an id

@@ -103,7 +103,7 @@ void Model::replace_language_model(const Checkpoint& checkpoint, ThreadPool& poo
 GenerationPrompt Model::build_prompt(const ModelPrompt& prompt) const {
   const std::vector<TokenId> ids =
       prompt.ids.empty() ? tokenizer().encode(prompt.text) : prompt.ids;
-  if (prompt.images.empty() && !image_token_) return {ids, {}};
+  if (prompt.images.empty() && !image_token_) return {ids, {}, prompt.random_stream};
   if (!image_token_) {
     throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " +
                                                  std::to_string(prompt.images.size()) + " given");
@@ -117,6 +117,7 @@ GenerationPrompt Model::build_prompt(const ModelPrompt& prompt) const {
             " pictures: " + std::to_string(image_tokens) + " <image> in the prompt");
   }
   GenerationPrompt built;
+  built.random_stream = prompt.random_stream;
   std::size_t next_image = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] != *image_token_) {

@@ -4,6 +4,7 @@
 // any Checkpoint, on disk or merged in memory.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,6 +28,7 @@ struct ModelPrompt {
   std::string text;                   // "<image>" stands where each picture goes
   std::vector<TokenId> ids;           // instead of `text`, if not empty
   std::vector<ImageFeatures> images;  // in the order of their places
+  std::uint64_t random_stream = 0;    // of sampling, see GenerationPrompt
 };
 
 // What candidates of one search have in common. All may be shared between threads.

@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +13,10 @@
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
+#include "core/philox.h"
 #include "datasets/jsonl.h"
+#include "language/chat_template.h"
+#include "model/generation_config.h"
 #include "model/model.h"
 #include "search/model_source.h"
 
@@ -28,7 +30,9 @@ struct GenerateArguments {
   std::vector<std::string> images;
   bool json = false;
   WeightFormat weights = WeightFormat::kFloat32;
-  GenerationOptions options;
+  bool chat = false;
+  std::string system;
+  GenerationOverrides options;
 };
 
 // One request, from the command line or a line of the input file.
@@ -38,7 +42,9 @@ struct GenerateRequest {
   std::string prompt;
   std::vector<TokenId> ids;
   std::vector<std::filesystem::path> images;
-  GenerationOptions options;
+  bool chat = false;
+  std::string system;           // of a chat, may be empty
+  GenerationOverrides options;  // of the line
 };
 
 std::vector<TokenId> ids_in(const JsonFields& line) {
@@ -71,7 +77,7 @@ std::vector<std::filesystem::path> images_in(const JsonFields& line,
 GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments& arguments,
                                 std::size_t number) {
   std::vector<std::string> known = generation_override_keys();
-  known.insert(known.end(), {"id", "prompt", "ids", "image"});
+  known.insert(known.end(), {"id", "prompt", "ids", "image", "chat", "system"});
   require_known_keys(line, known);
   GenerateRequest request;
   request.where = line.where();
@@ -87,13 +93,27 @@ GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments&
   } else {
     request.images.assign(arguments.images.begin(), arguments.images.end());
   }
-  request.options = overridden(arguments.options, line);
+  request.chat = line.boolean_or("chat", arguments.chat);
+  request.system = line.text_or("system", arguments.system);
+  if (line.has("system") && !request.chat) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "a system text without a chat: " + line.where() + ": " + request.system);
+  }
+  if (request.chat && !request.ids.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "a chat needs a prompt: " + line.where() + ": ids");
+  }
+  request.options = overrides_in(line);
   return request;
 }
 
 std::vector<GenerateRequest> load_requests(const GenerateArguments& arguments) {
   if (arguments.input.empty()) {
-    GenerateRequest request{"--prompt", "0", arguments.prompt, {}, {}, arguments.options};
+    GenerateRequest request;
+    request.where = "--prompt";
+    request.id = "0";
+    request.prompt = arguments.prompt;
+    request.chat = arguments.chat;
+    request.system = arguments.system;
     request.images.assign(arguments.images.begin(), arguments.images.end());
     return {request};
   }
@@ -105,39 +125,82 @@ std::vector<GenerateRequest> load_requests(const GenerateArguments& arguments) {
   return requests;
 }
 
-// Requests with the same options are run together.
-std::string options_key(const GenerationOptions& options) {
-  return Json{options.max_tokens,      options.min_tokens,     options.num_beams,
-              options.length_penalty,  options.early_stopping, options.repetition_penalty,
-              options.no_repeat_ngram, options.eos_ids,        options.stop}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+// Requests with the same options, which are run together.
+struct RequestGroup {
+  GenerationOptions options;
+  std::vector<std::size_t> members;
+};
+
+std::vector<RequestGroup> group_by_options(const std::vector<GenerateRequest>& requests,
+                                           const GenerationOverrides& command,
+                                           const GenerationOptions& defaults) {
+  std::vector<RequestGroup> groups;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const GenerationOptions options = resolve(requests[i].options, command, defaults);
+    auto group = std::ranges::find(groups, options, &RequestGroup::options);
+    if (group == groups.end()) group = groups.insert(group, {options, {}});
+    group->members.push_back(i);
+  }
+  return groups;
 }
 
-std::vector<Generation> generate_all(const Model& model,
-                                     const std::vector<GenerateRequest>& requests,
-                                     ThreadPool& pool) {
+// Draws depend on the id of a request, not on its place.
+ModelPrompt model_prompt(const GenerateRequest& request, ImageFeatureCache* images,
+                         ThreadPool& pool) {
+  ModelPrompt prompt{request.prompt, request.ids, {}, philox_key(0, request.id)};
+  if (request.images.empty()) return prompt;
+  if (images == nullptr) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "a text model cannot see pictures: " + request.images.front().string());
+  }
+  prompt.images = images->get(request.images, pool);
+  return prompt;
+}
+
+// Puts the chat template around the prompts of chats. The template writes the begin token, if there
+// is to be one, so that the tokenizer adds none.
+void apply_chat_template(std::vector<GenerateRequest>& requests,
+                         const std::filesystem::path& directory, const Tokenizer& tokenizer) {
+  if (std::ranges::none_of(requests, &GenerateRequest::chat)) return;
+  const ChatTemplate chat = ChatTemplate::load(directory, tokenizer);
+  for (GenerateRequest& request : requests) {
+    if (!request.chat) continue;
+    std::vector<ChatMessage> messages;
+    if (!request.system.empty()) messages.push_back({"system", request.system});
+    messages.push_back({"user", request.prompt});
+    request.ids = tokenizer.encode(chat.render(messages, true), AddBos::kNo);
+    if (request.ids.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "the chat template makes no text: " + request.where + ": " + request.prompt);
+    }
+  }
+}
+
+// What all requests are run with.
+struct GenerateContext {
+  const Model* model = nullptr;
+  const GenerationOverrides* command = nullptr;
+  GenerationOptions defaults;
+  BatchOptions batch;
+  ThreadPool* pool = nullptr;
+};
+
+std::vector<Generation> generate_all(const GenerateContext& context,
+                                     const std::vector<GenerateRequest>& requests) {
+  const Model& model = *context.model;
   std::optional<ImageFeatureCache> images;
   if (model.sees_images()) images.emplace(model.shared_parts().vision);
-  std::map<std::string, std::vector<std::size_t>> groups;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    groups[options_key(requests[i].options)].push_back(i);
-  }
   std::vector<Generation> results(requests.size());
-  for (const auto& [key, members] : groups) {
+  for (const RequestGroup& group : group_by_options(requests, *context.command, context.defaults)) {
     std::vector<ModelPrompt> prompts;
-    for (const std::size_t i : members) {
-      ModelPrompt& prompt =
-          prompts.emplace_back(ModelPrompt{requests[i].prompt, requests[i].ids, {}});
-      if (requests[i].images.empty()) continue;
-      if (!images) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    "a text model cannot see pictures: " + requests[i].images.front().string());
-      }
-      prompt.images = images->get(requests[i].images, pool);
+    for (const std::size_t i : group.members) {
+      prompts.push_back(model_prompt(requests[i], images ? &*images : nullptr, *context.pool));
     }
     std::vector<Generation> generated =
-        model.generate(prompts, requests[members.front()].options, {}, pool);
-    for (std::size_t k = 0; k < members.size(); ++k) results[members[k]] = std::move(generated[k]);
+        model.generate(prompts, group.options, context.batch, *context.pool);
+    for (std::size_t k = 0; k < group.members.size(); ++k) {
+      results[group.members[k]] = std::move(generated[k]);
+    }
   }
   return results;
 }
@@ -153,23 +216,40 @@ void require_known_ids(const std::vector<GenerateRequest>& requests, std::size_t
   }
 }
 
-void run_generate(const GenerateArguments& arguments, const GlobalOptions& global) {
-  const std::vector<GenerateRequest> requests = load_requests(arguments);
-  ThreadPool pool(global.num_threads);
-  const Model model(*open_model(arguments.model), pool, arguments.weights);
-  require_known_ids(requests, model.decoder().config().vocab_size);
-  const std::vector<Generation> results = generate_all(model, requests, pool);
-  const bool as_json = arguments.json || !arguments.input.empty();
+void print_piece(const std::string& piece) {
+  std::fwrite(piece.data(), 1, piece.size(), stdout);
+  std::fflush(stdout);
+}
+
+void print_json_lines(const std::vector<GenerateRequest>& requests,
+                      const std::vector<Generation>& results) {
   for (std::size_t i = 0; i < results.size(); ++i) {
-    if (!as_json) {
-      std::printf("%s\n", results[i].text.c_str());
-      continue;
-    }
     const Json line{{"id", requests[i].id},
                     {"text", results[i].text},
                     {"ids", results[i].ids},
                     {"score", results[i].score}};
     std::printf("%s\n", json_line(line).c_str());
+  }
+}
+
+// The text of a single prompt appears while it grows.
+void run_generate(const GenerateArguments& arguments, const GlobalOptions& global) {
+  std::vector<GenerateRequest> requests = load_requests(arguments);
+  ThreadPool pool(global.num_threads);
+  const auto checkpoint = open_model(arguments.model);
+  const GenerationOptions defaults = generation_defaults(checkpoint->directory());
+  const Model model(*checkpoint, pool, arguments.weights);
+  require_known_ids(requests, model.decoder().config().vocab_size);
+  apply_chat_template(requests, checkpoint->directory(), model.tokenizer());
+  const bool as_json = arguments.json || !arguments.input.empty();
+  BatchOptions batch;
+  if (!as_json) batch.on_text = [](std::size_t, const std::string& piece) { print_piece(piece); };
+  const std::vector<Generation> results =
+      generate_all({&model, &arguments.options, defaults, batch, &pool}, requests);
+  if (as_json) {
+    print_json_lines(requests, results);
+  } else {
+    std::printf("\n");
   }
 }
 
@@ -188,6 +268,9 @@ void add_generate_command(CLI::App& app, const GlobalOptions& global) {
       ->expected(1)
       ->take_all();
   command->add_flag("--json", arguments->json, "print JSON lines");
+  auto* chat = command->add_flag("--chat", arguments->chat,
+                                 "put the model's chat template around the prompt");
+  command->add_option("--system", arguments->system, "system text of the chat")->needs(chat);
   add_generation_options(*command, arguments->options);
   add_weights_option(*command, arguments->weights);
   command->callback([arguments, prompt, input, &global] {

@@ -73,6 +73,8 @@ TEST_F(ProgramErrors, WrongUsage) {
   expect_wrong_usage({"merge", "recipe.yaml", "out", "--compat", "mergkit"}, "mergkit");
   expect_wrong_usage({"generate", "--model", "x"}, "--prompt or --input");
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--beams", "many"}, "--beams");
+  expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--top-k", "-5"}, "--top-k");
+  expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--seed", "-1"}, "--seed");
   expect_wrong_usage({"compare", "one.json"}, "RESULT");
 }
 
@@ -171,6 +173,8 @@ TEST_F(ProgramErrors, InputLines) {
   generate(R"({"ids": [1, 99999]})", "token id outside the vocabulary of 2560: in.jsonl:1: 99999");
   generate(R"({"prompt": "a", "beams": 0})", "beams");
   generate(R"({"prompt": "a", "eos": ["x"]})", "eos");
+  generate(R"({"prompt": "a", "temperature": -1})", "temperature");
+  generate(R"({"prompt": "a", "top_p": 0.5})", "need a temperature");
   generate(R"({"prompt": "a", "stop": [1]})", "stop");
   generate("{\"prompt\": \"\xff\"}", "in.jsonl");
   write("ids.jsonl", "{\"ids\": [1.5]}\n");

@@ -160,6 +160,46 @@ TEST_F(Program, GeneratePrintsALineForEachRequest) {
   EXPECT_EQ(plain.out, lines[0].at("text").get<std::string>() + "\n");
 }
 
+TEST_F(Program, GenerateDrawsTheSameForAnIdWhereverItStands) {
+  const std::string shared = R"("prompt": "左に", "max_tokens": 8, "temperature": 1.5)";
+  write("all.jsonl", R"({"id": "a", )" + shared + "}\n" + R"({"id": "b", )" + shared + "}\n" +
+                         R"({"id": "c", )" + shared + R"(, "seed": 5})" + "\n");
+  write("one.jsonl", R"({"id": "b", )" + shared + "}\n");
+  const auto generate = [&](const std::string& file, const std::string& threads) {
+    return json_lines(
+        {"generate", "--model", model("ja-lm"), "--input", file, "--threads", threads});
+  };
+  const std::vector<Json> all = generate("all.jsonl", "2");
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(generate("all.jsonl", "1"), all);
+  const Json alone = generate("one.jsonl", "1").at(0);
+  EXPECT_EQ(alone.at("ids"), all[1].at("ids"));
+  EXPECT_EQ(alone.at("text"), all[1].at("text"));
+  EXPECT_NE(all[0].at("ids"), all[1].at("ids"));
+}
+
+TEST_F(Program, GenerateTakesTheDefaultsOfGenerationConfig) {
+  for (const char* name :
+       {"config.json", "model.safetensors", "tokenizer.model", "tokenizer_config.json"}) {
+    std::filesystem::create_directories(folder() / "model");
+    std::filesystem::create_symlink(project() / "zoo/models/ja-lm" / name,
+                                    folder() / "model" / name);
+  }
+  write("model/generation_config.json",
+        R"({"do_sample": true, "temperature": 5.0, "top_k": 100, "max_new_tokens": 4,
+            "eos_token_id": 2})");
+  const auto generate = [&](const std::string& name, std::vector<std::string> options) {
+    options.insert(options.begin(), {"generate", "--model", name, "--prompt", "左に", "--json"});
+    return json_lines(options).at(0).at("ids").get<std::vector<int>>();
+  };
+  const std::vector<int> sampled = generate("model", {});
+  EXPECT_LE(sampled.size(), 4U);
+  EXPECT_EQ(sampled, generate(model("ja-lm"),
+                              {"--temperature", "5", "--top-k", "100", "--max-tokens", "4"}));
+  EXPECT_EQ(generate("model", {"--temperature", "0", "--max-tokens", "6"}),
+            generate(model("ja-lm"), {"--max-tokens", "6"}));
+}
+
 TEST_F(Program, GenerateSeesThePicturesOfItsLines) {
   const std::string question =
       R"([INST] <<SYS>>\nYou are a helpful assistant. Answer the question based on the given )"

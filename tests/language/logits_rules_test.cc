@@ -79,6 +79,16 @@ TEST(GenerationOptions, ImpossibleValuesAreRefused) {
   EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.num_beams = 100000; }));
   EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.length_penalty = NAN; }));
   EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.repetition_penalty = 0.0; }));
+  EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.temperature = -0.1; }));
+  EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.temperature = INFINITY; }));
+  EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.top_p = 1.1; }));
+  EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.top_p = NAN; }));
+  EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.min_p = -0.1; }));
+  EXPECT_FALSE(is_refused([](GenerationOptions& o) { o.temperature = 0.5; }));
+  EXPECT_TRUE(is_refused([](GenerationOptions& o) {
+    o.temperature = 0.5;
+    o.num_beams = 2;
+  }));
   EXPECT_TRUE(is_refused([](GenerationOptions& o) { o.stop = {""}; }));
   EXPECT_TRUE(is_refused([](GenerationOptions& o) {
     o.stop = {"x"};
