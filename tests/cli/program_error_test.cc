@@ -195,8 +195,8 @@ TEST_F(ProgramErrors, ScoreInput) {
   score(R"({"continuations": ["a"]})", "prompt");
   score(R"({"prompt": "a", "continuations": []})", "continuations");
   score(R"({"prompt": "a", "continuations": [1]})", "continuations");
-  score(R"({"prompt": "a", "continuations": [""]})", "in.jsonl: line 1");
-  score(R"({"text": ""})", "in.jsonl: line 1");
+  score(R"({"prompt": "a", "continuations": [""]})", "in.jsonl:1");
+  score(R"({"text": ""})", "in.jsonl:1");
   score(R"({"text": "a", "image": "x.png"})", "cannot see pictures");
 }
 
