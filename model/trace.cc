@@ -59,6 +59,7 @@ std::vector<ImageFeatures> trace_vision(Trace& trace, const VisionTower& tower,
                                         const std::vector<PictureViews>& pictures,
                                         ThreadPool& pool) {
   std::vector<Matrix<float>> projected;
+  projected.reserve(pictures.size());
   for (const PictureViews& picture : pictures) {
     projected.push_back(tower.project_views(picture, pool, [&](const VisionHiddenState& state) {
       append_rows(trace, "vision.hidden_" + std::to_string(state.layer), state.values);

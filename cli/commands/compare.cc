@@ -59,6 +59,7 @@ std::vector<ComparisonRow> select(const std::vector<ComparisonRow>& rows,
 void require_metrics(const std::vector<ComparisonRow>& rows,
                      const std::vector<std::string>& metrics) {
   std::vector<std::string> known;
+  known.reserve(rows.size());
   for (const ComparisonRow& row : rows) known.push_back(row.metric);
   for (const std::string& metric : metrics) {
     if (std::find(known.begin(), known.end(), metric) != known.end()) continue;

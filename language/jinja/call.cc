@@ -39,8 +39,8 @@ const std::string& JinjaCall::text(std::size_t place, std::string_view keyword) 
 }
 
 std::string JinjaCall::text_or(std::size_t place, std::string_view keyword,
-                               std::string fallback) const {
-  return find(place, keyword) == nullptr ? std::move(fallback) : text(place, keyword);
+                               const std::string& fallback) const {
+  return find(place, keyword) == nullptr ? fallback : text(place, keyword);
 }
 
 std::int64_t JinjaCall::integer_or(std::size_t place, std::string_view keyword,

@@ -29,7 +29,7 @@ struct JinjaCall {
   [[nodiscard]] const JinjaValue& at(std::size_t place, std::string_view keyword) const;
   [[nodiscard]] const std::string& text(std::size_t place, std::string_view keyword) const;
   [[nodiscard]] std::string text_or(std::size_t place, std::string_view keyword,
-                                    std::string fallback) const;
+                                    const std::string& fallback) const;
   [[nodiscard]] std::int64_t integer_or(std::size_t place, std::string_view keyword,
                                         std::int64_t fallback) const;
   [[nodiscard]] bool boolean_or(std::size_t place, std::string_view keyword, bool fallback) const;

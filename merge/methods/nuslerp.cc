@@ -51,7 +51,9 @@ void merge_runs(const TensorMerge& task, std::size_t length, std::span<float> ou
 class Rows {
  public:
   Rows(const TensorMerge& task, std::size_t columns)
-      : task_(task), columns_(columns), buffers_{std::vector<float>(columns), buffers_[0]} {}
+      : task_(task),
+        columns_(columns),
+        buffers_{std::vector<float>(columns), std::vector<float>(columns)} {}
 
   std::span<const float> row(std::size_t model, std::size_t index) {
     const auto values = task_.models[model].values.subspan(index * columns_, columns_);

@@ -25,7 +25,10 @@ TEST(ProgressLine, ShowsStageShareAndDetailAsAPlainLine) {
                 progress.show({"search", 3, 10, "best 0.5"});
               }),
               MatchesRegex("search 3/10  best 0.5  after 0 s\n"));
-  EXPECT_THAT(shown([&] { progress.show({"read", 0, 0, ""}); }), MatchesRegex("read   after 0 s\n"));
+  EXPECT_THAT(shown([&] {
+                progress.show({"read", 0, 0, ""});
+              }),
+              MatchesRegex("read   after 0 s\n"));
 }
 
 TEST(ProgressLine, ShowsTheFirstAndTheLastEventOfAStageAtOnce) {
