@@ -18,9 +18,9 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 // are decoded alone.
 std::string TextStream::release(const std::string& window_text) {
   const std::string before = tokenizer_->decode(std::span(window_).first(released_ids_));
-  const std::string released = window_text.starts_with(before)
-                                   ? window_text.substr(before.size())
-                                   : tokenizer_->decode(std::span(window_).subspan(released_ids_));
+  std::string released = window_text.starts_with(before)
+                             ? window_text.substr(before.size())
+                             : tokenizer_->decode(std::span(window_).subspan(released_ids_));
   text_ += released;
   const auto start = window_.begin() + static_cast<std::ptrdiff_t>(released_ids_);
   if (start != window_.end() && !tokenizer_->decode(std::span(start, 1)).empty()) {

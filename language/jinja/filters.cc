@@ -240,9 +240,9 @@ JinjaValue map(const JinjaValue& value, const JinjaCall& call) {
   for (const JinjaValue& item : jinja_items(value, call)) {
     call.budget->spend(kJinjaItemCost);
     if (by_attribute) {
-      JinjaValue found = attribute_path(item, call.text(0, "attribute"), call);
+      const JinjaValue found = attribute_path(item, call.text(0, "attribute"), call);
       const JinjaValue* other = call.find(1, "default");
-      mapped.push_back(found.is_undefined() && other != nullptr ? *other : std::move(found));
+      mapped.push_back(found.is_undefined() && other != nullptr ? *other : found);
     } else {
       const JinjaCall filter = inner_call(call, 0);
       if (filter.name == "map") jinja_unsupported(call.line, "map('map')");

@@ -12,7 +12,7 @@ class JsonWriter {
  public:
   JsonWriter(const JsonTextStyle& style, const JinjaCall& call) : style_(&style), call_(&call) {}
 
-  std::string write(const JinjaValue& value, std::size_t level) const {
+  [[nodiscard]] std::string write(const JinjaValue& value, std::size_t level) const {
     call_->budget->spend(1);
     if (value.is_none()) return "null";
     if (value.is_boolean()) return value.is_true() ? "true" : "false";
@@ -30,6 +30,7 @@ class JsonWriter {
     const auto by_key = [](const auto& a, const auto& b) { return a.first < b.first; };
     if (style_->sort_keys) std::ranges::sort(entries, by_key);
     std::vector<std::string> items;
+    items.reserve(entries.size());
     for (const auto& [key, entry] : entries) {
       items.push_back(quoted(key) + ": " + write(entry, level + 1));
     }
@@ -37,7 +38,7 @@ class JsonWriter {
   }
 
  private:
-  std::string number(const JinjaValue& value) const {
+  [[nodiscard]] std::string number(const JinjaValue& value) const {
     const double size = value.to_number();
     if (std::isnan(size)) return "NaN";
     if (std::isinf(size)) return size < 0 ? "-Infinity" : "Infinity";
@@ -45,13 +46,13 @@ class JsonWriter {
   }
 
   // hf: json.dumps leaves all but control characters as they are.
-  std::string quoted(const std::string& text) const {
+  [[nodiscard]] std::string quoted(const std::string& text) const {
     call_->budget->spend(text.size());
     return Json(text).dump(-1, ' ', style_->ascii_only, Json::error_handler_t::replace);
   }
 
-  std::string enclosed(char open, const std::vector<std::string>& items, char close,
-                       std::size_t level) const {
+  [[nodiscard]] std::string enclosed(char open, const std::vector<std::string>& items, char close,
+                                     std::size_t level) const {
     std::string text(1, open);
     const auto new_line = [&](std::size_t depth) {
       if (style_->indent && !items.empty())

@@ -114,17 +114,21 @@ bool contains(const JinjaCall& call, const JinjaValue& item, const JinjaValue& c
   });
 }
 
+// The step of a slice, 1 if absent. Larger ones than the sequence are as good as its length.
+std::int64_t stride_of(const JinjaCall& call, std::int64_t count, const JinjaValue* step) {
+  if (step == nullptr || step->is_none()) return 1;
+  if (!step->is_integer()) call.wrong_type("int", *step);
+  const auto stride = std::clamp<std::int64_t>(step->to_integer(), -count - 1, count + 1);
+  if (stride == 0) jinja_fail(call.line, "a slice with step 0");
+  return stride;
+}
+
 // Python's rules for the ends and the step.
 std::vector<std::size_t> slice_places(const JinjaCall& call, std::size_t size,
                                       const JinjaValue* start, const JinjaValue* stop,
                                       const JinjaValue* step) {
   const auto count = static_cast<std::int64_t>(size);
-  std::int64_t stride = 1;
-  if (step != nullptr && !step->is_none()) {
-    if (!step->is_integer()) call.wrong_type("int", *step);
-    stride = std::clamp<std::int64_t>(step->to_integer(), -count - 1, count + 1);
-  }
-  if (stride == 0) jinja_fail(call.line, "a slice with step 0");
+  const std::int64_t stride = stride_of(call, count, step);
   const bool forward = stride > 0;
   const auto end_of = [&](const JinjaValue* given, std::int64_t fallback) -> std::int64_t {
     if (given == nullptr || given->is_none()) return fallback;
@@ -213,7 +217,7 @@ JinjaValue jinja_subscript(const JinjaCall& call, const JinjaValue& value,
     jinja_fail(call.line, "'" + undefined->name + "' is undefined: [...]");
   }
   if (!index.is_integer()) return JinjaValue::undefined(index.type_name());
-  const JinjaValue missing = JinjaValue::undefined(std::to_string(index.to_integer()));
+  JinjaValue missing = JinjaValue::undefined(std::to_string(index.to_integer()));
   std::size_t place = 0;
   if (const JinjaSequence* sequence = value.as_sequence()) {
     const bool is_inside =

@@ -48,6 +48,8 @@ class JinjaRenderer {
 
   JinjaValue evaluate(const JinjaExpression& expression);
   [[nodiscard]] JinjaValue evaluate_name(const JinjaExpression& expression) const;
+  // Operators, filters and tests.
+  JinjaValue evaluate_operator(const JinjaExpression& expression);
   JinjaValue evaluate_dict(const JinjaExpression& expression);
   JinjaValue evaluate_slice(const JinjaExpression& expression);
   JinjaValue evaluate_attribute(const JinjaExpression& expression);

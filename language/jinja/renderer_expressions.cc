@@ -42,8 +42,6 @@ JinjaValue JinjaRenderer::evaluate(const JinjaExpression& expression) {
   const JinjaNesting level(depth_, kDeepest, expression.line);
   budget_->enter_line(expression.line);
   budget_->spend(1);
-  const auto operand = [&](std::size_t i) { return evaluate(*expression.operands[i]); };
-  const JinjaCall plain{"operator " + expression.name, expression.line, budget_, {}, {}};
   switch (expression.kind) {
     case Kind::kLiteral:
       return expression.literal;
@@ -57,14 +55,27 @@ JinjaValue JinjaRenderer::evaluate(const JinjaExpression& expression) {
       return evaluate_dict(expression);
     case Kind::kAttribute:
       return evaluate_attribute(expression);
-    case Kind::kSubscript: {
-      const JinjaValue object = operand(0);
-      return jinja_subscript(plain, object, operand(1));
-    }
     case Kind::kSlice:
       return evaluate_slice(expression);
     case Kind::kCall:
       return evaluate_call(expression);
+    case Kind::kComparison:
+      return evaluate_comparison(expression);
+    case Kind::kConditional:
+      return evaluate_conditional(expression);
+    default:
+      return evaluate_operator(expression);
+  }
+}
+
+JinjaValue JinjaRenderer::evaluate_operator(const JinjaExpression& expression) {
+  const auto operand = [&](std::size_t i) { return evaluate(*expression.operands[i]); };
+  const JinjaCall plain{"operator " + expression.name, expression.line, budget_, {}, {}};
+  switch (expression.kind) {
+    case Kind::kSubscript: {
+      const JinjaValue object = operand(0);
+      return jinja_subscript(plain, object, operand(1));
+    }
     case Kind::kFilter: {
       const JinjaValue value = operand(0);
       return jinja_filter(expression.name, value, call_of(expression, "filter " + expression.name));
@@ -92,13 +103,10 @@ JinjaValue JinjaRenderer::evaluate(const JinjaExpression& expression) {
       JinjaValue left = operand(0);
       return left.is_true() ? left : operand(1);
     }
-    case Kind::kComparison:
-      return evaluate_comparison(expression);
-    case Kind::kConditional:
-      return evaluate_conditional(expression);
+    default:
+      check(false, "JinjaRenderer::evaluate: a kind that is not known");
+      return {};
   }
-  check(false, "JinjaRenderer::evaluate: a kind that is not known");
-  return {};
 }
 
 JinjaValue JinjaRenderer::evaluate_name(const JinjaExpression& expression) const {
