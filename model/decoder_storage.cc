@@ -41,9 +41,9 @@ DecoderStorage DecoderStorage::load(const Checkpoint& checkpoint, const DecoderC
   return storage;
 }
 
-DecoderStorage::DecoderStorage(const Checkpoint& checkpoint, const DecoderConfig& config,
+DecoderStorage::DecoderStorage(const Checkpoint& checkpoint, DecoderConfig config,
                                WeightFormat format)
-    : config_(config), format_(format), weights_(allocate(checkpoint)) {}
+    : config_(std::move(config)), format_(format), weights_(allocate(checkpoint)) {}
 
 void DecoderStorage::refill(const Checkpoint& checkpoint, ThreadPool& pool) {
   std::vector<const TensorInfo*> infos;

@@ -43,7 +43,7 @@ class DecoderStorage {
   };
 
   // Finds and checks every tensor before it takes memory for it; reads no values.
-  DecoderStorage(const Checkpoint& checkpoint, const DecoderConfig& config, WeightFormat format);
+  DecoderStorage(const Checkpoint& checkpoint, DecoderConfig config, WeightFormat format);
   DecoderWeights allocate(const Checkpoint& checkpoint);
   DecoderLayerWeights allocate_layer(const Checkpoint& checkpoint, std::size_t layer);
   LinearWeights allocate_linear(const Checkpoint& checkpoint, const std::string& name,

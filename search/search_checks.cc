@@ -1,5 +1,6 @@
 #include "search/search_checks.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -22,11 +23,11 @@ Benchmark open_for(const std::string& metric, const std::string& benchmark,
                    const SearchConfig& config, const std::filesystem::path& data_root) {
   Benchmark opened = open_benchmark(parse_benchmark_reference(benchmark), data_root);
   if (parse_metric(metric).kind != MetricKind::kNumberCorrect) return opened;
-  for (const BenchmarkItem& item : opened.items) {
-    if (has_number(item)) continue;
+  const auto without = std::ranges::find_if_not(opened.items, has_number);
+  if (without != opened.items.end()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "metric needs an answer with a number: " + config.where + ": '" + metric + "' on " +
-                    benchmark + ", item " + item.id);
+                    benchmark + ", item " + without->id);
   }
   return opened;
 }
