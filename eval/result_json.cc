@@ -1,6 +1,5 @@
 #include "eval/result_json.h"
 
-#include <algorithm>
 #include <cmath>
 #include <set>
 #include <span>
@@ -8,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/nearest_name.h"
+#include "core/known_keys.h"
 #include "datasets/jsonl.h"
 
 namespace vlm {
@@ -21,14 +20,6 @@ constexpr double kLargestScore = 1.001;
 [[noreturn]] void fail(const std::string& what, const std::string& where,
                        const std::string& value) {
   throw Error(ErrorCode::kCorruptFile, what + ": " + where + ": " + value);
-}
-
-void check_keys(const JsonFields& fields, std::span<const std::string> known) {
-  for (const auto& entry : fields.json().items()) {
-    if (std::find(known.begin(), known.end(), entry.key()) == known.end()) {
-      fail("unknown key", fields.where(), "'" + entry.key() + "'" + name_hint(entry.key(), known));
-    }
-  }
 }
 
 const Json& array_at(const JsonFields& fields, const std::string& key, std::size_t max_size) {
@@ -84,7 +75,7 @@ Json options_to_json(const AnswerOptions& options) {
 AnswerOptions options_from_json(const JsonFields& fields) {
   const std::vector<std::string> known{"max_tokens", "num_beams", "repetition_penalty",
                                        "stop_strings"};
-  check_keys(fields, known);
+  require_known_keys(fields, known);
   return {fields.size("max_tokens"), fields.size("num_beams"), fields.number("repetition_penalty"),
           read_texts(fields, "stop_strings")};
 }
@@ -154,7 +145,7 @@ BenchmarkResult benchmark_from_json(const JsonFields& fields) {
   const std::vector<std::string> known{"name",       "split",       "data_sha256",  "prompt",
                                        "generation", "num_samples", "metric_order", "metrics",
                                        "scores",     "ids",         "p_ja"};
-  check_keys(fields, known);
+  require_known_keys(fields, known);
   BenchmarkResult result;
   result.benchmark = fields.text("name");
   result.split = fields.text("split");
@@ -166,8 +157,8 @@ BenchmarkResult benchmark_from_json(const JsonFields& fields) {
   if (std::set<std::string>(order.begin(), order.end()).size() != order.size()) {
     fail("repeated metric", fields.where(), "metric_order");
   }
-  check_keys(fields.object("metrics"), order);
-  check_keys(fields.object("scores"), order);
+  require_known_keys(fields.object("metrics"), order);
+  require_known_keys(fields.object("scores"), order);
   for (const std::string& metric : order) read_metric(fields, metric, result);
   return result;
 }
@@ -175,7 +166,7 @@ BenchmarkResult benchmark_from_json(const JsonFields& fields) {
 SampleLine sample_from_json(const JsonFields& fields) {
   const std::vector<std::string> known{"benchmark", "split",      "id",   "question",
                                        "reference", "prediction", "p_ja", "scores"};
-  check_keys(fields, known);
+  require_known_keys(fields, known);
   SampleLine line;
   line.benchmark = fields.text("benchmark");
   line.split = fields.text("split");
@@ -207,7 +198,7 @@ Json result_to_json(const EvaluationResult& result) {
 EvaluationResult result_from_json(const Json& json, const std::string& where) {
   const JsonFields fields(json, where);
   const std::vector<std::string> known{"format", "version", "model", "benchmarks"};
-  check_keys(fields, known);
+  require_known_keys(fields, known);
   if (fields.text("format") != kFormat) {
     fail("not an evaluation result of this version", where, "'" + fields.text("format") + "'");
   }

@@ -66,6 +66,18 @@ std::size_t leading_space_bytes(std::string_view text) {
 
 }  // namespace
 
+AddedToken parse_added_token(TokenId id, const JsonFields& fields) {
+  AddedToken token;
+  token.id = id;
+  token.text = fields.text("content");
+  token.special = fields.boolean_or("special", false);
+  token.swallows_left = fields.boolean_or("lstrip", false);
+  token.swallows_right = fields.boolean_or("rstrip", false);
+  token.whole_word = fields.boolean_or("single_word", false);
+  token.normalized = fields.boolean_or("normalized", !token.special);
+  return token;
+}
+
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) {
   for (AddedToken& token : tokens) {
     if (token.text.empty()) continue;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/json_fields.h"
 #include "language/token_id.h"
 
 namespace vlm {
@@ -23,6 +24,10 @@ struct AddedToken {
   bool whole_word = false;      // hf: single_word, not found beside a letter or digit
   bool normalized = false;      // hf: normalized, is looked for in normalised text
 };
+
+// The content and flags of an entry of tokenizer.json or tokenizer_config.json; flags that are
+// absent are off, but a token that is not special is looked for in normalised text.
+AddedToken parse_added_token(TokenId id, const JsonFields& fields);
 
 // A piece of a text: an added token, or the plain text between two.
 struct TextPiece {

@@ -42,15 +42,8 @@ void add_from_config(const JsonFields& config, TokensById& tokens) {
   const JsonFields decoder = config.object("added_tokens_decoder");
   for (const auto& [digits, entry] : decoder.json().items()) {
     const JsonFields fields(entry, decoder.where() + ": " + digits);
-    AddedToken token;
-    token.id = parse_id(digits, decoder.where());
-    token.text = fields.text("content");
-    token.special = fields.boolean_or("special", false);
-    token.swallows_left = fields.boolean_or("lstrip", false);
-    token.swallows_right = fields.boolean_or("rstrip", false);
-    token.whole_word = fields.boolean_or("single_word", false);
-    token.normalized = fields.boolean_or("normalized", !token.special);
-    tokens.emplace(token.id, std::move(token));
+    const TokenId id = parse_id(digits, decoder.where());
+    tokens.emplace(id, parse_added_token(id, fields));
   }
 }
 

@@ -11,18 +11,6 @@
 namespace vlm {
 namespace {
 
-AddedToken parse_added_token(const JsonFields& fields) {
-  AddedToken token;
-  token.id = checked_token_id(fields.size("id"), fields.where());
-  token.text = fields.text("content");
-  token.special = fields.boolean_or("special", false);
-  token.swallows_left = fields.boolean_or("lstrip", false);
-  token.swallows_right = fields.boolean_or("rstrip", false);
-  token.whole_word = fields.boolean_or("single_word", false);
-  token.normalized = fields.boolean_or("normalized", !token.special);
-  return token;
-}
-
 std::vector<AddedToken> parse_added_tokens(const JsonFields& file) {
   const std::string where = file.where() + ": added_tokens";
   std::vector<AddedToken> tokens;
@@ -31,8 +19,9 @@ std::vector<AddedToken> parse_added_tokens(const JsonFields& file) {
   if (!list.is_array()) throw Error(ErrorCode::kCorruptFile, "expected a list: " + where);
   std::set<TokenId> ids;
   for (const Json& entry : list) {
+    const JsonFields fields(entry, where + ": " + std::to_string(tokens.size()));
     tokens.push_back(
-        parse_added_token(JsonFields(entry, where + ": " + std::to_string(tokens.size()))));
+        parse_added_token(checked_token_id(fields.size("id"), fields.where()), fields));
     if (ids.insert(tokens.back().id).second) continue;
     throw Error(ErrorCode::kCorruptFile,
                 "two added tokens have one id: " + where + ": " + std::to_string(tokens.back().id));

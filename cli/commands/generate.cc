@@ -9,10 +9,10 @@
 
 #include "cli/commands.h"
 #include "cli/generation_arguments.h"
-#include "cli/known_keys.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
+#include "core/known_keys.h"
 #include "core/philox.h"
 #include "datasets/jsonl.h"
 #include "language/chat_template.h"

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/known_keys.h"
 #include "cli/text_table.h"
 #include "core/error.h"
 #include "core/json_fields.h"
+#include "core/known_keys.h"
 #include "datasets/jsonl.h"
 #include "model/model.h"
 #include "model/scoring.h"

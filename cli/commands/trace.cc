@@ -10,11 +10,11 @@
 
 #include "checkpoint/safetensors_writer.h"
 #include "cli/commands.h"
-#include "cli/known_keys.h"
 #include "cli/trace_pictures.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
+#include "core/known_keys.h"
 #include "search/model_source.h"
 
 namespace vlm {

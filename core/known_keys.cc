@@ -1,4 +1,4 @@
-#include "cli/known_keys.h"
+#include "core/known_keys.h"
 
 #include <algorithm>
 
