@@ -126,31 +126,25 @@ std::string header_bytes(const GgufMetadata& metadata, std::span<const GgufTenso
 
 GgufWriter::GgufWriter(std::filesystem::path path, const GgufMetadata& metadata,
                        std::span<const GgufTensor> tensors)
-    : path_(std::move(path)), temporary_(path_) {
+    : path_(std::move(path)), file_(path_) {
   for (const GgufTensor& tensor : tensors) {
     sizes_bytes_.push_back(gguf_size_bytes(tensor.shape, tensor.type));
   }
   const std::string header = header_bytes(metadata, tensors);
-  temporary_.replace_filename("." + path_.filename().string() + ".tmp-" +
-                              std::to_string(::getpid()));
   constexpr mode_t kReadableByAll = 0644;
   descriptor_ =
-      ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kReadableByAll);
+      ::open(file_.path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kReadableByAll);
   if (descriptor_ < 0) fail_with_errno("cannot create file", path_);
   try {
     write(header);
   } catch (...) {
     ::close(descriptor_);
-    std::error_code ignored;
-    std::filesystem::remove(temporary_, ignored);
     throw;
   }
 }
 
 GgufWriter::~GgufWriter() {
   if (descriptor_ >= 0) ::close(descriptor_);
-  std::error_code ignored;
-  if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
 }
 
 void GgufWriter::append(std::span<const std::byte> bytes) {
@@ -164,13 +158,7 @@ void GgufWriter::append(std::span<const std::byte> bytes) {
 void GgufWriter::finish() {
   check(num_appended_ == sizes_bytes_.size(), "GgufWriter::finish: all tensors appended");
   if (::close(std::exchange(descriptor_, -1)) != 0) fail_with_errno("cannot close file", path_);
-  sync_to_disk(temporary_);
-  std::error_code error;
-  std::filesystem::rename(temporary_, path_, error);
-  if (error) {
-    throw Error(ErrorCode::kIo, "cannot rename to: " + path_.string() + ": " + error.message());
-  }
-  temporary_.clear();
+  file_.commit();
 }
 
 void GgufWriter::write(std::string_view bytes) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "checkpoint/gguf_type.h"
+#include "core/files.h"
 #include "tensor/tensor_view.h"
 
 namespace vlm {
@@ -57,7 +58,7 @@ class GgufWriter {
   void write(std::string_view bytes);
 
   std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  AtomicFile file_;
   std::vector<std::size_t> sizes_bytes_;  // of the tensors, in order
   std::size_t num_appended_ = 0;
   int descriptor_ = -1;

@@ -110,23 +110,11 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   for (const NamedTensor& named : tensors) {
     infos.push_back({.name = named.name, .dtype = named.tensor.dtype, .shape = named.tensor.shape});
   }
-  std::filesystem::path temporary = path;
-  temporary.replace_filename("." + path.filename().string() + ".tmp-" + std::to_string(::getpid()));
-  std::error_code error;
-  std::filesystem::remove(temporary, error);
-  try {
-    SafetensorsWriter writer(temporary, infos, metadata);
-    for (const NamedTensor& named : tensors) writer.append(named.tensor.bytes);
-    writer.finish();
-    sync_to_disk(temporary);
-    std::filesystem::rename(temporary, path, error);
-    if (error) {
-      throw Error(ErrorCode::kIo, "cannot rename to: " + path.string() + ": " + error.message());
-    }
-  } catch (...) {
-    std::filesystem::remove(temporary, error);
-    throw;
-  }
+  AtomicFile file(path);
+  SafetensorsWriter writer(file.path(), infos, metadata);
+  for (const NamedTensor& named : tensors) writer.append(named.tensor.bytes);
+  writer.finish();
+  file.commit();
 }
 
 }  // namespace vlm

@@ -100,19 +100,29 @@ void sync_to_disk(const fs::path& path) {
   if (result != 0 && error != std::errc::invalid_argument) fail("cannot flush", path, error);
 }
 
+AtomicFile::AtomicFile(fs::path target)
+    : target_(std::move(target)), working_(temporary_sibling(target_)) {
+  std::error_code ignored;
+  fs::remove(working_, ignored);
+}
+
+AtomicFile::~AtomicFile() {
+  std::error_code ignored;
+  if (!working_.empty()) fs::remove(working_, ignored);
+}
+
+void AtomicFile::commit() {
+  sync_to_disk(working_);
+  std::error_code error;
+  fs::rename(working_, target_, error);
+  if (error) fail("cannot rename to", target_, error);
+  working_.clear();
+}
+
 void write_file_atomically(const fs::path& path, std::string_view content) {
-  const fs::path temporary = temporary_sibling(path);
-  try {
-    write_all(temporary, content);
-    sync_to_disk(temporary);
-    std::error_code error;
-    fs::rename(temporary, path, error);
-    if (error) fail("cannot rename to", path, error);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw;
-  }
+  AtomicFile file(path);
+  write_all(file.path(), content);
+  file.commit();
 }
 
 AtomicDirectory::AtomicDirectory(fs::path target) : target_(std::move(target)) {

@@ -13,6 +13,28 @@ namespace vlm {
 std::string read_text_file(const std::filesystem::path& path,
                            std::size_t max_bytes = std::size_t{256} << 20U);
 
+// A file that gets its name, replacing one that is there, only when all of it is written and
+// flushed. The temporary file beside the target is removed by the destructor unless commit() was
+// called.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  AtomicFile(AtomicFile&&) = delete;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+
+  // Where to write; no such file exists yet.
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return working_; }
+  // Flushes the closed file and gives it its name. Throws Error{kIo, kNotFound}.
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path working_;
+};
+
 // Writes `content` to a temporary file beside `path`, flushes it to the disk and renames it over
 // `path`: a reader, or a run after a crash, sees the old content or the new, nothing between.
 // Throws Error{kNotFound} without that directory, Error{kIo}; the temporary file is then removed.
