@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -35,12 +36,7 @@ class BenchmarkFolder : public testing::Test {
     return load_benchmark_items(folder);
   }
   [[nodiscard]] std::string error_of(const std::string& lines) const {
-    try {
-      [[maybe_unused]] const auto items = load(lines);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_message([&] { [[maybe_unused]] const auto items = load(lines); });
   }
 
   fs::path folder;

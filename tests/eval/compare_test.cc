@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "tests/error_message.h"
 #include "tests/eval/example_result.h"
 
 namespace vlm {
@@ -109,12 +110,7 @@ TEST(Compare, PairsById) {
 }
 
 std::string error_of(const EvaluationResult& baseline, const EvaluationResult& candidate) {
-  try {
-    compare_results(baseline, candidate, {});
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { compare_results(baseline, candidate, {}); });
 }
 
 TEST(Compare, NamesWhatDiffers) {

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/version.h"
 #include "eval/model_answers.h"
+#include "tests/error_message.h"
 #include "tests/eval/golden_lines.h"
 
 namespace vlm {
@@ -37,12 +38,7 @@ class EvaluateModel : public testing::Test {
   }
 
   std::string message_of(const Model& model, const std::vector<BenchmarkRun>& runs) {
-    try {
-      evaluate_model(model, runs, scorer, {}, pool);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_message([&] { evaluate_model(model, runs, scorer, {}, pool); });
   }
 
   ThreadPool pool{2};

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/thread_pool.h"
+#include "tests/error_message.h"
 #include "tests/eval/golden_lines.h"
 
 namespace vlm {
@@ -55,12 +56,7 @@ TEST(LanguageIdentification, IsTheSameFromSeveralThreads) {
 }
 
 std::string error_of(const std::string& path) {
-  try {
-    const LanguageIdentifier identifier{std::filesystem::path(path)};
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { const LanguageIdentifier identifier{std::filesystem::path(path)}; });
 }
 
 TEST(LanguageIdentification, RefusesAnyOtherFile) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 #include "tests/eval/golden_lines.h"
 
 namespace vlm {
@@ -102,12 +103,7 @@ TEST_F(Metrics, NumberComesFromTheReferenceIfNotGiven) {
 }
 
 std::string error_of(const std::string& text) {
-  try {
-    parse_metric(text);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse_metric(text); });
 }
 
 TEST(MetricNames, UnknownNamesGetAHint) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -34,12 +35,7 @@ Windows all_layers(std::size_t count, std::optional<std::size_t> window) {
 }
 
 std::string error_of(const Json& json) {
-  try {
-    parse(json);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(json); });
 }
 
 std::string error_with(const std::string& key, const Json& value) {

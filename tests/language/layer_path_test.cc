@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -19,12 +20,7 @@ LayerPath parse(const Json& json) {
 }
 
 std::string error_of(const Json& json) {
-  try {
-    parse(json);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(json); });
 }
 
 TEST(LayerPath, AbsentKeysGiveTheEmptyPath) {

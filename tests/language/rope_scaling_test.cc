@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "tensor/rope.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -28,12 +29,7 @@ RopeScaling parse(const Json& scaling, std::size_t head_dim = kHeadDim) {
 }
 
 std::string error_of(const Json& scaling, std::size_t head_dim = kHeadDim) {
-  try {
-    parse(scaling, head_dim);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(scaling, head_dim); });
 }
 
 std::vector<float> frequencies(const RopeScaling& scaling, std::size_t num_tokens = 0) {

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "language/tokenizer.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 
@@ -38,12 +39,7 @@ class TokenizerDirectory {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   // The message of loading its tokenizer.
   [[nodiscard]] std::string load_error() const {
-    try {
-      Tokenizer::load(path_);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_message([&] { Tokenizer::load(path_); });
   }
 
  private:

@@ -12,6 +12,7 @@
 #include "core/json_fields.h"
 #include "language/text_stream.h"
 #include "language/tokenizer.h"
+#include "tests/language/golden_tokenizer.h"
 #include "tests/language/json_of_sentencepiece.h"
 #include "tests/language/tokenizer_directory.h"
 
@@ -21,17 +22,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::filesystem::path kData = std::filesystem::path(VLM_TEST_DATA) / "language/tokenizer";
-
-std::vector<Json> read_lines(const std::string& name) {
-  std::ifstream file(kData / name);
-  std::vector<Json> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
-  return lines;
-}
-
 const Tokenizer& smollm2() {
-  static const Tokenizer kTokenizer = Tokenizer::load(kData / "smollm2");
+  static const Tokenizer kTokenizer = Tokenizer::load(kGoldenTokenizers / "smollm2");
   return kTokenizer;
 }
 
@@ -39,7 +31,7 @@ const Tokenizer& smollm2() {
 Tokenizer load_mistral_json() {
   const TokenizerDirectory directory;
   directory.write("tokenizer.json",
-                  json_of_sentencepiece(kData / "mistral_v1/tokenizer.model").dump());
+                  json_of_sentencepiece(kGoldenTokenizers / "mistral_v1/tokenizer.model").dump());
   directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {
     "32000": {"content": "<image>", "special": true},
     "32001": {"content": "<pad>", "special": true}}, "pad_token": "<pad>"})");
@@ -85,7 +77,7 @@ std::string streamed(const Tokenizer& tokenizer, const std::vector<TokenId>& ids
 
 TEST(TokenizerJsonGolden, ByteLevelIdsTokensAndTextsAreEqual) {
   std::size_t compared = 0;
-  for (const Json& line : read_lines("bytelevel_bpe.jsonl")) {
+  for (const Json& line : golden_tokenizer_lines("bytelevel_bpe.jsonl")) {
     const auto text = line["text"].get<std::string>();
     const std::vector<TokenId> ids = smollm2().encode(text);
     EXPECT_EQ(ids, line["ids"].get<std::vector<TokenId>>()) << text;
@@ -100,12 +92,12 @@ TEST(TokenizerJsonGolden, ByteLevelIdsTokensAndTextsAreEqual) {
 }
 
 TEST(TokenizerJsonGolden, EncodesAsTheFastLlamaTokenizerDoes) {
-  for (const Json& line : read_lines("llama_tokenizer.jsonl")) {
+  for (const Json& line : golden_tokenizer_lines("llama_tokenizer.jsonl")) {
     const auto text = line["text"].get<std::string>();
     if (text.find("<image>") != std::string::npos) continue;  // made without that token
     EXPECT_EQ(mistral().encode(text), line["fast"].get<std::vector<TokenId>>()) << text;
   }
-  const Json prompts = read_json_file(kData / "llava_prompts.json");
+  const Json prompts = read_json_file(kGoldenTokenizers / "llava_prompts.json");
   for (const Json& line : prompts["cases"]) {
     const auto text = line["text"].get<std::string>();
     EXPECT_EQ(mistral().encode(text), line["fast"].get<std::vector<TokenId>>()) << text;
@@ -113,7 +105,7 @@ TEST(TokenizerJsonGolden, EncodesAsTheFastLlamaTokenizerDoes) {
 }
 
 TEST(TokenizerJsonGolden, DecodesAsTheFastLlamaTokenizerDoes) {
-  const Json golden = read_json_file(kData / "decode.json");
+  const Json golden = read_json_file(kGoldenTokenizers / "decode.json");
   for (const Json& line : golden) {
     const auto ids = line["ids"].get<std::vector<TokenId>>();
     EXPECT_EQ(mistral().decode(ids), line["fast_skip_true"]) << line["why"];
@@ -122,7 +114,7 @@ TEST(TokenizerJsonGolden, DecodesAsTheFastLlamaTokenizerDoes) {
 }
 
 TEST(TokenizerJsonGolden, StreamsTheWholeText) {
-  const Json golden = read_json_file(kData / "streaming.json");
+  const Json golden = read_json_file(kGoldenTokenizers / "streaming.json");
   for (const Json& line : golden["cases"]) {
     EXPECT_EQ(streamed(mistral(), line["ids"].get<std::vector<TokenId>>()), line["text"]);
   }
@@ -130,7 +122,7 @@ TEST(TokenizerJsonGolden, StreamsTheWholeText) {
 
 // Every supported structure against the reference implementation.
 TEST(TokenizerJsonGolden, StructuresEncodeAndDecodeAsInTokenizers) {
-  const Json golden = read_json_file(kData / "tokenizer_json_cases.json");
+  const Json golden = read_json_file(kGoldenTokenizers / "tokenizer_json_cases.json");
   for (const Json& structure : golden["structures"]) {
     const Tokenizer tokenizer = load(structure["file"]);
     SCOPED_TRACE(structure["name"].get<std::string>());
@@ -217,7 +209,7 @@ TEST(TokenizerJson, KnowsItsSpecialTokens) {
 
 TEST(TokenizerJson, IsPreferredOverTokenizerModel) {
   const TokenizerDirectory directory;
-  directory.copy(kData / "mistral_v1/tokenizer.model");
+  directory.copy(kGoldenTokenizers / "mistral_v1/tokenizer.model");
   directory.write("tokenizer.json", small_file().dump());
   EXPECT_EQ(Tokenizer::load(directory.path()).vocab_size(), 6U);
 }

@@ -13,6 +13,7 @@
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "language/text_stream.h"
+#include "tests/language/golden_tokenizer.h"
 #include "tests/language/tokenizer_directory.h"
 
 namespace vlm {
@@ -23,23 +24,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::filesystem::path kData = std::filesystem::path(VLM_TEST_DATA) / "language/tokenizer";
-
-std::vector<Json> read_lines(const std::string& name) {
-  std::ifstream file(kData / name);
-  std::vector<Json> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
-  return lines;
-}
-
 // A model directory with the Mistral v1 vocabulary, made for one test.
 class MistralDirectory : public TokenizerDirectory {
  public:
-  MistralDirectory() { copy(kData / "mistral_v1/tokenizer.model"); }
+  MistralDirectory() { copy(kGoldenTokenizers / "mistral_v1/tokenizer.model"); }
 };
 
 Tokenizer load_mistral() {
-  return Tokenizer::load(kData / "mistral_v1");
+  return Tokenizer::load(kGoldenTokenizers / "mistral_v1");
 }
 
 Tokenizer load_llava(bool legacy = true) {
@@ -61,7 +53,7 @@ Tokenizer load_mistral_without_legacy() {
 TEST(TokenizerGolden, EncodesAsLlamaTokenizerDoesWithAndWithoutLegacy) {
   const Tokenizer legacy = load_mistral();
   const Tokenizer modern = load_mistral_without_legacy();
-  for (const Json& line : read_lines("llama_tokenizer.jsonl")) {
+  for (const Json& line : golden_tokenizer_lines("llama_tokenizer.jsonl")) {
     const auto text = line["text"].get<std::string>();
     EXPECT_EQ(legacy.encode(text), line["legacy_true"].get<std::vector<TokenId>>()) << text;
     EXPECT_EQ(modern.encode(text), line["legacy_false"].get<std::vector<TokenId>>()) << text;
@@ -71,7 +63,7 @@ TEST(TokenizerGolden, EncodesAsLlamaTokenizerDoesWithAndWithoutLegacy) {
 TEST(TokenizerGolden, EncodesPromptsWithAddedTokens) {
   const Tokenizer legacy = load_llava();
   const Tokenizer modern = load_llava(false);
-  const Json golden = read_json_file(kData / "llava_prompts.json");
+  const Json golden = read_json_file(kGoldenTokenizers / "llava_prompts.json");
   for (const Json& line : golden["cases"]) {
     const auto text = line["text"].get<std::string>();
     EXPECT_EQ(legacy.encode(text), line["legacy_true"].get<std::vector<TokenId>>()) << text;
@@ -82,7 +74,7 @@ TEST(TokenizerGolden, EncodesPromptsWithAddedTokens) {
 TEST(TokenizerGolden, DecodesWithAndWithoutSpecialTokens) {
   const Tokenizer legacy = load_llava();
   const Tokenizer modern = load_llava(false);
-  const Json golden = read_json_file(kData / "decode.json");
+  const Json golden = read_json_file(kGoldenTokenizers / "decode.json");
   for (const Json& line : golden) {
     const auto ids = line["ids"].get<std::vector<TokenId>>();
     EXPECT_EQ(legacy.decode(ids), line["legacy_true_skip_true"]) << line["why"];
@@ -106,7 +98,7 @@ bool is_valid_utf8(const std::string& text) {
 // releases earlier, so only the whole text is compared.
 TEST(TextStreamGolden, ReleasesTheWholeTextInValidPieces) {
   const Tokenizer tokenizer = load_mistral();
-  const Json golden = read_json_file(kData / "streaming.json");
+  const Json golden = read_json_file(kGoldenTokenizers / "streaming.json");
   for (const Json& line : golden["cases"]) {
     TextStream stream(tokenizer);
     std::string text;
@@ -202,7 +194,7 @@ TEST(Tokenizer, WholeWordTokenIsNotFoundBesideALetter) {
 
 TEST(Tokenizer, UnigramModelEncodesWithAddedTokens) {
   const TokenizerDirectory directory;
-  directory.copy(kData / "unigram/tokenizer.model");
+  directory.copy(kGoldenTokenizers / "unigram/tokenizer.model");
   directory.write("added_tokens.json", R"({"<image>": 1000})");
   const Tokenizer tokenizer = Tokenizer::load(directory.path());
   const std::vector<TokenId> ids = tokenizer.encode("the cat<image>私は猫です。");

@@ -13,6 +13,7 @@
 #include "merge/merge_to_disk.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -29,12 +30,7 @@ MergePlan plan_of(const std::string& vlm, const std::string& more) {
 }
 
 std::string message_of(const std::string& vlm, const std::string& more) {
-  try {
-    plan_of(vlm, more);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { plan_of(vlm, more); });
 }
 
 TEST(SingleView, WithoutTheKeyTilesStay) {

@@ -20,6 +20,7 @@
 #include "language/beam_search.h"
 #include "model/model.h"
 #include "model/trace.h"
+#include "tests/error_message.h"
 #include "tests/model/golden_decoder.h"
 
 namespace vlm {
@@ -35,16 +36,6 @@ constexpr float kLogitTolerance = 1e-4F;
 
 std::vector<TokenId> ids_of(const Json& list) {
   return list.get<std::vector<TokenId>>();
-}
-
-template <typename Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 PictureViews golden_views(const SafetensorsFile& golden, const Json& item) {
@@ -101,7 +92,7 @@ class TinyModelFolder {
 
   [[nodiscard]] Model load(ThreadPool& pool) const { return {FileCheckpoint(folder_), pool}; }
   [[nodiscard]] std::string message(ThreadPool& pool) const {
-    return message_of([&] { static_cast<void>(load(pool)); });
+    return error_message([&] { static_cast<void>(load(pool)); });
   }
 
  private:
@@ -228,7 +219,7 @@ TEST_F(LlavaNext, SeveralPicturesStandEachAtItsImageToken) {
   EXPECT_EQ(expanded.ids, one.ids);
   EXPECT_EQ(expanded.embedded[1].first_token, one.embedded[1].first_token);
   // The runs of the other order are as long together, but not each.
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(error_message([&] {
                 static_cast<void>(model.build_prompt({"", one.ids, {features[1], features[0]}}));
               }),
               HasSubstr("a picture's image tokens are not in one run"));
@@ -276,7 +267,7 @@ TEST_F(LlavaNext, TraceShowsViewsProjectedAndPackedRows) {
 TEST_F(LlavaNext, RefusesOtherNumbersOfViewsThanThePicturesSizeGives) {
   PictureViews picture = golden_views(golden, cases.at("cases").at(0));
   picture.views.pop_back();
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(error_message([&] {
                 static_cast<void>(model.shared_parts().vision->project_views(picture, pool));
               }),
               HasSubstr("a picture of 70x40 px has 5 views: 4 given"));

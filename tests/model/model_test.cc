@@ -13,6 +13,7 @@
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -25,16 +26,6 @@ const std::filesystem::path kModels = kProject / "zoo/models";
 const std::filesystem::path kPictures = kProject / "datasets/ja-emoji-vqa/test/images";
 constexpr TokenId kImageToken = 2560;
 
-template <typename Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 class VisionModel : public testing::Test {
  protected:
   std::vector<ImageFeatures> features(const std::vector<std::filesystem::path>& files) {
@@ -42,7 +33,7 @@ class VisionModel : public testing::Test {
   }
 
   std::string message_for(const ModelPrompt& prompt) {
-    return message_of([&] { static_cast<void>(model.build_prompt(prompt)); });
+    return error_message([&] { static_cast<void>(model.build_prompt(prompt)); });
   }
 
   ThreadPool pool{2};
@@ -144,7 +135,7 @@ TEST(TextModel, RefusesPictures) {
   const Model model(FileCheckpoint(kModels / "base-lm"), pool);
   EXPECT_FALSE(model.sees_images());
   const ImageFeatures picture = std::make_shared<const Matrix<float>>(64, 192);
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(error_message([&] {
                 static_cast<void>(model.build_prompt({"a", {}, {picture}}));
               }),
               HasSubstr("a text model cannot see pictures: 1 given"));
@@ -170,7 +161,7 @@ TEST(Model, RefusesToTakeALanguageModelOfOtherShapes) {
   ThreadPool pool(1);
   Model model(FileCheckpoint(kModels / "base-lm"), pool);
   const FileCheckpoint larger(kModels / "en-vlm");
-  EXPECT_THAT(message_of([&] { model.replace_language_model(larger, pool); }),
+  EXPECT_THAT(error_message([&] { model.replace_language_model(larger, pool); }),
               HasSubstr("is [2624, 192], expected [2560, 192]"));
 }
 
@@ -213,7 +204,7 @@ TEST_F(EndIds, ComeFromGenerationConfigThenConfigThenTokenizer) {
 TEST_F(EndIds, ThatAreNoIdsAreRefused) {
   for (const char* bad : {"-1", "\"2\"", "1.5", "[2, null]", "99999999999"}) {
     config["eos_token_id"] = Json::parse(bad);
-    EXPECT_THAT(message_of([&] { load(); }), HasSubstr("eos_token_id")) << bad;
+    EXPECT_THAT(error_message([&] { load(); }), HasSubstr("eos_token_id")) << bad;
   }
 }
 

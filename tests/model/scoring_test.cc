@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "model/trace.h"
 #include "tensor/normalization.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -60,12 +61,7 @@ class TextScoring : public testing::Test {
     return score_continuations(model_.decoder(), {&request, 1}, pool_)[0][0];
   }
   std::string message_of(const ModelPrompt& prompt, const std::string& continuation) {
-    try {
-      choice_request(model_, prompt, {continuation});
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_message([&] { choice_request(model_, prompt, {continuation}); });
   }
 
   ThreadPool pool_{2};

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -25,12 +26,7 @@ std::vector<std::string> names(const RecipeTemplate& recipe) {
 }
 
 std::string error_of(const std::string& yaml) {
-  try {
-    parse(yaml);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(yaml); });
 }
 
 TEST(RecipeTemplate, GenePerModelIsOneNumber) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -22,12 +23,7 @@ SearchConfig parse(const std::string& yaml) {
 }
 
 std::string message_of(const std::string& yaml) {
-  try {
-    parse(yaml);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(yaml); });
 }
 
 // The error of the smallest file with more lines behind it.

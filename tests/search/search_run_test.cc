@@ -19,6 +19,7 @@
 #include "core/version.h"
 #include "search/study_lock.h"
 #include "search/study_store.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -110,12 +111,7 @@ class SearchRun : public testing::Test {
   }
 
   static std::string message_of(const SearchConfig& config, const SearchOptions& options) {
-    try {
-      run_search(config, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_message([&] { run_search(config, options); });
   }
 
   std::filesystem::path folder = std::filesystem::temp_directory_path() /

@@ -7,18 +7,11 @@
 
 #include <gtest/gtest.h>
 
-#include "core/philox.h"
 #include "tensor/matrix.h"
+#include "tests/tensor/random_matrix.h"
 
 namespace vlm {
 namespace {
-
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t seed, double scale) {
-  RandomStream random(seed, 0);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) value = static_cast<float>(scale * random.normal());
-  return matrix;
-}
 
 // The plain twin: scores, softmax, weighted sum, in double, one row at a time.
 Matrix<float> plain_attention(const Matrix<float>& queries, const Matrix<float>& keys,

@@ -8,19 +8,12 @@
 #include <cblas.h>
 #include <gtest/gtest.h>
 
-#include "core/philox.h"
 #include "tensor/blas_setup.h"
 #include "tensor/matrix.h"
+#include "tests/tensor/random_matrix.h"
 
 namespace vlm {
 namespace {
-
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  RandomStream random(seed, 0);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) value = static_cast<float>(random.normal());
-  return matrix;
-}
 
 double dot_of_row_and_column(const Matrix<float>& x, std::size_t row, const Matrix<float>& y,
                              std::size_t column) {

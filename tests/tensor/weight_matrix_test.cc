@@ -8,19 +8,12 @@
 
 #include <gtest/gtest.h>
 
-#include "core/philox.h"
 #include "tensor/dtype.h"
 #include "tensor/matrix.h"
+#include "tests/tensor/random_matrix.h"
 
 namespace vlm {
 namespace {
-
-Matrix<float> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  RandomStream random(seed, 0);
-  Matrix<float> matrix(rows, cols);
-  for (float& value : matrix.values()) value = static_cast<float>(random.normal());
-  return matrix;
-}
 
 float kept(WeightFormat format, float value) {
   return format == WeightFormat::kBfloat16 ? bf16_to_float(float_to_bf16(value)) : value;

@@ -10,6 +10,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
+#include "tests/error_message.h"
 #include "tests/vision/golden_image.h"
 #include "vision/image.h"
 
@@ -32,12 +33,7 @@ ImageSize size_in(const Json& height_and_width) {
 }
 
 std::string message_of(const Json& pinpoints, std::size_t view_px = 336) {
-  try {
-    parse(pinpoints, view_px);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(pinpoints, view_px); });
 }
 
 // The pixel a value was made of.

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 #include "tests/vision/golden_image.h"
 #include "vision/image.h"
 
@@ -122,12 +123,7 @@ PreprocessConfig parse(const std::string& text) {
 }
 
 std::string message_of(const std::string& text) {
-  try {
-    parse(text);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(text); });
 }
 
 TEST(PreprocessConfig, DefaultsAreClips) {

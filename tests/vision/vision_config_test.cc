@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -18,12 +19,7 @@ VisionConfig parse(const std::string& text) {
 }
 
 std::string message_of(const std::string& text) {
-  try {
-    parse(text);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message([&] { parse(text); });
 }
 
 TEST(VisionConfig, DefaultsAreClipVisionConfigs) {
