@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/layout.h"
 #include "checkpoint/model_config.h"
 #include "tensor/tensor_view.h"
 
@@ -42,6 +43,9 @@ class Checkpoint {
   // The directory whose side files (tokenizer, processor, generation config) belong to the model;
   // for a merge, that of the model whose layout it keeps.
   [[nodiscard]] virtual const std::filesystem::path& directory() const = 0;
+  // The names on disk: those of the files that the model comes from; by default those of its family
+  // on the hub.
+  [[nodiscard]] virtual Layout layout() const;
   // The values of a floating tensor as float32. REQUIRES: `info` is from tensors();
   // out.size() == element count. May be called from several threads at once.
   virtual void read(const TensorInfo& info, std::span<float> out) const = 0;

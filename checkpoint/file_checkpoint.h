@@ -32,11 +32,11 @@ class FileCheckpoint final : public Checkpoint {
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
   [[nodiscard]] const std::filesystem::path& directory() const override { return directory_; }
+  [[nodiscard]] Layout layout() const override { return layout_; }
   void read(const TensorInfo& info, std::span<float> out) const override;
 
   // The mapped bytes of a tensor; they end with this object. REQUIRES: a tensor of tensors().
   [[nodiscard]] TensorView view(const TensorInfo& info) const;
-  [[nodiscard]] const Layout& layout() const noexcept { return layout_; }
   // The tensor's name in the file. REQUIRES: a tensor of tensors().
   [[nodiscard]] std::string disk_name(const TensorInfo& info) const;
 

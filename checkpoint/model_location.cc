@@ -16,6 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What is looked for, and the file that a directory of it holds.
+struct Wanted {
+  const char* what;
+  const char* file;
+};
+
+constexpr Wanted kModel{"model", "config.json"};
+constexpr Wanted kAdapter{"adapter", "adapter_config.json"};
+
 struct HubId {
   std::string repository;  // org/name or name
   std::string revision;
@@ -77,14 +86,14 @@ std::string commit_of(const fs::path& folder, const std::string& revision) {
   return commit;
 }
 
-// " (did you mean ...?)" if a model directory beside the one that was named has nearly its name.
-std::string neighbour_hint(const fs::path& directory) {
+// " (did you mean ...?)" if such a directory beside the one that was named has nearly its name.
+std::string neighbour_hint(const fs::path& directory, const Wanted& wanted) {
   std::vector<std::string> names;
   std::error_code error;
   const fs::path folder = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (is_there(entry->path() / "config.json")) names.push_back(entry->path().filename().string());
+    if (is_there(entry->path() / wanted.file)) names.push_back(entry->path().filename().string());
   }
   std::sort(names.begin(), names.end());
   const std::string nearest = nearest_name(directory.filename().string(), names);
@@ -92,21 +101,44 @@ std::string neighbour_hint(const fs::path& directory) {
   return " (did you mean '" + (directory.parent_path() / nearest).string() + "'?)";
 }
 
-fs::path find_snapshot(const HubId& id, const fs::path& hub_cache) {
+fs::path find_snapshot(const HubId& id, const fs::path& hub_cache, const Wanted& wanted) {
   const fs::path folder = hub_cache / repository_folder(id.repository);
   if (!is_there(folder)) {
-    throw Error(ErrorCode::kNotFound, "no such model: " + id.repository +
+    throw Error(ErrorCode::kNotFound, std::string("no such ") + wanted.what + ": " + id.repository +
                                           ": neither a directory nor in the cache " +
                                           hub_cache.string() + " (models are not downloaded)" +
-                                          neighbour_hint(id.repository));
+                                          neighbour_hint(id.repository, wanted));
   }
   fs::path snapshot = folder / "snapshots" / commit_of(folder, id.revision);
-  if (!is_there(snapshot / "config.json")) {
+  if (!is_there(snapshot / wanted.file)) {
     throw Error(ErrorCode::kNotFound, "no such revision in the cache: " + id.repository + "@" +
                                           id.revision + ": no " +
-                                          (snapshot / "config.json").string());
+                                          (snapshot / wanted.file).string());
   }
   return snapshot;
+}
+
+fs::path resolve_directory(std::string_view name, const fs::path& hub_cache, const Wanted& wanted) {
+  if (name.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                std::string("the name of a ") + wanted.what + " is empty");
+  }
+  fs::path directory(name);
+  if (is_there(directory / wanted.file)) return directory;
+  std::error_code error;
+  if (fs::is_directory(directory, error)) {
+    throw Error(ErrorCode::kNotFound, std::string("not a ") + wanted.what + " directory: " +
+                                          directory.string() + ": no " + wanted.file + " in it");
+  }
+  const auto id = parse_hub_id(name);
+  if (!id) {
+    throw Error(ErrorCode::kNotFound, std::string("no such ") + wanted.what + ": " +
+                                          std::string(name) +
+                                          ": not a directory, and no hub id of the form "
+                                          "org/name[@revision]" +
+                                          neighbour_hint(directory, wanted));
+  }
+  return find_snapshot(*id, hub_cache, wanted);
 }
 
 }  // namespace
@@ -121,26 +153,15 @@ fs::path hub_cache_directory() {
 }
 
 fs::path resolve_model_directory(std::string_view model, const fs::path& hub_cache) {
-  if (model.empty()) throw Error(ErrorCode::kInvalidArgument, "the name of a model is empty");
-  fs::path directory(model);
-  if (is_there(directory / "config.json")) return directory;
-  std::error_code error;
-  if (fs::is_directory(directory, error)) {
-    throw Error(ErrorCode::kNotFound,
-                "not a model directory: " + directory.string() + ": no config.json in it");
-  }
-  const auto id = parse_hub_id(model);
-  if (!id) {
-    throw Error(ErrorCode::kNotFound, "no such model: " + std::string(model) +
-                                          ": not a directory, and no hub id of the form "
-                                          "org/name[@revision]" +
-                                          neighbour_hint(directory));
-  }
-  return find_snapshot(*id, hub_cache);
+  return resolve_directory(model, hub_cache, kModel);
 }
 
 fs::path resolve_model_directory(std::string_view model) {
   return resolve_model_directory(model, hub_cache_directory());
+}
+
+fs::path resolve_adapter_directory(std::string_view adapter) {
+  return resolve_directory(adapter, hub_cache_directory(), kAdapter);
 }
 
 }  // namespace vlm

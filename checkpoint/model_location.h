@@ -22,4 +22,7 @@ std::filesystem::path resolve_model_directory(std::string_view model,
                                               const std::filesystem::path& hub_cache);
 std::filesystem::path resolve_model_directory(std::string_view model);
 
+// The same of a LoRA adapter, whose directory holds an adapter_config.json.
+std::filesystem::path resolve_adapter_directory(std::string_view adapter);
+
 }  // namespace vlm

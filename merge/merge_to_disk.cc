@@ -1,28 +1,15 @@
 #include "merge/merge_to_disk.h"
 
-#include "checkpoint/file_checkpoint.h"
 #include "checkpoint/writer.h"
 #include "merge/single_view.h"
 
 namespace vlm {
-namespace {
-
-// The layout of a checkpoint on disk; that of its donor for a merge of merges.
-Layout layout_of(const Checkpoint& checkpoint) {
-  if (const auto* file = dynamic_cast<const FileCheckpoint*>(&checkpoint)) return file->layout();
-  if (const auto* merged = dynamic_cast<const MergedCheckpoint*>(&checkpoint)) {
-    return layout_of(*merged->plan().inputs[merged->plan().donor].checkpoint);
-  }
-  return Layout(checkpoint.config().is_vlm() ? LayoutKind::kLlavaHub : LayoutKind::kPlainText);
-}
-
-}  // namespace
 
 void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                    const MergeToDiskOptions& options, ThreadPool& pool) {
   WriteOptions write;
   write.max_shard_size_bytes = options.max_shard_size_bytes;
-  write.layout = layout_of(merged);
+  write.layout = merged.layout();
   write.config_json = merged.config().original.dump(2) + "\n";
   write.extra_files = options.extra_files;
   if (merged.config().family == ModelFamily::kLlava) {  // as such, or made so by `views: single`

@@ -50,6 +50,10 @@ const std::filesystem::path& MergedCheckpoint::directory() const {
   return plan_.inputs[plan_.donor].checkpoint->directory();
 }
 
+Layout MergedCheckpoint::layout() const {
+  return plan_.inputs[plan_.donor].checkpoint->layout();
+}
+
 bool MergedCheckpoint::is_copy(const TensorInfo& info) const {
   return plan_of(info).is_copy;
 }

@@ -29,6 +29,8 @@ class MergedCheckpoint final : public Checkpoint {
   [[nodiscard]] const ModelConfig& config() const override { return plan_.config; }
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
   [[nodiscard]] const std::filesystem::path& directory() const override;
+  // The donor's.
+  [[nodiscard]] Layout layout() const override;
   void read(const TensorInfo& info, std::span<float> out) const override;
 
   [[nodiscard]] const MergePlan& plan() const noexcept { return plan_; }

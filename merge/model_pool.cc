@@ -1,18 +1,38 @@
 #include "merge/model_pool.h"
 
+#include "checkpoint/adapted_checkpoint.h"
+#include "checkpoint/model_location.h"
+#include "core/error.h"
+
 namespace vlm {
 
 std::shared_ptr<const Checkpoint> ModelPool::operator()(const std::string& model) {
   if (const auto found = open_models_.find(model); found != open_models_.end()) {
     return found->second;
   }
-  const std::filesystem::path beside_recipe = recipe_folder_ / model;
-  const bool is_beside_recipe =
-      !std::filesystem::exists(model) && std::filesystem::is_directory(beside_recipe);
-  std::shared_ptr<const Checkpoint> opened =
-      open_(is_beside_recipe ? beside_recipe.string() : model);
+  std::shared_ptr<const Checkpoint> opened = open_named(model);
   open_models_.emplace(model, opened);
   return opened;
+}
+
+std::string ModelPool::located(const std::string& name) const {
+  const std::filesystem::path beside_recipe = recipe_folder_ / name;
+  const bool is_beside_recipe =
+      !std::filesystem::exists(name) && std::filesystem::is_directory(beside_recipe);
+  return is_beside_recipe ? beside_recipe.string() : name;
+}
+
+std::shared_ptr<const Checkpoint> ModelPool::open_named(const std::string& model) {
+  const std::string location = located(model);
+  const std::size_t plus = model.find('+');
+  if (plus == std::string::npos || std::filesystem::is_directory(location)) return open_(location);
+  if (model.find('+', plus + 1) != std::string::npos) {
+    throw Error(ErrorCode::kInvalidArgument, "a model takes one adapter: " + model);
+  }
+  auto adapter = std::make_shared<const LoraAdapter>(
+      resolve_adapter_directory(located(model.substr(plus + 1))));
+  return std::make_shared<const AdaptedCheckpoint>((*this)(model.substr(0, plus)),
+                                                   std::move(adapter));
 }
 
 }  // namespace vlm

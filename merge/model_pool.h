@@ -13,7 +13,8 @@
 namespace vlm {
 
 // Gives out open checkpoints by their name in a recipe. A relative path is looked for in the
-// current directory (as mergekit does), then in `recipe_folder`. Not thread-safe. Not copyable:
+// current directory (as mergekit does), then in `recipe_folder`. "MODEL+ADAPTER" is the model with
+// a LoRA adapter, a directory or a hub id like it. Not thread-safe. Not copyable:
 // pass it to make_merge_plan() as std::ref(pool), so that all plans share what it opened.
 class ModelPool {
  public:
@@ -27,9 +28,14 @@ class ModelPool {
   ModelPool(ModelPool&&) = default;
   ModelPool& operator=(ModelPool&&) = default;
 
+  // Throws what `open` throws; Error{kInvalidArgument} for more than one adapter or one that does
+  // not fit the model; what LoraAdapter throws.
   std::shared_ptr<const Checkpoint> operator()(const std::string& model);
 
  private:
+  [[nodiscard]] std::string located(const std::string& name) const;
+  std::shared_ptr<const Checkpoint> open_named(const std::string& model);
+
   OpenModel open_;
   std::filesystem::path recipe_folder_;
   std::map<std::string, std::shared_ptr<const Checkpoint>> open_models_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
 #include "merge/input_checks.h"
 #include "merge/input_tensors.h"
@@ -19,6 +20,14 @@ namespace {
 
 std::string counted(std::size_t count, const char* noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// Two names of one directory are one model; an adapted or merged model keeps its base's directory.
+bool is_same_model(const Checkpoint& a, const Checkpoint& b) {
+  if (&a == &b) return true;
+  const bool are_files = dynamic_cast<const FileCheckpoint*>(&a) != nullptr &&
+                         dynamic_cast<const FileCheckpoint*>(&b) != nullptr;
+  return are_files && a.directory().lexically_normal() == b.directory().lexically_normal();
 }
 
 // A source of a slice: which input, which of its layers, with which parameters.
@@ -110,12 +119,8 @@ std::size_t PlanMaker::input_of(const std::string& name) {
     if (plan_.inputs[i].name == name) return i;
   }
   std::shared_ptr<const Checkpoint> checkpoint = open_model_(name);
-  const std::filesystem::path directory = checkpoint->directory().lexically_normal();
   for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
-    const auto& other = plan_.inputs[i].checkpoint;
-    const bool is_same_directory =
-        !directory.empty() && other->directory().lexically_normal() == directory;
-    if (other == checkpoint || is_same_directory) return i;
+    if (is_same_model(*plan_.inputs[i].checkpoint, *checkpoint)) return i;
   }
   tensors_.emplace_back(*checkpoint);
   if (!tensors_.back().has_text()) {

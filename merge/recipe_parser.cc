@@ -1,5 +1,3 @@
-#include "merge/recipe_parser.h"
-
 #include <algorithm>
 #include <array>
 
@@ -8,14 +6,16 @@
 #include "core/error.h"
 #include "core/nearest_name.h"
 #include "merge/method.h"
+#include "merge/model_name.h"
+#include "merge/recipe_parser.h"
 #include "merge/yaml_fields.h"
 
 namespace vlm {
 namespace {
 
 // Keys of mergekit that change the result in ways this program does not offer.
-constexpr std::array<const char*, 6> kUnsupportedKeys = {
-    "tokenizer_source", "tokenizer", "chat_template", "modules", "residual_weight", "lora"};
+constexpr std::array<const char*, 5> kUnsupportedKeys = {
+    "tokenizer_source", "tokenizer", "chat_template", "modules", "residual_weight"};
 
 void refuse_unsupported(const YAML::Node& map, const std::string& where) {
   if (!map.IsMap()) return;
@@ -41,7 +41,6 @@ class RecipeReader {
   [[nodiscard]] RecipeSource read_model(const YAML::Node& node) const;
   [[nodiscard]] RecipeSource read_source(const YAML::Node& node) const;
   [[nodiscard]] LayerRange read_range(const YAML::Node& node, const std::string& what) const;
-  [[nodiscard]] std::string read_model_name(const YAML::Node& node) const;
   [[nodiscard]] ParameterSettings read_parameters(const YamlFields& fields, bool of_model) const;
   [[nodiscard]] const ParameterSpec& find_spec(const YamlEntry& entry, bool of_model) const;
   [[nodiscard]] Setting read_setting(const YAML::Node& node, const ParameterSpec& spec) const;
@@ -73,8 +72,9 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   recipe.where = where_;
   recipe.merge_method = fields.text("merge_method");
   method_ = &find_merge_method(recipe.merge_method, yaml_place(fields.at("merge_method"), where_));
-  if (fields.has("base_model")) recipe.base_model = read_model_name(fields.at("base_model"));
-  if (fields.has("vlm")) recipe.vlm = read_model_name(fields.at("vlm"));
+  if (fields.has("base_model"))
+    recipe.base_model = read_model_name(fields.at("base_model"), where_);
+  if (fields.has("vlm")) recipe.vlm = read_model_name(fields.at("vlm"), where_);
   read_inputs(fields, recipe);
   recipe.parameters = read_parameters(fields, false);
   recipe.dtype = read_dtype(fields, "dtype");
@@ -121,7 +121,7 @@ RecipeSource RecipeReader::read_model(const YAML::Node& node) const {
   refuse_unsupported(node, where_);
   const YamlFields fields(node, where_, "an entry of models", {"model", "parameters"});
   if (!fields.has("model")) fail_at(node, where_, "an entry of models lacks a key", "'model'");
-  return {read_model_name(fields.at("model")), std::nullopt, read_parameters(fields, true)};
+  return {read_model_name(fields.at("model"), where_), std::nullopt, read_parameters(fields, true)};
 }
 
 RecipeSource RecipeReader::read_source(const YAML::Node& node) const {
@@ -132,8 +132,8 @@ RecipeSource RecipeReader::read_source(const YAML::Node& node) const {
       fail_at(node, where_, "a slice's source lacks a key", std::string("'") + key + "'");
     }
   }
-  return {read_model_name(fields.at("model")), read_range(fields.at("layer_range"), "layer_range"),
-          read_parameters(fields, true)};
+  return {read_model_name(fields.at("model"), where_),
+          read_range(fields.at("layer_range"), "layer_range"), read_parameters(fields, true)};
 }
 
 LayerRange RecipeReader::read_range(const YAML::Node& node, const std::string& what) const {
@@ -146,19 +146,6 @@ LayerRange RecipeReader::read_range(const YAML::Node& node, const std::string& w
             "[" + std::to_string(range.first) + ", " + std::to_string(range.end) + "]");
   }
   return range;
-}
-
-std::string RecipeReader::read_model_name(const YAML::Node& node) const {
-  if (node.IsMap()) {
-    throw Error(ErrorCode::kUnsupported,
-                "a model is a directory or a hub id: " + yaml_place(node, where_) + ": a mapping");
-  }
-  std::string name = yaml_text(node, where_, "model");
-  if (name.find('+') != std::string::npos) {
-    throw Error(ErrorCode::kUnsupported, "LoRA inputs (MODEL+LORA) are not supported: " +
-                                             yaml_place(node, where_) + ": '" + name + "'");
-  }
-  return name;
 }
 
 ParameterSettings RecipeReader::read_parameters(const YamlFields& fields, bool of_model) const {

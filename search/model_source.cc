@@ -38,7 +38,7 @@ std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path&
 
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed) {
   if (names_a_recipe(model)) return open_recipe(model, seed);
-  return open_directory(model);
+  return make_model_pool({})(model);
 }
 
 }  // namespace vlm

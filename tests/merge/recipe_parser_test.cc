@@ -118,10 +118,22 @@ TEST(RecipeParser, KnownKeysOfMergekitThatAreNotOfferedAreNamed) {
                 testing::Throws<Error>(
                     testing::Property(&Error::code, testing::Eq(ErrorCode::kUnsupported))));
   }
-  EXPECT_THAT(refusal("models:\n- {model: a+lora}\nmerge_method: passthrough\n"),
-              HasSubstr("LoRA"));
   EXPECT_THAT(refusal(kModels + "merge_method: linear\nembeddings: {policy: union}\n"),
               HasSubstr("'union'"));
+}
+
+TEST(RecipeParser, AModelMayBeAMappingAsInMergekit) {
+  const auto name_of = [](const std::string& model) {
+    return parse_recipe("models:\n- model: " + model + "\nmerge_method: passthrough\n", "r.yaml")
+        .slices[0]
+        .sources[0]
+        .model;
+  };
+  EXPECT_EQ(name_of("a@1+lora"), "a@1+lora");
+  EXPECT_EQ(name_of("{model: {path: a, revision: v1}, lora: b}"), "a@v1+b");
+  EXPECT_EQ(name_of("{model: a, lora: {path: b, revision: v2}}"), "a+b@v2");
+  EXPECT_THAT(refusal("models:\n- model: {model: a, lroa: b}\nmerge_method: passthrough\n"),
+              HasSubstr("did you mean 'lora'?"));
 }
 
 TEST(RecipeParser, WrongValuesAreRefused) {

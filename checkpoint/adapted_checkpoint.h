@@ -1,0 +1,44 @@
+#pragma once
+
+// A checkpoint with a LoRA adapter: tensors are adapted when they are read.
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/lora_adapter.h"
+
+namespace vlm {
+
+// read() gives W + s B A in float32: W as the model has it, B and A as the adapter has them, sums
+// in the order of the rank, rounded only as float32 is. A head that is tied to the embedding is
+// adapted with it. An adapter that was trained on a language model also fits the tower of a VLM.
+class AdaptedCheckpoint final : public Checkpoint {
+ public:
+  // Throws Error{kInvalidArgument} naming a module that the model does not have, or whose shape is
+  // another.
+  AdaptedCheckpoint(std::shared_ptr<const Checkpoint> model,
+                    std::shared_ptr<const LoraAdapter> adapter);
+
+  [[nodiscard]] const ModelConfig& config() const override { return model_->config(); }
+  [[nodiscard]] const std::vector<TensorInfo>& tensors() const override {
+    return model_->tensors();
+  }
+  [[nodiscard]] const std::filesystem::path& directory() const override {
+    return model_->directory();
+  }
+  [[nodiscard]] Layout layout() const override { return model_->layout(); }
+  void read(const TensorInfo& info, std::span<float> out) const override;
+
+ private:
+  void add_update(const LoraUpdate& update);
+
+  std::shared_ptr<const Checkpoint> model_;
+  std::shared_ptr<const LoraAdapter> adapter_;
+  std::unordered_map<const TensorInfo*, std::vector<const LoraUpdate*>> updates_;
+};
+
+}  // namespace vlm

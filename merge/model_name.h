@@ -1,0 +1,16 @@
+#pragma once
+
+// How a recipe names a model: "MODEL" or "MODEL+ADAPTER", each a directory or a hub id with an
+// optional "@REVISION".
+
+#include <string>
+
+#include <yaml-cpp/node/node.h>
+
+namespace vlm {
+
+// Reads such a name, or mergekit's mapping {model: ..., lora: ...} of the same, whose values are
+// names or mappings {path, revision}. Throws Error{kInvalidArgument}.
+std::string read_model_name(const YAML::Node& node, const std::string& where);
+
+}  // namespace vlm

@@ -1,0 +1,62 @@
+#include "merge/model_pool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/merge/made_up_models.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+
+const std::filesystem::path kData = VLM_TEST_DATA;
+
+ModelPool pool() {
+  return {[](const std::string& model) { return FileCheckpoint::open(model); }, kData};
+}
+
+TEST(ModelPool, OpensAModelWithAnAdapterBesideTheRecipe) {
+  ModelPool models = pool();
+  const std::string target = "text/model.layers.0.self_attn.q_proj.weight";
+  const auto plain = models("merge/models/base");
+  const auto adapted = models("merge/models/base+checkpoint/lora/attention");
+  EXPECT_EQ(models("merge/models/base+checkpoint/lora/attention"), adapted);
+  EXPECT_NE(read_all(*adapted, *adapted->find(target)), read_all(*plain, *plain->find(target)));
+}
+
+TEST(ModelPool, RefusesTwoAdaptersOfOneModel) {
+  ModelPool models = pool();
+  EXPECT_THAT(message_of([&] { models("merge/models/base+a+b"); }), HasSubstr("one adapter"));
+}
+
+TEST(ModelPool, SaysThatAnAdapterIsMissing) {
+  ModelPool models = pool();
+  EXPECT_THAT(message_of([&] { models("merge/models/base+no/such/adapter"); }),
+              HasSubstr("no such adapter: no/such/adapter"));
+  EXPECT_THAT(message_of([&] { models("merge/models/base+merge/models/base"); }),
+              HasSubstr("no adapter_config.json in it"));
+}
+
+// An adapted model keeps its base's directory, but is a model of its own.
+TEST(ModelPool, AnAdaptedModelMergesWithItsBase) {
+  ModelPool models = pool();
+  const Recipe recipe = parse_recipe(
+      "models:\n- {model: merge/models/base+checkpoint/lora/attention, parameters: {weight: 0.5}}\n"
+      "merge_method: task_arithmetic\nbase_model: merge/models/base\n",
+      "r.yaml");
+  const MergedCheckpoint merged(make_merge_plan(recipe, std::ref(models)));
+  const auto base = models("merge/models/base");
+  const auto adapted = models("merge/models/base+checkpoint/lora/attention");
+  for (const TensorInfo& info : merged.tensors()) {
+    const std::vector<float> values = read_all(merged, info);
+    const std::vector<float> a = read_all(*base, *base->find(info.name));
+    const std::vector<float> b = read_all(*adapted, *adapted->find(info.name));
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      EXPECT_NEAR(values[i], (a[i] + b[i]) / 2, 1e-6) << info.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vlm
