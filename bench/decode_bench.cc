@@ -52,7 +52,7 @@ void decode(benchmark::State& state) {
   state.counters["tokens/s"] = benchmark::Counter(static_cast<double>(prompts.size() * kNewTokens),
                                                   benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(decode)->ArgsProduct({{1, 4, 16, 64}, {1, 2}})->UseRealTime();
+BENCHMARK(decode)->ArgsProduct({{1, 4, 8, 16, 64}, {1, 2}})->UseRealTime();
 
 // Prompts of 96 tokens: argument 0 = prompts run together, argument 1 = threads.
 void prefill(benchmark::State& state) {

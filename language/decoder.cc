@@ -92,10 +92,6 @@ void scale_rows(MatrixView<float> x, float factor) noexcept {
   }
 }
 
-void copy_rows(MatrixView<const float> from, MatrixView<float> to) noexcept {
-  for (std::size_t r = 0; r < from.rows(); ++r) std::ranges::copy(from.row(r), to.row(r).begin());
-}
-
 // Rotates every head of a row [heads * head_dim].
 void rotate_heads(std::span<float> row, std::span<const float> cosines,
                   std::span<const float> sines) noexcept {
@@ -111,6 +107,27 @@ struct AttendedHead {
   std::size_t kv_head = 0;
   std::optional<std::size_t> window;
 };
+
+// Rotates queries and keys of one sequence's new rows and puts keys and values into its cache.
+void rotate_and_store(const DecoderConfig& config, const SequenceRows& sequence,
+                      const AttendedHead& attended, DecoderScratch& scratch) {
+  const std::size_t dim = config.head_dim;
+  const std::size_t group = config.group_size();
+  const std::size_t column = attended.kv_head * dim;
+  const auto keys = sequence.cache->next_keys(attended.hop, sequence.num_rows);
+  const auto values = sequence.cache->next_values(attended.hop, sequence.num_rows);
+  for (std::size_t i = 0; i < sequence.num_rows; ++i) {
+    const std::size_t row = sequence.first_row + i;
+    const std::span<const float> cosines = scratch.cosines.row(row);
+    const std::span<const float> sines = scratch.sines.row(row);
+    rotate_heads(scratch.query.row(row).subspan(group * column, group * dim), cosines, sines);
+    const std::span<float> key = scratch.key.row(row).subspan(column, dim);
+    rotate_half(key, cosines, sines);
+    std::ranges::copy(key, keys.row(i).subspan(column).begin());
+    std::ranges::copy(scratch.value.row(row).subspan(column, dim),
+                      values.row(i).subspan(column).begin());
+  }
+}
 
 // Attention of one sequence's new rows. query and out [rows, heads * head_dim] of the whole batch.
 void attend_sequence(const DecoderConfig& config, const SequenceRows& sequence,
@@ -149,6 +166,18 @@ Decoder::Decoder(const DecoderConfig& config, DecoderWeights weights)
       inverse_frequencies_(
           scaled_inverse_frequencies(config.rope_scaling, config.rope_theta, config.head_dim, 0)) {
   check_weights(weights_, config_);
+}
+
+std::size_t Decoder::num_weights() const noexcept {
+  const auto size = [](const LinearWeights& linear) {
+    return linear.weight->rows() * linear.weight->cols();
+  };
+  std::size_t sum = weights_.head->rows() * weights_.head->cols();
+  for (const DecoderLayerWeights& layer : weights_.layers) {
+    sum += size(layer.query) + size(layer.key) + size(layer.value) + size(layer.attention_output) +
+           size(layer.gate) + size(layer.up) + size(layer.down);
+  }
+  return sum;
 }
 
 void Decoder::embed(std::span<const TokenId> ids, MatrixView<float> out) const {
@@ -221,22 +250,12 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   linear(normed, layer.query, scratch.query.first_rows(rows), pool);
   linear(normed, layer.key, scratch.key.first_rows(rows), pool);
   linear(normed, layer.value, scratch.value.first_rows(rows), pool);
-  for (std::size_t row = 0; row < rows; ++row) {
-    rotate_heads(scratch.query.row(row), scratch.cosines.row(row), scratch.sines.row(row));
-    rotate_heads(scratch.key.row(row), scratch.cosines.row(row), scratch.sines.row(row));
-  }
-  for (const SequenceRows& sequence : sequences) {
-    const std::size_t count = sequence.num_rows;
-    copy_rows(scratch.key.view().rows(sequence.first_row, count),
-              sequence.cache->next_keys(hop, count));
-    copy_rows(scratch.value.view().rows(sequence.first_row, count),
-              sequence.cache->next_values(hop, count));
-  }
   const std::size_t heads = config_.num_kv_heads;
   pool.parallel_for(sequences.size() * heads, [&](std::size_t item) {
-    attend_sequence(config_, sequences[item / heads],
-                    {hop, item % heads, config_.layer_windows[hops()[hop].layer]},
-                    scratch.query.view(), scratch.attended.view());
+    const SequenceRows& sequence = sequences[item / heads];
+    const AttendedHead head{hop, item % heads, config_.layer_windows[hops()[hop].layer]};
+    rotate_and_store(config_, sequence, head, scratch);
+    attend_sequence(config_, sequence, head, scratch.query.view(), scratch.attended.view());
   });
   linear(scratch.attended.first_rows(rows), layer.attention_output,
          scratch.projected.first_rows(rows), pool);

@@ -49,6 +49,8 @@ class Decoder {
 
   [[nodiscard]] const DecoderConfig& config() const noexcept { return config_; }
   [[nodiscard]] const DecoderWeights& weights() const noexcept { return weights_; }
+  // Elements of the matrices that a token is multiplied by.
+  [[nodiscard]] std::size_t num_weights() const noexcept;
   // Never empty.
   [[nodiscard]] const std::vector<LayerHop>& hops() const noexcept { return config_.path.hops; }
   // An empty cache for one sequence.

@@ -41,6 +41,19 @@ std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* t
   return results;
 }
 
+// A small model's weights stay in the cache: there, narrow batches that each have a thread lose
+// less by reading the weights once more than wide ones do by waiting for all threads in every
+// product.
+constexpr std::size_t kSmallModelWeights = 8'000'000;
+constexpr std::size_t kNarrowBatchRows = 8;
+
+// How many prompts are decoded together.
+std::size_t prompts_per_batch(const Decoder& decoder, const GenerationOptions& options,
+                              const BatchOptions& batch) {
+  if (decoder.num_weights() > kSmallModelWeights) return batch.batch_size;
+  return std::clamp(kNarrowBatchRows / options.num_beams, std::size_t{1}, batch.batch_size);
+}
+
 std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* tokenizer,
                                      std::span<const GenerationPrompt> prompts,
                                      const GenerationOptions& options, const BatchOptions& batch,
@@ -56,10 +69,11 @@ std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* to
   for (const std::size_t index : longest_first) sorted.push_back(&prompts[index]);
 
   std::vector<Generation> results(prompts.size());
-  const std::size_t num_batches = (sorted.size() + batch.batch_size - 1) / batch.batch_size;
+  const std::size_t batch_size = prompts_per_batch(decoder, options, batch);
+  const std::size_t num_batches = (sorted.size() + batch_size - 1) / batch_size;
   pool.parallel_for(num_batches, [&](std::size_t number) {
-    const std::size_t first = number * batch.batch_size;
-    const std::size_t count = std::min(batch.batch_size, sorted.size() - first);
+    const std::size_t first = number * batch_size;
+    const std::size_t count = std::min(batch_size, sorted.size() - first);
     const auto members = std::span(sorted).subspan(first, count);
     BatchTextSink on_text;
     if (batch.on_text) {

@@ -35,7 +35,7 @@ struct Generation {
 using TextSink = std::function<void(std::size_t prompt, const std::string& piece)>;
 
 struct BatchOptions {
-  std::size_t batch_size = 16;  // prompts decoded together
+  std::size_t batch_size = 16;  // prompts decoded together, at most
   TextSink on_text = {};
 };
 

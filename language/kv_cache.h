@@ -10,8 +10,8 @@
 namespace vlm {
 
 // float32, contiguous per hop; capacity grows by half and at least one block of 64 tokens, so
-// memory stays proportional to the tokens held. Not thread-safe, but different hops and different
-// caches are independent.
+// memory stays proportional to the tokens held. Not thread-safe, but different hops, columns
+// and caches are independent.
 class KvCache {
  public:
   // `width` = kv_heads * head_dim floats for a token's key, as many for its value.

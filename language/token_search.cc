@@ -6,10 +6,12 @@
 #include <string>
 #include <utility>
 
+#include "core/error.h"
 #include "language/decoding_session.h"
 #include "language/logits_rules.h"
 #include "language/sampling.h"
 #include "language/stoppable_text.h"
+#include "tensor/maximum.h"
 #include "tensor/normalization.h"
 
 namespace vlm {
@@ -40,13 +42,17 @@ class Continuation {
   [[nodiscard]] KvCache& cache() noexcept { return cache_; }
   [[nodiscard]] TokenId last_id() const noexcept { return ids_.back(); }
 
-  // Chooses the next token by its logits [vocab], which the rules change.
-  // Returns whether the text goes on.
-  bool choose(std::span<float> logits) {
+  // Chooses the next token by its logits [vocab], which the rules change. Touches nothing that
+  // continuations share.
+  void choose(std::span<float> logits) {
     apply_rules(*search_.options, ids_, num_new(), logits);
-    const TokenId id = choose_id(logits);
-    score_ += double{logits[static_cast<std::size_t>(id)]} - log_sum_exp(logits);
-    const bool goes_on = append(id);
+    chosen_ = choose_id(logits);
+    score_ += double{logits[static_cast<std::size_t>(chosen_)]} - log_sum_exp(logits);
+  }
+
+  // Takes the chosen token. Returns whether the text goes on.
+  bool advance() {
+    const bool goes_on = append(chosen_);
     if (!goes_on && text_) emit(text_->finish());
     return goes_on;
   }
@@ -71,7 +77,9 @@ class Continuation {
     if (search_.options->temperature > 0.0) {
       return sample_token(*search_.options, random_stream_, num_new(), logits);
     }
-    return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    const std::size_t best = index_of_largest(logits);
+    if (best == logits.size()) throw Error(ErrorCode::kCorruptFile, "model: all logits are NaN");
+    return static_cast<TokenId>(best);
   }
 
   // Returns whether the text goes on after the token.
@@ -103,18 +111,16 @@ class Continuation {
   std::uint64_t random_stream_;
   KvCache cache_;
   std::optional<StoppableText> text_;  // only if there are stop texts or somebody listens
+  TokenId chosen_ = 0;
   double score_ = 0.0;
   FinishReason finish_ = FinishReason::kLength;
 };
 
 // Lets every active sequence choose; row i of logits [active, vocab] is active[i]'s.
-// Keeps those that go on.
-void choose_all(std::vector<Continuation*>& active, MatrixView<float> logits) {
-  std::vector<Continuation*> going_on;
-  for (std::size_t i = 0; i < active.size(); ++i) {
-    if (active[i]->choose(logits.row(i))) going_on.push_back(active[i]);
-  }
-  active = std::move(going_on);
+// Keeps those that go on. Texts are given out on the calling thread, in the order of the batch.
+void choose_all(std::vector<Continuation*>& active, MatrixView<float> logits, ThreadPool& pool) {
+  pool.parallel_for(active.size(), [&](std::size_t i) { active[i]->choose(logits.row(i)); });
+  std::erase_if(active, [](Continuation* continuation) { return !continuation->advance(); });
 }
 
 }  // namespace
@@ -137,7 +143,7 @@ std::vector<Generation> token_search(const Decoder& decoder, const Tokenizer* to
     caches.push_back(&continuation.cache());
   }
   DecodingSession session(decoder, pool);
-  choose_all(active, session.start(prompts, caches));
+  choose_all(active, session.start(prompts, caches), pool);
   while (!active.empty()) {
     caches.clear();
     ids.clear();
@@ -145,7 +151,7 @@ std::vector<Generation> token_search(const Decoder& decoder, const Tokenizer* to
       caches.push_back(&continuation->cache());
       ids.push_back(continuation->last_id());
     }
-    choose_all(active, session.advance(ids, caches));
+    choose_all(active, session.advance(ids, caches), pool);
   }
   std::vector<Generation> results;
   results.reserve(continuations.size());

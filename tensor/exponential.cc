@@ -1,100 +1,125 @@
 #include "tensor/exponential.h"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <limits>
 
-namespace vlm {
-namespace {
+// Highway compiles what is between its two namespace macros once for each instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/exponential.cc"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
 
-// Four floats as one value: GCC's and Clang's vector extension, which every processor has
-// instructions for. Compilers at -O2 do not find them in plain loops.
-constexpr std::size_t kLanes = 4;
-using Lanes [[gnu::vector_size(kLanes * sizeof(float))]] = float;
-using BitLanes [[gnu::vector_size(kLanes * sizeof(float))]] = std::uint32_t;
+HWY_BEFORE_NAMESPACE();
+namespace vlm::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
-// Outside this range the exponent of 2^n would run over.
-constexpr float kSmallest = -87.3F;
-constexpr float kLargest = 88.0F;
+using Floats = hn::CappedTag<float, 16>;
+using Vector = hn::VFromD<Floats>;
+constexpr std::size_t kLanes = HWY_LANES(float) < 16 ? HWY_LANES(float) : 16;
+constexpr std::size_t kPartialSums = 16;  // for every instruction set
 
-Lanes all(float value) noexcept {
-  return Lanes{value, value, value, value};
+HWY_INLINE Vector all(float value) {
+  return hn::Set(Floats(), value);
 }
 
-[[gnu::always_inline]] inline Lanes exponential(Lanes x) noexcept {
+HWY_INLINE Vector exponential(Vector x) {
+  // Outside this range the exponent of 2^n would run over.
+  constexpr float kSmallest = -87.3F;
+  constexpr float kLargest = 88.0F;
   constexpr float kLog2e = 1.44269504F;
   constexpr float kLn2High = 0.693359375F;
   constexpr float kLn2Low = -2.12194440e-4F;
   constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
-  const Lanes shifted = x * kLog2e + kRounder;
-  const Lanes n = shifted - kRounder;
-  const Lanes r = (x - n * kLn2High) - n * kLn2Low;
-  Lanes sum = all(1.0F / 5040.0F);
-  sum = sum * r + 1.0F / 720.0F;
-  sum = sum * r + 1.0F / 120.0F;
-  sum = sum * r + 1.0F / 24.0F;
-  sum = sum * r + 1.0F / 6.0F;
-  sum = sum * r + 0.5F;
-  sum = sum * r + 1.0F;
-  sum = sum * r + 1.0F;
+  const Vector shifted = hn::MulAdd(x, all(kLog2e), all(kRounder));
+  const Vector n = hn::Sub(shifted, all(kRounder));
+  const Vector r = hn::NegMulAdd(n, all(kLn2Low), hn::NegMulAdd(n, all(kLn2High), x));
+  Vector sum = all(1.0F / 5040.0F);
+  for (const float coefficient :
+       {1.0F / 720.0F, 1.0F / 120.0F, 1.0F / 24.0F, 1.0F / 6.0F, 0.5F, 1.0F, 1.0F}) {
+    sum = hn::MulAdd(sum, r, all(coefficient));
+  }
   // The low bits of `shifted` are n; they become the exponent of 2^n.
-  const BitLanes exponent = (std::bit_cast<BitLanes>(shifted) + 127U) << 23U;
-  const Lanes result = sum * std::bit_cast<Lanes>(exponent);
-  const Lanes bounded = x < kSmallest ? all(0.0F) : result;
-  return x > kLargest ? all(std::numeric_limits<float>::infinity()) : bounded;
+  const hn::RebindToUnsigned<Floats> bits;
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::BitCast(bits, shifted), hn::Set(bits, 127U)));
+  const Vector result = hn::Mul(sum, hn::BitCast(Floats(), exponent));
+  const Vector bounded = hn::IfThenElse(hn::Lt(x, all(kSmallest)), all(0.0F), result);
+  return hn::IfThenElse(hn::Gt(x, all(kLargest)), all(std::numeric_limits<float>::infinity()),
+                        bounded);
 }
 
-Lanes load(std::span<const float> x, std::size_t first, float filler) noexcept {
-  Lanes lanes = all(filler);
-  std::memcpy(&lanes, &x[first], std::min(kLanes, x.size() - first) * sizeof(float));
-  return lanes;
-}
-
-void store(Lanes lanes, std::span<float> x, std::size_t first) noexcept {
-  std::memcpy(&x[first], &lanes, std::min(kLanes, x.size() - first) * sizeof(float));
-}
-
-// x = transform(x), four elements at a time.
+// x = transform(x), a vector at a time; the last one is filled up with zeros.
 template <typename Transform>
-void transform_lanes(std::span<float> x, Transform transform) noexcept {
+HWY_INLINE void transform_lanes(std::span<float> x, const Transform& transform) {
+  const Floats floats;
   const std::size_t whole = x.size() / kLanes * kLanes;
   for (std::size_t i = 0; i < whole; i += kLanes) {
-    Lanes lanes;  // NOLINT(cppcoreguidelines-init-variables): read from x
-    std::memcpy(&lanes, &x[i], sizeof(lanes));
-    lanes = transform(lanes);
-    std::memcpy(&x[i], &lanes, sizeof(lanes));
+    hn::StoreU(transform(hn::LoadU(floats, &x[i])), floats, &x[i]);
   }
-  if (whole < x.size()) store(transform(load(x, whole, 0.0F)), x, whole);
+  if (whole == x.size()) return;
+  HWY_ALIGN std::array<float, kLanes> rest{};
+  const auto first = x.begin() + static_cast<std::ptrdiff_t>(whole);
+  std::copy(first, x.end(), rest.begin());
+  hn::Store(transform(hn::Load(floats, rest.data())), floats, rest.data());
+  std::copy_n(rest.begin(), x.size() - whole, first);
 }
 
-}  // namespace
-
-void exponentials(std::span<float> x, float shift) noexcept {
-  transform_lanes(x, [shift](Lanes lanes) { return exponential(lanes + shift); });
+void exponentials(std::span<float> x, float shift) {
+  transform_lanes(x, [shift](Vector lanes) { return exponential(hn::Add(lanes, all(shift))); });
 }
 
-double sum_of_exponentials(std::span<const float> x, float shift) noexcept {
-  const std::size_t whole = x.size() / kLanes * kLanes;
-  Lanes sums = all(0.0F);
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    Lanes lanes;  // NOLINT(cppcoreguidelines-init-variables): read from x
-    std::memcpy(&lanes, &x[i], sizeof(lanes));
-    sums += exponential(lanes + shift);
-  }
-  if (whole < x.size()) {
-    constexpr float kNothing = -std::numeric_limits<float>::infinity();
-    sums += exponential(load(x, whole, kNothing) + shift);
-  }
+void multiply_by_sigmoid(std::span<float> x, float slope) {
+  transform_lanes(x, [slope](Vector lanes) {
+    return hn::Div(lanes, hn::Add(exponential(hn::Mul(lanes, all(-slope))), all(1.0F)));
+  });
+}
+
+double sum_of_exponentials(std::span<const float> x, float shift) {
+  constexpr std::size_t kVectors = kPartialSums / kLanes;
+  const Floats floats;
+  std::array<Vector, kVectors> sums;
+  for (Vector& sum : sums) sum = all(0.0F);
+  const auto add = [&](const float* values) {
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const Vector lanes = hn::LoadU(floats, values + v * kLanes);
+      sums[v] = hn::Add(sums[v], exponential(hn::Add(lanes, all(shift))));
+    }
+  };
+  const std::size_t whole = x.size() / kPartialSums * kPartialSums;
+  for (std::size_t i = 0; i < whole; i += kPartialSums) add(&x[i]);
+  std::array<float, kPartialSums> rest{};
+  rest.fill(-std::numeric_limits<float>::infinity());
+  std::copy(x.begin() + static_cast<std::ptrdiff_t>(whole), x.end(), rest.begin());
+  add(rest.data());
+  for (std::size_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], floats, &rest[v * kLanes]);
   double total = 0.0;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) total += double{sums[lane]};
+  for (const float sum : rest) total += double{sum};
   return total;
 }
 
+}  // namespace vlm::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vlm {
+
+HWY_EXPORT(exponentials);
+HWY_EXPORT(multiply_by_sigmoid);
+HWY_EXPORT(sum_of_exponentials);
+
+void exponentials(std::span<float> x, float shift) noexcept {
+  HWY_DYNAMIC_DISPATCH(exponentials)(x, shift);
+}
+
 void multiply_by_sigmoid(std::span<float> x, float slope) noexcept {
-  transform_lanes(x, [slope](Lanes lanes) { return lanes / (exponential(lanes * -slope) + 1.0F); });
+  HWY_DYNAMIC_DISPATCH(multiply_by_sigmoid)(x, slope);
+}
+
+double sum_of_exponentials(std::span<const float> x, float shift) noexcept {
+  return HWY_DYNAMIC_DISPATCH(sum_of_exponentials)(x, shift);
 }
 
 }  // namespace vlm
+#endif

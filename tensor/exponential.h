@@ -1,6 +1,6 @@
 #pragma once
 
-// e^x of many numbers, as straight-line code that compilers turn into vector instructions.
+// e^x of many numbers, by the processor's vector instructions, chosen at run time.
 
 #include <span>
 
@@ -11,7 +11,7 @@ namespace vlm {
 // e^r by its Taylor polynomial of degree 7 (|r| < 0.347: error below 1e-8).
 void exponentials(std::span<float> x, float shift = 0.0F) noexcept;
 
-// The sum of e^(x + shift), with partial sums in a fixed order, added up in double.
+// The sum of e^(x + shift), as 16 partial sums in a fixed order, added up in double.
 double sum_of_exponentials(std::span<const float> x, float shift) noexcept;
 
 // x * sigmoid(x * slope), in place.

@@ -1,18 +1,20 @@
 #include "tensor/gemm.h"
 
 #include <algorithm>
+#include <memory>
 
 #include <cblas.h>
 
 #include "core/check.h"
 #include "tensor/blas_setup.h"
+#include "tensor/float32_kernels.h"
 
 namespace vlm {
 namespace {
 
-// Tiles are what threads share. A wide tile packs x seldom; a layer should still give several
-// threads something to do, and each of them more than it costs to hand a tile over.
-constexpr std::size_t kMostTileRows = 256;
+// Tiles are what threads share: a layer should give several threads something to do, and each of
+// them more than it costs to hand a tile over.
+constexpr std::size_t kTileRows = 16 * kPackedRows;
 constexpr std::size_t kMostTileColumns = 512;
 constexpr std::size_t kLeastTileColumns = 96;
 constexpr std::size_t kTilesAcross = 8;
@@ -22,43 +24,50 @@ blasint blas_int(std::size_t value) {
   return static_cast<blasint>(value);
 }
 
-// OpenBLAS multiplies without packing when a product is small enough (0.3.21, x86: m * n <= 1200
-// and m * n * k <= 10^6 for x * weight^T); with few rows, packing the weights would cost as much as
-// multiplying by them. Half the limit is fastest with weights that are not in the cache.
-constexpr std::size_t kUnpackedOutputs = 600;
-constexpr std::size_t kUnpackedProducts = 1'000'000;
-constexpr std::size_t kUnpackedRows = 32;
-
-struct Tiling {
-  std::size_t rows = kMostTileRows;
-  std::size_t columns = kMostTileColumns;
-  std::size_t columns_per_call = kMostTileColumns;  // of OpenBLAS
-};
-
-// How x [rows, k] * weight [columns, k]^T is cut: a function of the shapes alone.
-Tiling tiling_of(std::size_t rows, std::size_t k, std::size_t columns) {
-  Tiling tiling;
-  if (rows > kMostTileRows) return tiling;
-  tiling.columns = std::clamp(std::max(columns / kTilesAcross, kLeastTileProducts / (rows * k)),
-                              kLeastTileColumns, kMostTileColumns);
-  tiling.columns_per_call = tiling.columns;
-  if (rows == 1 || rows > kUnpackedRows) return tiling;
-  constexpr std::size_t kVectorFloats = 16;
-  const std::size_t unpacked = kUnpackedOutputs / rows / kVectorFloats * kVectorFloats;
-  if (rows * unpacked * k > kUnpackedProducts) return tiling;
-  tiling.columns_per_call = unpacked;
-  tiling.columns = (tiling.columns + unpacked - 1) / unpacked * unpacked;
-  return tiling;
+std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
+  return (value + divisor - 1) / divisor;
 }
+
+// How wide the tiles of x [rows, k] * weight [columns, k]^T are: about equal.
+std::size_t tile_columns(std::size_t rows, std::size_t k, std::size_t columns) {
+  const std::size_t wanted =
+      std::clamp(std::max(columns / kTilesAcross, kLeastTileProducts / (rows * k)),
+                 kLeastTileColumns, kMostTileColumns);
+  constexpr std::size_t kVectorFloats = 16;
+  return ceiling(ceiling(columns, ceiling(columns, wanted)), kVectorFloats) * kVectorFloats;
+}
+
+// The rows of x, packed in groups of kPackedRows (the last may have fewer).
+class PackedGroups {
+ public:
+  PackedGroups(MatrixView<const float> x, ThreadPool& pool)
+      : rows_(x.rows()),
+        cols_(x.cols()),
+        group_size_(packed_rows_size(kPackedRows, x.cols())),
+        floats_(std::make_unique_for_overwrite<float[]>(num_groups() * group_size_)) {
+    pool.parallel_for(num_groups(), [&](std::size_t group) {
+      pack_rows(x.rows(group * kPackedRows, rows_in(group)), floats_of(group));
+    });
+  }
+
+  [[nodiscard]] std::size_t num_groups() const noexcept { return ceiling(rows_, kPackedRows); }
+  [[nodiscard]] std::size_t rows_in(std::size_t group) const noexcept {
+    return std::min(kPackedRows, rows_ - group * kPackedRows);
+  }
+  [[nodiscard]] std::span<float> floats_of(std::size_t group) const noexcept {
+    return {floats_.get() + group * group_size_, packed_rows_size(rows_in(group), cols_)};
+  }
+
+ private:
+  std::size_t rows_;
+  std::size_t cols_;
+  std::size_t group_size_;
+  std::unique_ptr<float[]> floats_;
+};
 
 void transposed_product(float scale, MatrixView<const float> x, MatrixView<const float> weight,
                         MatrixView<float> out) {
   if (out.rows() == 0 || out.cols() == 0) return;
-  if (x.rows() == 1) {
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, blas_int(weight.rows()), blas_int(weight.cols()),
-                scale, weight.data(), blas_int(weight.stride()), x.data(), 1, 0.0F, out.data(), 1);
-    return;
-  }
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, blas_int(x.rows()), blas_int(weight.rows()),
               blas_int(x.cols()), scale, x.data(), blas_int(x.stride()), weight.data(),
               blas_int(weight.stride()), 0.0F, out.data(), blas_int(out.stride()));
@@ -94,22 +103,23 @@ void product(MatrixView<const float> x, MatrixView<const float> y, float keep,
 void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weight,
                          MatrixView<float> out, ThreadPool& pool) {
   check_transposed(x, weight, out);
-  prepare_blas();
   if (x.rows() == 0) return;
-  const Tiling tiling = tiling_of(x.rows(), x.cols(), weight.rows());
-  const std::size_t tiles_across = (weight.rows() + tiling.columns - 1) / tiling.columns;
-  const std::size_t tiles_down = (x.rows() + tiling.rows - 1) / tiling.rows;
-  pool.parallel_for(tiles_across * tiles_down, [&](std::size_t tile) {
-    const std::size_t row = tile / tiles_across * tiling.rows;
-    const std::size_t height = std::min(tiling.rows, x.rows() - row);
-    const std::size_t first = tile % tiles_across * tiling.columns;
-    const std::size_t end = std::min(first + tiling.columns, weight.rows());
-    for (std::size_t column = first; column < end; column += tiling.columns_per_call) {
-      const std::size_t width = std::min(tiling.columns_per_call, end - column);
-      transposed_product(1.0F, x.rows(row, height), weight.rows(column, width),
-                         out.rows(row, height).columns(column, width));
-    }
-  });
+  const PackedGroups packed(x, pool);
+  const std::size_t columns = tile_columns(x.rows(), x.cols(), weight.rows());
+  const std::size_t tiles_across = ceiling(weight.rows(), columns);
+  constexpr std::size_t kTileGroups = kTileRows / kPackedRows;
+  pool.parallel_for(tiles_across * ceiling(packed.num_groups(), kTileGroups),
+                    [&](std::size_t tile) {
+                      const std::size_t column = tile % tiles_across * columns;
+                      const std::size_t width = std::min(columns, weight.rows() - column);
+                      const std::size_t first = tile / tiles_across * kTileGroups;
+                      const std::size_t end = std::min(first + kTileGroups, packed.num_groups());
+                      for (std::size_t group = first; group < end; ++group) {
+                        const auto part = out.rows(group * kPackedRows, packed.rows_in(group));
+                        multiply_packed_rows(packed.floats_of(group), weight.rows(column, width),
+                                             part.columns(column, width));
+                      }
+                    });
 }
 
 void multiply(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out) {
@@ -117,14 +127,26 @@ void multiply(MatrixView<const float> x, MatrixView<const float> y, MatrixView<f
 }
 
 void multiply_add(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out) {
-  product(x, y, 1.0F, out);
+  if (x.rows() <= kPackedRows) {
+    add_few_rows_product(x, y, out);
+  } else {
+    product(x, y, 1.0F, out);
+  }
 }
 
 void multiply_transposed_scaled(float scale, MatrixView<const float> x, MatrixView<const float> y,
                                 MatrixView<float> out) {
   check_transposed(x, y, out);
-  prepare_blas();
-  transposed_product(scale, x, y, out);
+  if (x.rows() > kPackedRows) {
+    prepare_blas();
+    transposed_product(scale, x, y, out);
+    return;
+  }
+  const std::size_t size = packed_rows_size(x.rows(), x.cols());
+  const auto packed = std::make_unique_for_overwrite<float[]>(size);
+  pack_rows(x, {packed.get(), size});
+  for (std::size_t i = 0; i < size; ++i) packed[i] *= scale;
+  multiply_packed_rows({packed.get(), size}, y, out);
 }
 
 void add_bias(MatrixView<float> x, std::span<const float> bias) noexcept {

@@ -1,8 +1,8 @@
 #pragma once
 
-// Dense float32 products on OpenBLAS. Outputs are cut into tiles whose borders depend on the shapes
-// alone, and each tile is one single-threaded BLAS call, so a result is the same for any number of
-// threads.
+// Dense float32 products: with weights on our own kernels (tensor/float32_kernels.h), cut into
+// tiles that threads share; others on the calling thread, by these kernels for few rows and by
+// OpenBLAS for many. A result is the same for any number of threads.
 
 #include <span>
 
@@ -12,7 +12,7 @@
 namespace vlm {
 
 // out = x * weight^T: x [m, k], weight [n, k] (a checkpoint's [out, in] layout), out [m, n].
-// out must not overlap the inputs.
+// out must not overlap the inputs. A row of out depends on its row of x and on the weight alone.
 void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weight,
                          MatrixView<float> out, ThreadPool& pool);
 

@@ -208,6 +208,29 @@ TEST_F(BundledModel, EmbeddedRowsReplaceTheTokensBelowThem) {
   EXPECT_EQ(run(replaced, options)[0].ids, run(prompts_, options)[0].ids);
 }
 
+TEST_F(BundledModel, LogitsThatAreNoNumbersAreAnError) {
+  Matrix<float> rows(1, decoder_.config().hidden_size);
+  std::ranges::fill(rows.values(), NAN);
+  std::vector<GenerationPrompt> prompts = prompts_;
+  prompts[0].embedded.push_back({0, rows.view()});
+  EXPECT_THROW(run(prompts, {}), Error);
+}
+
+TEST_F(BundledModel, AnswersDoNotDependOnTheBatch) {
+  std::vector<GenerationPrompt> prompts;
+  for (int i = 0; i < 12; ++i) {
+    prompts.push_back({tokenizer_.encode(std::to_string(i) + " + 4 ="), {}});
+  }
+  GenerationOptions options;
+  options.max_tokens = 10;
+  const auto wide = generate(decoder_, tokenizer_, prompts, options, {.batch_size = 16}, pool_);
+  const auto narrow = generate(decoder_, tokenizer_, prompts, options, {.batch_size = 1}, pool_);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    EXPECT_EQ(wide[i].ids, narrow[i].ids);
+    EXPECT_EQ(wide[i].score, narrow[i].score);
+  }
+}
+
 TEST_F(BundledModel, ThreadsChangeNothing) {
   std::vector<GenerationPrompt> prompts;
   for (const char* text : {"A cat", "What is on the left?", "3 + 4 =", "猫", "A dog and a cat"}) {

@@ -8,30 +8,15 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include "core/philox.h"
 #include "tensor/dtype.h"
 #include "tensor/matrix.h"
 #include "tensor/packed_layout.h"
+#include "tests/tensor/instruction_sets.h"
 
 namespace vlm {
 namespace {
-
-// Runs the test with the kernels of each instruction set this processor has.
-template <typename Test>
-void for_each_instruction_set(Test test) {
-  const std::int64_t all = hwy::SupportedTargets();
-  for (std::int64_t rest = all; rest != 0; rest &= rest - 1) {
-    const std::int64_t target = rest & -rest;
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    test();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 TEST(RoundToBfloat16, EqualsThePlainRounding) {
   RandomStream random(1, 0);

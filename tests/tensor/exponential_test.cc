@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/tensor/instruction_sets.h"
+
 namespace vlm {
 namespace {
 
@@ -14,35 +16,41 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 TEST(Exponentials, AreWithinTwoUnitsInTheLastPlace) {
   std::vector<float> x;
   for (double value = -87.2; value < 88.0; value += 0.00731) x.push_back(static_cast<float>(value));
-  std::vector<float> result = x;
-  exponentials(result);
-  double worst = 0.0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double exact = std::exp(double{x[i]});
-    worst = std::max(worst, std::abs(double{result[i]} - exact) / exact);
-  }
-  EXPECT_LT(worst, 2.0 * 0x1p-23);
+  for_each_instruction_set([&] {
+    std::vector<float> result = x;
+    exponentials(result);
+    double worst = 0.0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double exact = std::exp(double{x[i]});
+      worst = std::max(worst, std::abs(double{result[i]} - exact) / exact);
+    }
+    EXPECT_LT(worst, 2.0 * 0x1p-23);
+  });
 }
 
 TEST(Exponentials, EndsOfTheRange) {
-  std::vector<float> x{-kInfinity, -1000.0F, -88.0F, 0.0F, 89.0F, kInfinity, NAN};
-  exponentials(x);
-  EXPECT_EQ(x[0], 0.0F);
-  EXPECT_EQ(x[1], 0.0F);
-  EXPECT_EQ(x[2], 0.0F);
-  EXPECT_EQ(x[3], 1.0F);
-  EXPECT_EQ(x[4], kInfinity);
-  EXPECT_EQ(x[5], kInfinity);
-  EXPECT_TRUE(std::isnan(x[6]));
+  for_each_instruction_set([&] {
+    std::vector<float> x{-kInfinity, -1000.0F, -88.0F, 0.0F, 89.0F, kInfinity, NAN};
+    exponentials(x);
+    EXPECT_EQ(x[0], 0.0F);
+    EXPECT_EQ(x[1], 0.0F);
+    EXPECT_EQ(x[2], 0.0F);
+    EXPECT_EQ(x[3], 1.0F);
+    EXPECT_EQ(x[4], kInfinity);
+    EXPECT_EQ(x[5], kInfinity);
+    EXPECT_TRUE(std::isnan(x[6]));
+  });
 }
 
 TEST(Exponentials, EveryLengthAndShift) {
-  for (std::size_t size = 0; size < 10; ++size) {
-    std::vector<float> x(size, 1.0F);
-    exponentials(x, -1.0F);
-    EXPECT_EQ(x, std::vector<float>(size, 1.0F));
-    EXPECT_EQ(sum_of_exponentials(std::vector<float>(size, 3.0F), -3.0F), double(size));
-  }
+  for_each_instruction_set([] {
+    for (std::size_t size = 0; size < 40; ++size) {
+      std::vector<float> x(size, 1.0F);
+      exponentials(x, -1.0F);
+      EXPECT_EQ(x, std::vector<float>(size, 1.0F));
+      EXPECT_EQ(sum_of_exponentials(std::vector<float>(size, 3.0F), -3.0F), double(size));
+    }
+  });
 }
 
 TEST(MultiplyBySigmoid, EqualsTheFormula) {
