@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <span>
+#include <vector>
 
 #include "core/check.h"
 #include "tensor/exponential.h"
-#include "tensor/gemm.h"
+#include "tensor/float32_kernels.h"
+#include "tensor/maximum.h"
 
 namespace vlm {
 namespace {
 
-// A block of scores is 16 KiB: it stays in the first-level cache and on the stack.
-constexpr std::size_t kBlockQueries = 32;
+// A block of scores is 8 KiB: it stays in the first-level cache and on the stack. Blocks of keys
+// begin at multiples of their size, so that sums are the same however the queries are cut.
+constexpr std::size_t kBlockQueries = kPackedRows;
 constexpr std::size_t kBlockKeys = 128;
 
 struct KeyRange {
@@ -31,11 +35,25 @@ KeyRange visible_keys(const AttentionMask& mask, std::size_t row, std::size_t nu
 }
 
 // The state of the online softmax of one query row: its result so far is
-// sum(exp(score - largest) * value) / sum(exp(score - largest)) with the sum left out.
+// sum(exp(score - most) * value) / sum(exp(score - most)) with the division left out.
 struct RowState {
-  float largest = -std::numeric_limits<float>::infinity();
+  float most = -std::numeric_limits<float>::infinity();  // of the scores
   float sum = 0.0F;
 };
+
+// Partial sums by position, so that the visible range does not change their order.
+float sum_of(std::span<const float> x) noexcept {
+  constexpr std::size_t kLanes = 16;
+  std::array<float, kLanes> sums{};
+  std::size_t first = 0;
+  for (; first + kLanes <= x.size(); first += kLanes) {
+    for (std::size_t i = 0; i < kLanes; ++i) sums[i] += x[first + i];
+  }
+  for (std::size_t i = 0; first + i < x.size(); ++i) sums[i] += x[first + i];
+  float sum = 0.0F;
+  for (const float part : sums) sum += part;
+  return sum;
+}
 
 // Turns the scores of one row into weights relative to the new largest score, with 0 outside the
 // visible range, and rescales what the row has summed up before.
@@ -45,33 +63,39 @@ void update_row(std::span<float> scores, KeyRange visible, RowState& state,
   const auto end = scores.begin() + static_cast<std::ptrdiff_t>(visible.end);
   std::fill(scores.begin(), first, 0.0F);
   std::fill(end, scores.end(), 0.0F);
-  const float largest = std::max(state.largest, *std::max_element(first, end));
-  const float rescale = std::exp(state.largest - largest);
-  for (float& value : result) value *= rescale;
-  state.sum *= rescale;
-  state.largest = largest;
   const std::span<float> seen(first, end);
-  exponentials(seen, -largest);
-  for (const float weight : seen) state.sum += weight;
+  const float most = std::max(state.most, largest(seen));
+  const float rescale = std::exp(state.most - most);
+  for (float& value : result) value *= rescale;
+  state.most = most;
+  exponentials(seen, -most);
+  state.sum = state.sum * rescale + sum_of(scores);
 }
 
-// Query rows [first_row, first_row + queries.rows()) of the whole call.
-void attend_block(MatrixView<const float> queries, MatrixView<const float> keys,
-                  MatrixView<const float> values, const AttentionMask& mask, std::size_t first_row,
-                  MatrixView<float> out) {
+// Queries [rows, head_dim] times 1 / sqrt(head_dim), in the order of multiply_packed_rows().
+void pack_queries(MatrixView<const float> queries, std::span<float> packed) {
+  pack_rows(queries, packed);
+  const float scale = 1.0F / std::sqrt(static_cast<float>(queries.cols()));
+  for (float& value : packed) value *= scale;
+}
+
+// Query rows [first_row, first_row + queries.rows()) of the whole call; `packed` has room for them.
+void attend_block(MatrixView<const float> queries, std::span<float> packed,
+                  MatrixView<const float> keys, MatrixView<const float> values,
+                  const AttentionMask& mask, std::size_t first_row, MatrixView<float> out) {
   // Written before it is read, so it needs no zeros.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   std::array<float, kBlockQueries * kBlockKeys> score_block;
   std::array<RowState, kBlockQueries> states;
   const std::size_t rows = queries.rows();
+  pack_queries(queries, packed);
   for (std::size_t r = 0; r < rows; ++r) std::fill(out.row(r).begin(), out.row(r).end(), 0.0F);
-  const float scale = 1.0F / std::sqrt(static_cast<float>(queries.cols()));
   const std::size_t begin = visible_keys(mask, first_row, keys.rows()).first;
   const std::size_t end = visible_keys(mask, first_row + rows - 1, keys.rows()).end;
-  for (std::size_t key = begin; key < end; key += kBlockKeys) {
+  for (std::size_t key = begin / kBlockKeys * kBlockKeys; key < end; key += kBlockKeys) {
     const std::size_t count = std::min(kBlockKeys, end - key);
     MatrixView<float> scores(score_block.data(), rows, count, count);
-    multiply_transposed_scaled(scale, queries, keys.rows(key, count), scores);
+    multiply_packed_rows(packed, keys.rows(key, count), scores);
     for (std::size_t r = 0; r < rows; ++r) {
       KeyRange visible = visible_keys(mask, first_row + r, keys.rows());
       visible.first = std::clamp(visible.first, key, key + count) - key;
@@ -82,7 +106,7 @@ void attend_block(MatrixView<const float> queries, MatrixView<const float> keys,
       }
       update_row(scores.row(r), visible, states[r], out.row(r));
     }
-    multiply_add(scores, values.rows(key, count), out);
+    add_product(scores, values.rows(key, count), out);
   }
   for (std::size_t r = 0; r < rows; ++r) {
     const float inverse_sum = 1.0F / states[r].sum;
@@ -99,9 +123,11 @@ void attend(MatrixView<const float> queries, MatrixView<const float> keys,
         "attend: queries and out [rows, head_dim], keys and values [positions, head_dim]");
   check(keys.rows() > 0 && mask.window > 0 && mask.queries_per_position > 0,
         "attend: every row sees a key");
+  std::vector<float> packed;
   for (std::size_t row = 0; row < queries.rows(); row += kBlockQueries) {
     const std::size_t count = std::min(kBlockQueries, queries.rows() - row);
-    attend_block(queries.rows(row, count), keys, values, mask, row, out.rows(row, count));
+    packed.resize(packed_rows_size(count, queries.cols()));
+    attend_block(queries.rows(row, count), packed, keys, values, mask, row, out.rows(row, count));
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Scaled dot-product attention of one head, in one pass over blocks of keys, without scratch
-// memory.
+// Scaled dot-product attention of one head, in one pass over blocks of keys. A row of the result
+// depends on nothing but that query and the keys and values it sees.
 
 #include <cstddef>
 #include <limits>

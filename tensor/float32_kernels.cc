@@ -261,9 +261,10 @@ void add_rows(MatrixView<const float> x, MatrixView<const float> y, MatrixView<f
   const hn::CappedTag<float, 16> wide;
   const hn::CappedTag<float, 1> single;
   constexpr std::size_t kWide = hn::MaxLanes(wide);
+  constexpr std::size_t kVectors = kWide == 16 ? 4 : 2;  // sums that fit into the registers
   std::size_t column = 0;
-  for (; column + 2 * kWide <= out.cols(); column += 2 * kWide) {
-    add_products<kRows, 2>(wide, x, y.data(), y.stride(), out, column);
+  for (; column + kVectors * kWide <= out.cols(); column += kVectors * kWide) {
+    add_products<kRows, kVectors>(wide, x, y.data(), y.stride(), out, column);
   }
   for (; column + kWide <= out.cols(); column += kWide) {
     add_products<kRows, 1>(wide, x, y.data(), y.stride(), out, column);
@@ -273,8 +274,7 @@ void add_rows(MatrixView<const float> x, MatrixView<const float> y, MatrixView<f
   }
 }
 
-void add_few_rows_product(MatrixView<const float> x, MatrixView<const float> y,
-                          MatrixView<float> out) {
+void add_product(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out) {
   for (std::size_t row = 0; row < x.rows(); row += kFour) {
     const std::size_t count = std::min(kFour, x.rows() - row);
     const auto from = x.rows(row, count);
@@ -318,7 +318,7 @@ constexpr std::size_t packed_rows(std::size_t rows) noexcept {
 }  // namespace
 
 HWY_EXPORT(multiply_packed_rows);
-HWY_EXPORT(add_few_rows_product);
+HWY_EXPORT(add_product);
 
 std::size_t packed_rows_size(std::size_t rows, std::size_t cols) noexcept {
   check(rows <= kPackedRows, "packed_rows_size: at most kPackedRows");
@@ -360,11 +360,11 @@ void multiply_packed_rows(std::span<const float> packed, MatrixView<const float>
   }
 }
 
-void add_few_rows_product(MatrixView<const float> x, MatrixView<const float> y,
-                          MatrixView<float> out) noexcept {
+void add_product(MatrixView<const float> x, MatrixView<const float> y,
+                 MatrixView<float> out) noexcept {
   check(x.cols() == y.rows() && x.rows() == out.rows() && y.cols() == out.cols(),
-        "add_few_rows_product: x [m, k], y [k, n], out [m, n]");
-  HWY_DYNAMIC_DISPATCH(add_few_rows_product)(x, y, out);
+        "add_product: x [m, k], y [k, n], out [m, n]");
+  HWY_DYNAMIC_DISPATCH(add_product)(x, y, out);
 }
 
 }  // namespace vlm

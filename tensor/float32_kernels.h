@@ -30,8 +30,8 @@ void multiply_packed_rows(std::span<const float> packed, MatrixView<const float>
                           MatrixView<float> out);
 
 // out += x * y on the calling thread: x [m, k], y [k, n], out [m, n]; each sum from front to back.
-// For a few rows of x: y is read once for four of them.
-void add_few_rows_product(MatrixView<const float> x, MatrixView<const float> y,
-                          MatrixView<float> out) noexcept;
+// For y that stays in the cache: it is read once for four rows of x.
+void add_product(MatrixView<const float> x, MatrixView<const float> y,
+                 MatrixView<float> out) noexcept;
 
 }  // namespace vlm

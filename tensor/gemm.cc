@@ -65,14 +65,6 @@ class PackedGroups {
   std::unique_ptr<float[]> floats_;
 };
 
-void transposed_product(float scale, MatrixView<const float> x, MatrixView<const float> weight,
-                        MatrixView<float> out) {
-  if (out.rows() == 0 || out.cols() == 0) return;
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, blas_int(x.rows()), blas_int(weight.rows()),
-              blas_int(x.cols()), scale, x.data(), blas_int(x.stride()), weight.data(),
-              blas_int(weight.stride()), 0.0F, out.data(), blas_int(out.stride()));
-}
-
 void check_transposed(MatrixView<const float> x, MatrixView<const float> weight,
                       MatrixView<float> out) {
   check(x.cols() == weight.cols() && x.rows() == out.rows() && weight.rows() == out.cols(),
@@ -86,13 +78,8 @@ void product(MatrixView<const float> x, MatrixView<const float> y, float keep,
   check(x.cols() == y.rows() && x.rows() == out.rows() && y.cols() == out.cols(),
         "multiply: x [m, k], y [k, n], out [m, n]");
   check(x.cols() > 0, "multiply: k > 0");
-  prepare_blas();
   if (out.rows() == 0 || out.cols() == 0) return;
-  if (x.rows() == 1) {
-    cblas_sgemv(CblasRowMajor, CblasTrans, blas_int(y.rows()), blas_int(y.cols()), 1.0F, y.data(),
-                blas_int(y.stride()), x.data(), 1, keep, out.data(), 1);
-    return;
-  }
+  prepare_blas();
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(x.rows()), blas_int(y.cols()),
               blas_int(x.cols()), 1.0F, x.data(), blas_int(x.stride()), y.data(),
               blas_int(y.stride()), keep, out.data(), blas_int(out.stride()));
@@ -127,26 +114,17 @@ void multiply(MatrixView<const float> x, MatrixView<const float> y, MatrixView<f
 }
 
 void multiply_add(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out) {
-  if (x.rows() <= kPackedRows) {
-    add_few_rows_product(x, y, out);
-  } else {
-    product(x, y, 1.0F, out);
-  }
+  product(x, y, 1.0F, out);
 }
 
 void multiply_transposed_scaled(float scale, MatrixView<const float> x, MatrixView<const float> y,
                                 MatrixView<float> out) {
   check_transposed(x, y, out);
-  if (x.rows() > kPackedRows) {
-    prepare_blas();
-    transposed_product(scale, x, y, out);
-    return;
-  }
-  const std::size_t size = packed_rows_size(x.rows(), x.cols());
-  const auto packed = std::make_unique_for_overwrite<float[]>(size);
-  pack_rows(x, {packed.get(), size});
-  for (std::size_t i = 0; i < size; ++i) packed[i] *= scale;
-  multiply_packed_rows({packed.get(), size}, y, out);
+  if (out.rows() == 0 || out.cols() == 0) return;
+  prepare_blas();
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, blas_int(x.rows()), blas_int(y.rows()),
+              blas_int(x.cols()), scale, x.data(), blas_int(x.stride()), y.data(),
+              blas_int(y.stride()), 0.0F, out.data(), blas_int(out.stride()));
 }
 
 void add_bias(MatrixView<float> x, std::span<const float> bias) noexcept {

@@ -1,8 +1,8 @@
 #pragma once
 
 // Dense float32 products: with weights on our own kernels (tensor/float32_kernels.h), cut into
-// tiles that threads share; others on the calling thread, by these kernels for few rows and by
-// OpenBLAS for many. A result is the same for any number of threads.
+// tiles that threads share; others by OpenBLAS on the calling thread. A result is the same for any
+// number of threads.
 
 #include <span>
 
@@ -16,14 +16,13 @@ namespace vlm {
 void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weight,
                          MatrixView<float> out, ThreadPool& pool);
 
-// out = x * y: x [m, k], y [k, n], out [m, n]. Runs on the calling thread.
+// out = x * y: x [m, k], y [k, n], out [m, n].
 void multiply(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out);
 
 // out += x * y, shapes as multiply().
 void multiply_add(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out);
 
-// out = scale * x * y^T, on the calling thread: x [m, k], y [n, k], out [m, n]. For attention
-// scores.
+// out = scale * x * y^T: x [m, k], y [n, k], out [m, n].
 void multiply_transposed_scaled(float scale, MatrixView<const float> x, MatrixView<const float> y,
                                 MatrixView<float> out);
 

@@ -93,7 +93,7 @@ TEST(MultiplyPackedRows, WorksOnViewsWithStride) {
   });
 }
 
-TEST(AddFewRowsProduct, AddsThePlainProductForAllRowsAndTails) {
+TEST(AddProduct, AddsThePlainProductForAllRowsAndTails) {
   for_each_instruction_set([] {
     for (std::size_t m = 1; m <= 9; ++m) {
       for (const std::size_t n : {1U, 8U, 17U, 64U, 75U}) {
@@ -102,7 +102,7 @@ TEST(AddFewRowsProduct, AddsThePlainProductForAllRowsAndTails) {
           const Matrix<float> y = random_matrix(k, n, 8);
           Matrix<float> out(m, n);
           for (float& value : out.values()) value = 0.5F;
-          add_few_rows_product(x.view(), y.view(), out.view());
+          add_product(x.view(), y.view(), out.view());
           for (std::size_t r = 0; r < m; ++r) {
             for (std::size_t c = 0; c < n; ++c) {
               double sum = 0.5;
