@@ -46,14 +46,13 @@ Json measure(const Decoder& decoder, std::size_t prompt_tokens, std::size_t new_
   }
   DecodingSession session(decoder, pool);
   KvCache cache = decoder.make_cache();
-  const std::vector<const GenerationPrompt*> prompts{&prompt};
-  const std::vector<KvCache*> caches{&cache};
+  const std::vector<NewSequence> starting{{&cache, &prompt}};
   const Clock::time_point start = Clock::now();
-  session.start(prompts, caches);
+  session.step({}, starting);
   const double prompt_seconds = seconds_since(start);
   const Clock::time_point first = Clock::now();
   for (std::size_t i = 0; i < new_tokens; ++i) {
-    session.advance(std::vector<TokenId>{static_cast<TokenId>(i + 1)}, caches);
+    session.step(std::vector<NextToken>{{&cache, static_cast<TokenId>(i + 1)}}, {});
   }
   return {{"prompt_tokens_per_second", static_cast<double>(prompt_tokens) / prompt_seconds},
           {"new_tokens_per_second", static_cast<double>(new_tokens) / seconds_since(first)}};

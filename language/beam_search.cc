@@ -4,9 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <utility>
 
-#include "language/decoding_session.h"
+#include "language/batch_engine.h"
 #include "language/logits_rules.h"
 #include "tensor/normalization.h"
 
@@ -49,7 +50,7 @@ class BestCandidates {
 };
 
 // The search for one prompt.
-class BeamSearch {
+class BeamSearch : public PromptSearch {
  public:
   BeamSearch(const Decoder& decoder, const GenerationPrompt& prompt,
              const GenerationOptions& options)
@@ -57,9 +58,19 @@ class BeamSearch {
     beams_.push_back({prompt.ids, 0.0, decoder.make_cache()});
   }
 
-  [[nodiscard]] std::vector<Beam>& beams() noexcept { return beams_; }
   [[nodiscard]] const std::vector<BeamHypothesis>& complete() const noexcept { return complete_; }
 
+  KvCache& cache() override { return beams_.front().cache; }
+
+  void append_next(std::vector<NextToken>& next) override {
+    for (Beam& beam : beams_) next.push_back({&beam.cache, beam.ids.back()});
+  }
+
+  void choose(MatrixView<float> logits) override { goes_on_ = extend(logits); }
+
+  bool advance() override { return goes_on_; }
+
+ private:
   // Extends all beams by their logits [beams, vocab]. Returns whether the search goes on.
   bool extend(MatrixView<float> logits) {
     const std::vector<Candidate> candidates = best_candidates(logits);
@@ -79,7 +90,6 @@ class BeamSearch {
     return true;
   }
 
- private:
   [[nodiscard]] std::size_t num_new() const noexcept {
     return beams_.front().ids.size() - prompt_tokens_;
   }
@@ -168,52 +178,25 @@ class BeamSearch {
   std::vector<Beam> beams_;
   std::vector<KvCache> spare_;            // memory of dropped beams
   std::vector<BeamHypothesis> complete_;  // best first
+  bool goes_on_ = true;
 };
-
-// Extends the beams of all active searches; their rows follow one another in logits.
-// Keeps the searches that go on.
-void extend_all(std::vector<BeamSearch*>& active, MatrixView<float> logits) {
-  std::vector<BeamSearch*> going_on;
-  std::size_t row = 0;
-  for (BeamSearch* search : active) {
-    const std::size_t rows = search->beams().size();
-    if (search->extend(logits.rows(row, rows))) going_on.push_back(search);
-    row += rows;
-  }
-  active = std::move(going_on);
-}
 
 }  // namespace
 
-std::vector<std::vector<BeamHypothesis>> beam_search(
-    const Decoder& decoder, std::span<const GenerationPrompt* const> prompts,
-    const GenerationOptions& options, ThreadPool& pool) {
-  std::vector<BeamSearch> searches;
-  searches.reserve(prompts.size());
-  for (const GenerationPrompt* prompt : prompts) searches.emplace_back(decoder, *prompt, options);
-  std::vector<BeamSearch*> active;
-  std::vector<KvCache*> caches;
-  std::vector<TokenId> ids;
-  for (BeamSearch& search : searches) {
-    active.push_back(&search);
-    caches.push_back(&search.beams().front().cache);
-  }
-  DecodingSession session(decoder, pool);
-  extend_all(active, session.start(prompts, caches));
-  while (!active.empty()) {
-    caches.clear();
-    ids.clear();
-    for (BeamSearch* search : active) {
-      for (Beam& beam : search->beams()) {
-        caches.push_back(&beam.cache);
-        ids.push_back(beam.ids.back());
-      }
-    }
-    extend_all(active, session.advance(ids, caches));
-  }
-  std::vector<std::vector<BeamHypothesis>> results;
-  results.reserve(searches.size());
-  for (const BeamSearch& search : searches) results.push_back(search.complete());
+std::vector<std::vector<BeamHypothesis>> beam_search(const Decoder& decoder,
+                                                     const PromptBatch& batch,
+                                                     const GenerationOptions& options,
+                                                     ThreadPool& pool) {
+  std::vector<std::vector<BeamHypothesis>> results(batch.prompts.size());
+  BatchWork work;
+  work.batch = batch;
+  work.begin = [&](std::size_t i) {
+    return std::make_unique<BeamSearch>(decoder, *batch.prompts[i], options);
+  };
+  work.end = [&](std::size_t i, PromptSearch& search) {
+    results[i] = static_cast<BeamSearch&>(search).complete();
+  };
+  run_batch(decoder, work, pool);
   return results;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/thread_pool.h"
+#include "language/batch_engine.h"
 #include "language/decoder.h"
 #include "language/generate.h"
 
@@ -19,9 +20,11 @@ struct BeamHypothesis {
 };
 
 // For each prompt its complete hypotheses, best first, at most options.num_beams.
-// The rules act on log-probabilities. REQUIRES: checked prompts and options.
-std::vector<std::vector<BeamHypothesis>> beam_search(
-    const Decoder& decoder, std::span<const GenerationPrompt* const> prompts,
-    const GenerationOptions& options, ThreadPool& pool);
+// The rules act on log-probabilities. REQUIRES: checked prompts and
+// options.
+std::vector<std::vector<BeamHypothesis>> beam_search(const Decoder& decoder,
+                                                     const PromptBatch& batch,
+                                                     const GenerationOptions& options,
+                                                     ThreadPool& pool);
 
 }  // namespace vlm

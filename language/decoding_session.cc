@@ -7,73 +7,51 @@
 namespace vlm {
 namespace {
 
-// Prompts run together until they have so many tokens: enough for full-speed products, and memory
-// for activations stays bounded.
-constexpr std::size_t kPromptRows = 1024;
-
 void make_room(Matrix<float>& buffer, std::size_t rows, std::size_t cols) {
   if (buffer.rows() < rows) buffer = Matrix<float>(rows, cols);
 }
 
 }  // namespace
 
-MatrixView<float> DecodingSession::start(std::span<const GenerationPrompt* const> prompts,
-                                         std::span<KvCache* const> caches) {
-  check(prompts.size() == caches.size(), "DecodingSession::start: one cache for each prompt");
-  make_room(step_, prompts.size(), decoder_->config().hidden_size);
-  std::size_t first = 0;
-  while (first < prompts.size()) {
-    std::size_t count = 1;
-    std::size_t rows = prompts[first]->ids.size();
-    while (first + count < prompts.size() &&
-           rows + prompts[first + count]->ids.size() <= kPromptRows) {
-      rows += prompts[first + count]->ids.size();
-      ++count;
-    }
-    run_prompts(prompts.subspan(first, count), caches.subspan(first, count),
-                step_.view().rows(first, count));
-    first += count;
-  }
-  return logits(step_.first_rows(prompts.size()));
-}
-
-void DecodingSession::run_prompts(std::span<const GenerationPrompt* const> prompts,
-                                  std::span<KvCache* const> caches, MatrixView<float> last) {
+MatrixView<float> DecodingSession::step(std::span<const NextToken> running,
+                                        std::span<const NewSequence> starting) {
+  check(!running.empty() || !starting.empty(), "DecodingSession::step: at least one sequence");
   sequences_.clear();
   std::size_t rows = 0;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    sequences_.push_back({caches[i], rows, prompts[i]->ids.size()});
-    rows += prompts[i]->ids.size();
+  const auto add = [&](KvCache* cache, std::size_t count) {
+    sequences_.push_back({cache, rows, count});
+    rows += count;
+  };
+  for (const NextToken& next : running) add(next.cache, 1);
+  for (const NewSequence& sequence : starting) {
+    check(sequence.cache->num_tokens() < sequence.prompt->ids.size(),
+          "DecodingSession::step: a prompt's last token is not yet read");
+    add(sequence.cache, sequence.prompt->ids.size() - sequence.cache->num_tokens());
   }
-  Matrix<float> hidden(rows, decoder_->config().hidden_size);
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    embed_prompt(*decoder_, *prompts[i],
-                 hidden.view().rows(sequences_[i].first_row, sequences_[i].num_rows));
+
+  const DecoderConfig& config = decoder_->config();
+  make_room(hidden_, rows, config.hidden_size);
+  const MatrixView<float> hidden = hidden_.first_rows(rows);
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    decoder_->embed({&running[i].id, 1}, hidden.rows(i, 1));
   }
-  decoder_->forward(hidden.view(), sequences_, scratch_, *pool_);
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
+  for (std::size_t i = 0; i < starting.size(); ++i) {
+    const SequenceRows& place = sequences_[running.size() + i];
+    embed_prompt(*decoder_, *starting[i].prompt, place.cache->num_tokens(),
+                 hidden.rows(place.first_row, place.num_rows));
+  }
+  decoder_->forward(hidden, sequences_, scratch_, *pool_);
+
+  make_room(last_, sequences_.size(), config.hidden_size);
+  make_room(logits_, sequences_.size(), config.vocab_size);
+  const MatrixView<float> last = last_.first_rows(sequences_.size());
+  const MatrixView<float> logits = logits_.first_rows(sequences_.size());
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
     const std::size_t last_row = sequences_[i].first_row + sequences_[i].num_rows - 1;
     std::ranges::copy(hidden.row(last_row), last.row(i).begin());
   }
-}
-
-MatrixView<float> DecodingSession::advance(std::span<const TokenId> ids,
-                                           std::span<KvCache* const> caches) {
-  check(ids.size() == caches.size(), "DecodingSession::advance: one cache for each id");
-  make_room(step_, ids.size(), decoder_->config().hidden_size);
-  sequences_.clear();
-  for (std::size_t i = 0; i < ids.size(); ++i) sequences_.push_back({caches[i], i, 1});
-  const MatrixView<float> hidden = step_.first_rows(ids.size());
-  decoder_->embed(ids, hidden);
-  decoder_->forward(hidden, sequences_, scratch_, *pool_);
-  return logits(hidden);
-}
-
-MatrixView<float> DecodingSession::logits(MatrixView<const float> hidden) {
-  make_room(logits_, hidden.rows(), decoder_->config().vocab_size);
-  const MatrixView<float> out = logits_.first_rows(hidden.rows());
-  decoder_->logits(hidden, out, scratch_, *pool_);
-  return out;
+  decoder_->logits(last, logits, scratch_, *pool_);
+  return logits;
 }
 
 }  // namespace vlm

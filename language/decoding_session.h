@@ -1,6 +1,6 @@
 #pragma once
 
-// Feeding prompts and single tokens of several sequences to a decoder, with the buffers for it.
+// One step of several sequences through a decoder, with the buffers for it.
 
 #include <cstddef>
 #include <span>
@@ -13,29 +13,35 @@
 
 namespace vlm {
 
+// A sequence and the token that is appended to it.
+struct NextToken {
+  KvCache* cache = nullptr;
+  TokenId id = 0;
+};
+
+// A sequence whose prompt is read; its cache may hold the first tokens already, but not all.
+struct NewSequence {
+  KvCache* cache = nullptr;
+  const GenerationPrompt* prompt = nullptr;
+};
+
 // Not thread-safe: one for each batch in flight. `decoder` and `pool` must outlive it.
 class DecodingSession {
  public:
   DecodingSession(const Decoder& decoder, ThreadPool& pool) : decoder_(&decoder), pool_(&pool) {}
 
-  // Runs whole prompts into their empty caches and returns the logits after each prompt's last
-  // token: [prompts, vocab]. REQUIRES: checked prompts, one cache for each.
-  MatrixView<float> start(std::span<const GenerationPrompt* const> prompts,
-                          std::span<KvCache* const> caches);
-  // Appends one token to each sequence and returns the logits after it: [ids, vocab].
-  MatrixView<float> advance(std::span<const TokenId> ids, std::span<KvCache* const> caches);
+  // Runs tokens and prompts together: the weights are read once for all of them. Returns the logits
+  // after the last token of each sequence, [running + starting, vocab], valid until the next step.
+  // REQUIRES: checked prompts; every cache occurs once; at least one sequence.
+  MatrixView<float> step(std::span<const NextToken> running, std::span<const NewSequence> starting);
 
  private:
-  // Runs the prompts and writes the last residual row of each to `last` [prompts, hidden].
-  void run_prompts(std::span<const GenerationPrompt* const> prompts,
-                   std::span<KvCache* const> caches, MatrixView<float> last);
-  MatrixView<float> logits(MatrixView<const float> hidden);
-
   const Decoder* decoder_;
   ThreadPool* pool_;
   DecoderScratch scratch_;
   std::vector<SequenceRows> sequences_;
-  Matrix<float> step_;    // [sequences, hidden]
+  Matrix<float> hidden_;  // [rows, hidden]
+  Matrix<float> last_;    // [sequences, hidden]
   Matrix<float> logits_;  // [sequences, vocab]
 };
 

@@ -1,12 +1,12 @@
 #include "language/generate.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "language/beam_search.h"
+#include "language/prompt_prefix.h"
 #include "language/token_search.h"
 
 namespace vlm {
@@ -22,11 +22,10 @@ void check_arguments(const DecoderConfig& config, std::span<const GenerationProm
 }
 
 std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* tokenizer,
-                                      std::span<const GenerationPrompt* const> prompts,
-                                      const GenerationOptions& options,
+                                      const PromptBatch& batch, const GenerationOptions& options,
                                       const BatchTextSink& on_text, ThreadPool& pool) {
   std::vector<Generation> results;
-  for (std::vector<BeamHypothesis>& found : beam_search(decoder, prompts, options, pool)) {
+  for (std::vector<BeamHypothesis>& found : beam_search(decoder, batch, options, pool)) {
     Generation& result = results.emplace_back();
     if (found.empty()) continue;  // the rules forbade every token
     result.ids = std::move(found.front().ids);
@@ -47,11 +46,18 @@ std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* t
 constexpr std::size_t kSmallModelWeights = 8'000'000;
 constexpr std::size_t kNarrowBatchRows = 8;
 
-// How many prompts are decoded together.
-std::size_t prompts_per_batch(const Decoder& decoder, const GenerationOptions& options,
-                              const BatchOptions& batch) {
-  if (decoder.num_weights() > kSmallModelWeights) return batch.batch_size;
-  return std::clamp(kNarrowBatchRows / options.num_beams, std::size_t{1}, batch.batch_size);
+// Prompts that are worked on at the same time, and how many of those run together.
+struct Batching {
+  std::size_t prompts_in_batch = 1;
+  std::size_t prompts_at_once = 1;
+};
+
+Batching batching_of(const Decoder& decoder, std::size_t num_prompts,
+                     const GenerationOptions& options, const BatchOptions& batch) {
+  if (decoder.num_weights() > kSmallModelWeights) return {num_prompts, batch.batch_size};
+  const std::size_t narrow =
+      std::clamp(kNarrowBatchRows / options.num_beams, std::size_t{1}, batch.batch_size);
+  return {narrow, narrow};
 }
 
 std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* tokenizer,
@@ -59,31 +65,29 @@ std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* to
                                      const GenerationOptions& options, const BatchOptions& batch,
                                      ThreadPool& pool) {
   check_arguments(decoder.config(), prompts, options, batch);
-  std::vector<std::size_t> longest_first(prompts.size());
-  std::iota(longest_first.begin(), longest_first.end(), std::size_t{0});
-  std::ranges::stable_sort(longest_first, [&](std::size_t a, std::size_t b) {
-    return prompts[a].ids.size() > prompts[b].ids.size();
-  });
+  std::vector<Generation> results(prompts.size());
+  if (prompts.empty()) return results;
+  const std::vector<std::size_t> order = order_by_prefix(prompts);
   std::vector<const GenerationPrompt*> sorted;
   sorted.reserve(prompts.size());
-  for (const std::size_t index : longest_first) sorted.push_back(&prompts[index]);
+  for (const std::size_t index : order) sorted.push_back(&prompts[index]);
 
-  std::vector<Generation> results(prompts.size());
-  const std::size_t batch_size = prompts_per_batch(decoder, options, batch);
-  const std::size_t num_batches = (sorted.size() + batch_size - 1) / batch_size;
-  pool.parallel_for(num_batches, [&](std::size_t number) {
-    const std::size_t first = number * batch_size;
-    const std::size_t count = std::min(batch_size, sorted.size() - first);
-    const auto members = std::span(sorted).subspan(first, count);
+  const Batching batching = batching_of(decoder, prompts.size(), options, batch);
+  const std::size_t size = batching.prompts_in_batch;
+  pool.parallel_for((sorted.size() + size - 1) / size, [&](std::size_t number) {
+    const std::size_t first = number * size;
+    const std::size_t count = std::min(size, sorted.size() - first);
     BatchTextSink on_text;
     if (batch.on_text) {
       on_text = [&, first](std::size_t index, const std::string& piece) {
-        batch.on_text(longest_first[first + index], piece);
+        batch.on_text(order[first + index], piece);
       };
     }
     const auto search = options.num_beams == 1 ? token_search : best_of_beams;
-    std::vector<Generation> part = search(decoder, tokenizer, members, options, on_text, pool);
-    for (std::size_t i = 0; i < count; ++i) results[longest_first[first + i]] = std::move(part[i]);
+    std::vector<Generation> part = search(
+        decoder, tokenizer, {std::span(sorted).subspan(first, count), batching.prompts_at_once},
+        options, on_text, pool);
+    for (std::size_t i = 0; i < count; ++i) results[order[first + i]] = std::move(part[i]);
   });
   return results;
 }

@@ -39,8 +39,8 @@ struct BatchOptions {
   TextSink on_text = {};
 };
 
-// Continues every prompt; results are in the order of the prompts. Prompts are sorted by length and
-// cut into batches, which run in parallel; finished sequences leave their batch.
+// Continues every prompt; results are in the order of the prompts. A prompt takes the place of one
+// that has ended, and prompts that begin alike share that work (language/batch_engine.h).
 // Throws Error{kInvalidArgument} for bad options, an empty prompt, an id outside the vocabulary, or
 // embedded rows that lie outside the prompt or have the wrong width.
 std::vector<Generation> generate(const Decoder& decoder, const Tokenizer& tokenizer,

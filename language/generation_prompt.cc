@@ -48,18 +48,23 @@ void check_prompt(const GenerationPrompt& prompt, std::size_t index, const Decod
   check_ids(ids.subspan(next), index, config);
 }
 
-void embed_prompt(const Decoder& decoder, const GenerationPrompt& prompt, MatrixView<float> out) {
+void embed_prompt(const Decoder& decoder, const GenerationPrompt& prompt, std::size_t first,
+                  MatrixView<float> out) {
   const std::span<const TokenId> ids = prompt.ids;
-  std::size_t next = 0;
+  std::size_t next = first;
+  const auto embed_until = [&](std::size_t end) {
+    if (end <= next) return;
+    decoder.embed(ids.subspan(next, end - next), out.rows(next - first, end - next));
+    next = end;
+  };
   for (const EmbeddedRows& embedded : prompt.embedded) {
-    const std::size_t count = embedded.first_token - next;
-    decoder.embed(ids.subspan(next, count), out.rows(next, count));
-    for (std::size_t r = 0; r < embedded.rows.rows(); ++r) {
-      std::ranges::copy(embedded.rows.row(r), out.row(embedded.first_token + r).begin());
+    embed_until(embedded.first_token);
+    for (; next < embedded.first_token + embedded.rows.rows(); ++next) {
+      std::ranges::copy(embedded.rows.row(next - embedded.first_token),
+                        out.row(next - first).begin());
     }
-    next = embedded.first_token + embedded.rows.rows();
   }
-  decoder.embed(ids.subspan(next), out.rows(next, ids.size() - next));
+  embed_until(ids.size());
 }
 
 }  // namespace vlm

@@ -30,7 +30,8 @@ struct GenerationPrompt {
 // outside the vocabulary, or embedded rows that lie outside the prompt or have the wrong width.
 void check_prompt(const GenerationPrompt& prompt, std::size_t index, const DecoderConfig& config);
 
-// Writes the embeddings of a checked prompt to out [ids, hidden].
-void embed_prompt(const Decoder& decoder, const GenerationPrompt& prompt, MatrixView<float> out);
+// Writes the embeddings of a checked prompt from token `first` on to out [ids - first, hidden].
+void embed_prompt(const Decoder& decoder, const GenerationPrompt& prompt, std::size_t first,
+                  MatrixView<float> out);
 
 }  // namespace vlm

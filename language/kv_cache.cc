@@ -54,22 +54,28 @@ void KvCache::commit(std::size_t count) {
   num_tokens_ += count;
 }
 
-void KvCache::begin_with(const KvCache& prefix) {
-  check(num_tokens_ == 0 && prefix.hops_.size() <= hops_.size() && prefix.width_ == width_,
-        "KvCache::begin_with: an empty cache of these hops and more");
-  reserve(prefix.num_tokens_);
-  const std::size_t floats = prefix.num_tokens_ * width_;
-  for (std::size_t i = 0; i < prefix.hops_.size(); ++i) {
-    std::copy_n(prefix.hops_[i].keys.values().begin(), floats, hops_[i].keys.values().begin());
-    std::copy_n(prefix.hops_[i].values.values().begin(), floats, hops_[i].values.values().begin());
+// The first rows of other's hops, not yet committed.
+void KvCache::copy_rows(const KvCache& other, std::size_t count) {
+  reserve(count);
+  const std::size_t floats = count * width_;
+  for (std::size_t i = 0; i < other.hops_.size(); ++i) {
+    std::copy_n(other.hops_[i].keys.values().begin(), floats, hops_[i].keys.values().begin());
+    std::copy_n(other.hops_[i].values.values().begin(), floats, hops_[i].values.values().begin());
   }
 }
 
-void KvCache::assign(const KvCache& other) {
+void KvCache::begin_with(const KvCache& prefix) {
+  check(num_tokens_ == 0 && prefix.hops_.size() <= hops_.size() && prefix.width_ == width_,
+        "KvCache::begin_with: an empty cache of these hops and more");
+  copy_rows(prefix, prefix.num_tokens_);
+}
+
+void KvCache::assign(const KvCache& other, std::size_t count) {
   check(hops_.size() == other.hops_.size() && width_ == other.width_, "KvCache::assign: shapes");
+  check(count <= other.num_tokens_, "KvCache::assign: tokens that are held");
   num_tokens_ = 0;
-  begin_with(other);
-  num_tokens_ = other.num_tokens_;
+  copy_rows(other, count);
+  num_tokens_ = count;
 }
 
 }  // namespace vlm

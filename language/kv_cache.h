@@ -37,10 +37,14 @@ class KvCache {
   // Writes the tokens that `prefix` holds into the first hops of this empty cache, as rows that are
   // not yet committed. REQUIRES: equal width, at most as many hops.
   void begin_with(const KvCache& prefix);
-  // Makes this an equal copy of `other`, reusing the memory at hand. REQUIRES: equal shapes.
-  void assign(const KvCache& other);
+  // Makes this an equal copy of `other`, or of its first `count` tokens, reusing the memory at
+  // hand. REQUIRES: equal shapes; other holds them.
+  void assign(const KvCache& other) { assign(other, other.num_tokens_); }
+  void assign(const KvCache& other, std::size_t count);
 
  private:
+  void copy_rows(const KvCache& other, std::size_t count);
+
   struct Hop {
     Matrix<float> keys;    // [capacity, width]
     Matrix<float> values;  // [capacity, width]

@@ -14,7 +14,7 @@ PathPrefix::PathPrefix(const Decoder& decoder, std::size_t num_hops, const Gener
   check(num_hops < decoder.hops().size(), "PathPrefix: hops remain behind the prefix");
   hops_.assign(decoder.hops().begin(),
                decoder.hops().begin() + static_cast<std::ptrdiff_t>(num_hops + 1));
-  embed_prompt(decoder, prompt, hidden_.view());
+  embed_prompt(decoder, prompt, 0, hidden_.view());
   const SequenceRows rows{&cache_, 0, hidden_.rows()};
   decoder.forward_hops({0, num_hops}, hidden_.view(), {&rows, 1}, scratch, pool);
 }

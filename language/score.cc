@@ -144,7 +144,7 @@ class RequestScorer {
   // Runs a prompt into its empty cache: its residual rows [ids, hidden].
   Matrix<float> run(const GenerationPrompt& prompt, KvCache& cache) {
     Matrix<float> hidden(prompt.ids.size(), decoder_->config().hidden_size);
-    embed_prompt(*decoder_, prompt, hidden.view());
+    embed_prompt(*decoder_, prompt, 0, hidden.view());
     const SequenceRows rows{&cache, 0, hidden.rows()};
     decoder_->forward(hidden.view(), {&rows, 1}, scratch_, *pool_);
     return hidden;

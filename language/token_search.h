@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/thread_pool.h"
+#include "language/batch_engine.h"
 #include "language/decoder.h"
 #include "language/generate.h"
 
@@ -17,11 +18,11 @@ namespace vlm {
 // Called with the place of a prompt in the batch and a piece of its text.
 using BatchTextSink = std::function<void(std::size_t index, const std::string& piece)>;
 
-// Greedy, equal scores: the smallest id. `tokenizer` may be null; then texts stay empty and there
-// must be neither stop texts nor a sink. REQUIRES: checked prompts and options.
+// Greedy, equal scores: the smallest id. `tokenizer` may be null;
+// then texts stay empty and there must be neither stop texts nor a sink. REQUIRES: checked prompts
+// and options.
 std::vector<Generation> token_search(const Decoder& decoder, const Tokenizer* tokenizer,
-                                     std::span<const GenerationPrompt* const> prompts,
-                                     const GenerationOptions& options, const BatchTextSink& on_text,
-                                     ThreadPool& pool);
+                                     const PromptBatch& batch, const GenerationOptions& options,
+                                     const BatchTextSink& on_text, ThreadPool& pool);
 
 }  // namespace vlm

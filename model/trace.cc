@@ -98,7 +98,7 @@ Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool) 
   if (!request.layer_path.hops.empty()) config.path = request.layer_path;
   const Decoder decoder(config, model.decoder().weights());
   Matrix<float> hidden(prompt.ids.size(), decoder.config().hidden_size);
-  embed_prompt(decoder, prompt, hidden.view());
+  embed_prompt(decoder, prompt, 0, hidden.view());
   add(trace, "embeddings", hidden.view());
   KvCache cache = decoder.make_cache();
   DecoderScratch scratch;

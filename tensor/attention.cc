@@ -79,9 +79,14 @@ void pack_queries(MatrixView<const float> queries, std::span<float> packed) {
   for (float& value : packed) value *= scale;
 }
 
+// Each [positions, head_dim].
+struct KeysValues {
+  MatrixView<const float> keys;
+  MatrixView<const float> values;
+};
+
 // Query rows [first_row, first_row + queries.rows()) of the whole call; `packed` has room for them.
-void attend_block(MatrixView<const float> queries, std::span<float> packed,
-                  MatrixView<const float> keys, MatrixView<const float> values,
+void attend_block(MatrixView<const float> queries, std::span<float> packed, const KeysValues& seen,
                   const AttentionMask& mask, std::size_t first_row, MatrixView<float> out) {
   // Written before it is read, so it needs no zeros.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
@@ -90,14 +95,14 @@ void attend_block(MatrixView<const float> queries, std::span<float> packed,
   const std::size_t rows = queries.rows();
   pack_queries(queries, packed);
   for (std::size_t r = 0; r < rows; ++r) std::fill(out.row(r).begin(), out.row(r).end(), 0.0F);
-  const std::size_t begin = visible_keys(mask, first_row, keys.rows()).first;
-  const std::size_t end = visible_keys(mask, first_row + rows - 1, keys.rows()).end;
+  const std::size_t begin = visible_keys(mask, first_row, seen.keys.rows()).first;
+  const std::size_t end = visible_keys(mask, first_row + rows - 1, seen.keys.rows()).end;
   for (std::size_t key = begin / kBlockKeys * kBlockKeys; key < end; key += kBlockKeys) {
     const std::size_t count = std::min(kBlockKeys, end - key);
     MatrixView<float> scores(score_block.data(), rows, count, count);
-    multiply_packed_rows(packed, keys.rows(key, count), scores);
+    multiply_packed_rows(packed, seen.keys.rows(key, count), scores);
     for (std::size_t r = 0; r < rows; ++r) {
-      KeyRange visible = visible_keys(mask, first_row + r, keys.rows());
+      KeyRange visible = visible_keys(mask, first_row + r, seen.keys.rows());
       visible.first = std::clamp(visible.first, key, key + count) - key;
       visible.end = std::clamp(visible.end, key, key + count) - key;
       if (visible.first >= visible.end) {
@@ -106,7 +111,7 @@ void attend_block(MatrixView<const float> queries, std::span<float> packed,
       }
       update_row(scores.row(r), visible, states[r], out.row(r));
     }
-    add_product(scores, values.rows(key, count), out);
+    add_product(scores, seen.values.rows(key, count), out);
   }
   for (std::size_t r = 0; r < rows; ++r) {
     const float inverse_sum = 1.0F / states[r].sum;
@@ -127,7 +132,7 @@ void attend(MatrixView<const float> queries, MatrixView<const float> keys,
   for (std::size_t row = 0; row < queries.rows(); row += kBlockQueries) {
     const std::size_t count = std::min(kBlockQueries, queries.rows() - row);
     packed.resize(packed_rows_size(count, queries.cols()));
-    attend_block(queries.rows(row, count), packed, keys, values, mask, row, out.rows(row, count));
+    attend_block(queries.rows(row, count), packed, {keys, values}, mask, row, out.rows(row, count));
   }
 }
 

@@ -44,11 +44,11 @@ std::vector<TokenId> choices(const Decoder& decoder, const GenerationPrompt& pro
                              std::span<const TokenId> answer, ThreadPool& pool) {
   DecodingSession session(decoder, pool);
   KvCache cache = decoder.make_cache();
-  const std::vector<const GenerationPrompt*> prompts{&prompt};
-  const std::vector<KvCache*> caches{&cache};
-  std::vector<TokenId> found{top_choice(session.start(prompts, caches).row(0))};
-  for (std::size_t i = 0; i < answer.size(); ++i) {
-    found.push_back(top_choice(session.advance(answer.subspan(i, 1), caches).row(0)));
+  const std::vector<NewSequence> starting{{&cache, &prompt}};
+  std::vector<TokenId> found{top_choice(session.step({}, starting).row(0))};
+  for (const TokenId id : answer) {
+    const std::vector<NextToken> next{{&cache, id}};
+    found.push_back(top_choice(session.step(next, {}).row(0)));
   }
   return found;
 }

@@ -35,7 +35,7 @@ TEST(PathPrefix, ContinuedAlongAnyPathEqualsTheWholePathBitForBit) {
 
     KvCache whole_cache = longer.make_cache();
     Matrix<float> whole(prompt.ids.size(), longer.config().hidden_size);
-    embed_prompt(longer, prompt, whole.view());
+    embed_prompt(longer, prompt, 0, whole.view());
     const SequenceRows rows{&whole_cache, 0, whole.rows()};
     longer.forward(whole.view(), {&rows, 1}, scratch, pool);
     EXPECT_TRUE(std::ranges::equal(found.values(), whole.values())) << seed;

@@ -93,7 +93,7 @@ TEST_P(GenerationGolden, AllBeamsAndScoresAreEqual) {
   const GenerationPrompt* const pointer = &prompt;
   for (const Json& item : case_["beam"]) {
     const auto found =
-        beam_search(decoder_, std::span(&pointer, 1), options_of(item), pool_).front();
+        beam_search(decoder_, {std::span(&pointer, 1), 1}, options_of(item), pool_).front();
     ASSERT_EQ(found.size(), item["sequences"].size()) << item;
     for (std::size_t i = 0; i < found.size(); ++i) {
       EXPECT_EQ(found[i].ids, ids_of(item["sequences"][i])) << i << item;

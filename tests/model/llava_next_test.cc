@@ -198,7 +198,7 @@ TEST_F(LlavaNext, BestBeamsAndScoresAreEqual) {
         options.eos_ids = {beam.at("eos_token_id").get<TokenId>()};
       }
       const auto best =
-          beam_search(model.decoder(), std::span(&pointer, 1), options, pool).front().front();
+          beam_search(model.decoder(), {std::span(&pointer, 1), 1}, options, pool).front().front();
       EXPECT_EQ(best.ids, ids_of(beam.at("sequences").at(0))) << item.at("id");
       const auto score = beam.at("scores").at(0).get<double>();
       EXPECT_NEAR(best.score, score, 1e-5 * std::abs(score)) << item.at("id");
