@@ -1,6 +1,7 @@
 #include "merge/kernels/elementwise.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -10,6 +11,15 @@ namespace vlm {
 namespace {
 
 constexpr std::uint32_t kSignBit = 0x80000000U;
+
+// bf16_to_float(float_to_bf16(value)) without leaving 32 bits, which vector instructions need.
+float nearest_bfloat16(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = bits + 0x7FFFU + ((bits >> 16U) & 1U);
+  // Both sides are below 2^31, and signed comparison is the one that SSE2 has.
+  const bool is_nan = static_cast<std::int32_t>(bits & ~kSignBit) > 0x7F800000;
+  return std::bit_cast<float>((is_nan ? bits | 0x400000U : rounded) & 0xFFFF0000U);
+}
 
 }  // namespace
 
@@ -46,6 +56,28 @@ void add_to_base(std::span<const float> base, std::span<const float> x, float fa
   const float* __restrict step = x.data();
   float* __restrict result = out.data();
   for (std::size_t i = 0; i < out.size(); ++i) result[i] = from[i] + factor * step[i];
+}
+
+void add_task_vectors(std::span<const float> base, std::span<const WeightedModel> models,
+                      float factor, std::span<float> out) noexcept {
+  constexpr std::size_t kTogether = 64;  // sums in registers, inputs read side by side
+  std::array<float, kTogether> sums{};
+  for (std::size_t first = 0; first < out.size(); first += kTogether) {
+    const std::size_t count = std::min(kTogether, out.size() - first);
+    const float* __restrict from = base.data() + first;
+    sums.fill(0.0F);
+    for (const WeightedModel& model : models) {
+      const float* __restrict values = model.values.data() + first;
+      const float weight = model.weight;
+      if (count == kTogether) {
+        for (std::size_t i = 0; i < kTogether; ++i) sums[i] += weight * (values[i] - from[i]);
+      } else {
+        for (std::size_t i = 0; i < count; ++i) sums[i] += weight * (values[i] - from[i]);
+      }
+    }
+    float* __restrict result = out.data() + first;
+    for (std::size_t i = 0; i < count; ++i) result[i] = from[i] + factor * sums[i];
+  }
 }
 
 void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
@@ -215,7 +247,7 @@ void round_to_dtype(std::span<float> x, DType dtype) noexcept {
     case DType::kF64:
       return;
     case DType::kBF16:
-      for (float& value : x) value = bf16_to_float(float_to_bf16(value));
+      for (float& value : x) value = nearest_bfloat16(value);
       return;
     case DType::kF16:
       for (float& value : x) value = f16_to_float(float_to_f16(value));

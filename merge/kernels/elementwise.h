@@ -28,6 +28,16 @@ void add_scaled(std::span<const float> x, float factor, std::span<float> sum) no
 void divide(std::span<float> x, std::span<const float> divisor) noexcept;
 void divide(std::span<float> x, float divisor) noexcept;
 
+struct WeightedModel {
+  std::span<const float> values;
+  float weight = 0;
+};
+
+// out = base + factor * sum_i weight_i (values_i - base), rounded after each step, in one pass over
+// all inputs.
+void add_task_vectors(std::span<const float> base, std::span<const WeightedModel> models,
+                      float factor, std::span<float> out) noexcept;
+
 // out = base + factor * x
 void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
                  std::span<float> out) noexcept;

@@ -109,6 +109,11 @@ float divisor_without_vote(const std::vector<TaskVector>& vectors, bool normaliz
   return std::fabs(sum) < kSmallestWeightSum ? 1.0F : static_cast<float>(sum);
 }
 
+// Whether nothing is dropped.
+bool are_whole(const std::vector<TaskVector>& vectors) {
+  return std::ranges::all_of(vectors, [](const TaskVector& vector) { return !vector.filter; });
+}
+
 }  // namespace
 
 void merge_task_vectors(const TensorMerge& task, const TaskVectorSteps& steps,
@@ -118,6 +123,12 @@ void merge_task_vectors(const TensorMerge& task, const TaskVectorSteps& steps,
   const bool normalize = task.parameters.at("normalize") != 0;
   const auto lambda = static_cast<float>(task.parameters.at("lambda"));
   const float divisor = divisor_without_vote(vectors, normalize);
+  if (steps.consensus == Consensus::kNone && divisor == 1.0F && are_whole(vectors)) {
+    std::vector<WeightedModel> models;
+    for (const TaskVector& vector : vectors) models.push_back({vector.values, vector.weight});
+    add_task_vectors(task.base, models, lambda, out);
+    return;
+  }
   std::vector<float> products(steps.consensus == Consensus::kSum ? vectors.size() * kBlock : 0);
   Block buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::size_t first = 0; first < out.size(); first += kBlock) {

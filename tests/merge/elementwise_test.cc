@@ -1,6 +1,8 @@
 #include "merge/kernels/elementwise.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -75,6 +77,40 @@ TEST(Elementwise, ArithmeticEqualsThePlainLoops) {
     EXPECT_EQ(blended[i], 0.25F * a[i] + 0.5F * b[i]);
     EXPECT_EQ(sum[i], b[i] + 3.0F * a[i]);
     EXPECT_EQ(ratio[i], a[i] / 7.0F);
+  }
+}
+
+TEST(Elementwise, TaskVectorsAreAddedAsStepByStep) {
+  for (const std::size_t size : {1U, 63U, 64U, 200U}) {
+    const Floats base = ramp(size);
+    const Floats a(base.rbegin(), base.rend());
+    Floats b = a;
+    scale(b, 0.37F);
+    Floats sum(size, 0.0F);
+    Floats delta(size);
+    subtract(a, base, delta);
+    add_scaled(delta, 0.7F, sum);
+    subtract(b, base, delta);
+    add_scaled(delta, -1.3F, sum);
+    Floats expected(size);
+    add_to_base(base, sum, 0.9F, expected);
+    Floats out(size);
+    add_task_vectors(base, std::vector<WeightedModel>{{a, 0.7F}, {b, -1.3F}}, 0.9F, out);
+    EXPECT_EQ(out, expected);
+  }
+}
+
+TEST(Elementwise, RoundingIsThatOfSingleNumbers) {
+  Floats values{NAN, -NAN, INFINITY, -INFINITY, 3.4e38F, -0.0F, 1e-40F};
+  for (std::uint32_t bits = 0; bits < 100'000; ++bits) {
+    values.push_back(std::bit_cast<float>(bits * 42949U));
+  }
+  Floats rounded = values;
+  round_to_dtype(rounded, DType::kBF16);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(rounded[i]),
+              std::uint32_t{float_to_bf16(values[i])} << 16U)
+        << values[i];
   }
 }
 
