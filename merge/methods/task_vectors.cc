@@ -125,6 +125,7 @@ void merge_task_vectors(const TensorMerge& task, const TaskVectorSteps& steps,
   const float divisor = divisor_without_vote(vectors, normalize);
   if (steps.consensus == Consensus::kNone && divisor == 1.0F && are_whole(vectors)) {
     std::vector<WeightedModel> models;
+    models.reserve(vectors.size());
     for (const TaskVector& vector : vectors) models.push_back({vector.values, vector.weight});
     add_task_vectors(task.base, models, lambda, out);
     return;
