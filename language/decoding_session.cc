@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "language/logits_rules.h"
 
 namespace vlm {
 namespace {
@@ -51,6 +52,7 @@ MatrixView<float> DecodingSession::step(std::span<const NextToken> running,
     std::ranges::copy(hidden.row(last_row), last.row(i).begin());
   }
   decoder_->logits(last, logits, scratch_, *pool_);
+  refuse_nan(logits);
   return logits;
 }
 

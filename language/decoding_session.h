@@ -32,7 +32,8 @@ class DecodingSession {
 
   // Runs tokens and prompts together: the weights are read once for all of them. Returns the logits
   // after the last token of each sequence, [running + starting, vocab], valid until the next step.
-  // REQUIRES: checked prompts; every cache occurs once; at least one sequence.
+  // Throws Error{kCorruptFile} if a logit is NaN. REQUIRES: checked prompts; every cache occurs
+  // once; at least one sequence.
   MatrixView<float> step(std::span<const NextToken> running, std::span<const NewSequence> starting);
 
  private:

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/error.h"
+#include "tensor/maximum.h"
+
 namespace vlm {
 namespace {
 
@@ -36,6 +39,15 @@ void forbid_repeated_ngrams(std::span<float> scores, std::span<const TokenId> id
   const std::span<const TokenId> recent = ids.last(n - 1);
   for (std::size_t first = 0; first + n <= ids.size(); ++first) {
     if (std::ranges::equal(ids.subspan(first, n - 1), recent)) forbid(scores, ids[first + n - 1]);
+  }
+}
+
+void refuse_nan(MatrixView<const float> logits) {
+  for (std::size_t r = 0; r < logits.rows(); ++r) {
+    if (has_nan(logits.row(r))) {
+      throw Error(ErrorCode::kCorruptFile,
+                  "model: it predicts with NaN: its weights are damaged or too large");
+    }
   }
 }
 

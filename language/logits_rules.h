@@ -8,6 +8,7 @@
 
 #include "language/generation_options.h"
 #include "language/token_id.h"
+#include "tensor/matrix_view.h"
 
 namespace vlm {
 
@@ -19,6 +20,10 @@ void penalize_repetition(std::span<float> scores, std::span<const TokenId> ids, 
 // Forbids (-infinity) every token that would complete an n-gram which `ids` already holds.
 // hf: NoRepeatNGramLogitsProcessor. n = 0: nothing.
 void forbid_repeated_ngrams(std::span<float> scores, std::span<const TokenId> ids, std::size_t n);
+
+// Throws Error{kCorruptFile} if one of the logits [rows, vocab] is NaN: from such a model nothing
+// can be chosen.
+void refuse_nan(MatrixView<const float> logits);
 
 // All rules of the options. ids: prompt and output so far; num_new: how many of them are output.
 void apply_rules(const GenerationOptions& options, std::span<const TokenId> ids,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/philox.h"
+#include "tensor/maximum.h"
 
 namespace vlm {
 namespace {
@@ -18,10 +19,6 @@ double weight(float score, float best) {
   return std::exp(double{score} - double{best});
 }
 
-float best_of(std::span<const float> scores) {
-  return *std::max_element(scores.begin(), scores.end());
-}
-
 double total_weight(std::span<const float> scores, float best) {
   double total = 0.0;
   for (const float score : scores) total += weight(score, best);
@@ -31,7 +28,7 @@ double total_weight(std::span<const float> scores, float best) {
 }  // namespace
 
 void apply_temperature(std::span<float> scores, double temperature) {
-  const double best = best_of(scores);
+  const double best = largest(scores);
   for (float& score : scores) score = static_cast<float>((double{score} - best) / temperature);
 }
 
@@ -47,7 +44,7 @@ void keep_top_k(std::span<float> scores, std::size_t k) {
 
 void keep_top_p(std::span<float> scores, double p) {
   if (p >= 1.0) return;
-  const float best = best_of(scores);
+  const float best = largest(scores);
   const double enough = p * total_weight(scores, best);
   std::vector<std::size_t> ids;  // a heap, the most probable token on top
   for (std::size_t id = 0; id < scores.size(); ++id) {
@@ -70,14 +67,14 @@ void keep_top_p(std::span<float> scores, double p) {
 
 void keep_min_p(std::span<float> scores, double p) {
   if (p <= 0.0) return;
-  const float best = best_of(scores);
+  const float best = largest(scores);
   for (float& score : scores) {
     if (weight(score, best) < p) score = kForbidden;
   }
 }
 
 TokenId draw_token(std::span<const float> scores, double u) {
-  const float best = best_of(scores);
+  const float best = largest(scores);
   const double place = u * total_weight(scores, best);
   double cumulative = 0.0;
   std::size_t last = 0;  // where rounding ends the search

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "core/error.h"
+#include "language/logits_rules.h"
 #include "tensor/matrix.h"
+#include "tensor/maximum.h"
 #include "tensor/normalization.h"
 
 namespace vlm {
@@ -37,10 +39,9 @@ void check_request(const ScoringRequest& request, std::size_t index, const Decod
 
 // Adds one token, given the logits [vocab] before it.
 void add_token(std::span<const float> logits, TokenId id, ContinuationScore& score) {
-  const auto best = std::max_element(logits.begin(), logits.end());
   const auto place = static_cast<std::size_t>(id);
   score.log_likelihood += double{logits[place]} - log_sum_exp(logits);
-  score.is_greedy = score.is_greedy && static_cast<std::size_t>(best - logits.begin()) == place;
+  score.is_greedy = score.is_greedy && index_of_largest(logits) == place;
   ++score.num_tokens;
 }
 
@@ -166,6 +167,7 @@ class RequestScorer {
     if (logits_.rows() == 0) logits_ = Matrix<float>(kLogitRows, decoder_->config().vocab_size);
     const MatrixView<float> out = logits_.first_rows(hidden.rows());
     decoder_->logits(hidden, out, scratch_, *pool_);
+    refuse_nan(out);
     return out;
   }
 

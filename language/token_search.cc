@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "core/error.h"
 #include "language/batch_engine.h"
 #include "language/logits_rules.h"
 #include "language/sampling.h"
@@ -79,9 +78,7 @@ class Continuation : public PromptSearch {
     if (shared_.options->temperature > 0.0) {
       return sample_token(*shared_.options, random_stream_, num_new(), logits);
     }
-    const std::size_t best = index_of_largest(logits);
-    if (best == logits.size()) throw Error(ErrorCode::kCorruptFile, "model: all logits are NaN");
-    return static_cast<TokenId>(best);
+    return static_cast<TokenId>(index_of_largest(logits));
   }
 
   // Returns whether the text goes on after the token.

@@ -44,4 +44,10 @@ std::size_t index_of_largest(std::span<const float> x) noexcept {
   return first;
 }
 
+bool has_nan(std::span<const float> x) noexcept {
+  int found = 0;
+  for (const float value : x) found |= is_nan(value) ? 1 : 0;
+  return found != 0;
+}
+
 }  // namespace vlm

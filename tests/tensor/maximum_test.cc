@@ -50,5 +50,15 @@ TEST(Largest, OfNothingIsMinusInfinity) {
   EXPECT_EQ(index_of_largest({}), 0U);
 }
 
+TEST(HasNan, FindsItAtEveryPlace) {
+  for (std::size_t place = 0; place < 40; ++place) {
+    std::vector<float> x(40, kMinusInfinity);
+    EXPECT_FALSE(has_nan(x));
+    x[place] = -NAN;
+    EXPECT_TRUE(has_nan(x)) << place;
+  }
+  EXPECT_FALSE(has_nan({}));
+}
+
 }  // namespace
 }  // namespace vlm
