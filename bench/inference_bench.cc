@@ -1,7 +1,7 @@
 // Tokens per second of a language model on disk: one prompt, then tokens one by one. One
 // measurement for each run, so that bench/compare_inference.py can take turns with other programs.
 //
-// usage: inference_bench MODEL float32|bfloat16 THREADS PROMPT_TOKENS NEW_TOKENS
+// usage: inference_bench MODEL float32|bfloat16|int8 THREADS PROMPT_TOKENS NEW_TOKENS
 //
 // Prints one line of JSON. Limits: the prompt is bound by arithmetic, 2 operations for each weight
 // and token; each new token reads every weight of the layers and the head once.
@@ -61,7 +61,7 @@ Json measure(const Decoder& decoder, std::size_t prompt_tokens, std::size_t new_
 int run(const std::vector<const char*>& arguments) {
   const auto format = arguments.size() == 6 ? weight_format_from_name(arguments[2]) : std::nullopt;
   if (!format) {
-    std::fprintf(stderr, "usage: %s MODEL float32|bfloat16 THREADS PROMPT_TOKENS NEW_TOKENS\n",
+    std::fprintf(stderr, "usage: %s MODEL float32|bfloat16|int8 THREADS PROMPT_TOKENS NEW_TOKENS\n",
                  arguments[0]);
     return 2;
   }

@@ -9,7 +9,7 @@ void add_weights_option(CLI::App& command, WeightFormat& format) {
       .add_option_function<std::string>(
           "--weights",
           [&format](const std::string& name) { format = *weight_format_from_name(name); },
-          "how the language model is kept and multiplied: float32 (default) or bfloat16")
+          "how the language model is kept and multiplied: float32 (default), bfloat16 or int8")
       ->check(CLI::IsMember(weight_format_names()));
 }
 

@@ -5,16 +5,14 @@
 #include <memory>
 
 #include "core/check.h"
-#include "tensor/bfloat16_kernels.h"
+#include "tensor/block_product.h"
+#include "tensor/block_tiling.h"
 #include "tensor/dtype.h"
 #include "tensor/onednn_product.h"
+#include "tensor/weight_rounding.h"
 
 namespace vlm {
 namespace {
-
-constexpr std::size_t kTileRows = 256;
-constexpr std::size_t kTileBytes = std::size_t{1} << 20U;  // of weights: stays in a core's cache
-constexpr std::size_t kMaxTileBlocks = 8;
 
 // Up to so many rows the loop, which is bound by reading weights and needs no preparation, is
 // at least as fast.
@@ -22,10 +20,6 @@ constexpr std::size_t kLoopRows = 8;
 
 // Columns that pack_block() moves at a time: 64 rows of them fit into the first-level cache.
 constexpr std::size_t kPackedColumns = 128;
-
-std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
-  return (value + divisor - 1) / divisor;
-}
 
 }  // namespace
 
@@ -69,66 +63,40 @@ void Bfloat16Weight::read_row(std::size_t row, std::span<float> out) const noexc
   }
 }
 
-std::size_t Bfloat16Weight::blocks_per_tile() const noexcept {
-  const std::size_t block_bytes = layout_.block_size() * sizeof(std::uint16_t);
-  return std::clamp(kTileBytes / block_bytes, std::size_t{1}, kMaxTileBlocks);
-}
-
-std::size_t Bfloat16Weight::num_tiles(std::size_t num_rows) const noexcept {
-  return ceiling(num_rows, kTileRows) * ceiling(layout_.num_blocks(), blocks_per_tile());
-}
-
-Bfloat16Weight::Tile Bfloat16Weight::tile(std::size_t number, std::size_t num_rows) const noexcept {
-  const std::size_t tiles_across = ceiling(layout_.num_blocks(), blocks_per_tile());
-  Tile part;
-  part.first_row = number / tiles_across * kTileRows;
-  part.num_rows = std::min(kTileRows, num_rows - part.first_row);
-  part.first_block = number % tiles_across * blocks_per_tile();
-  part.num_blocks = std::min(blocks_per_tile(), layout_.num_blocks() - part.first_block);
-  return part;
-}
-
 void Bfloat16Weight::multiply_by_loop(MatrixView<const float> x, MatrixView<float> out,
-                                      const Tile& part) const {
-  for (std::size_t b = part.first_block; b < part.first_block + part.num_blocks; ++b) {
+                                      const BlockTile& tile) const {
+  for (std::size_t b = tile.first_block; b < tile.first_block + tile.num_blocks; ++b) {
     const std::size_t column = b * PackedLayout::kBlockRows;
     const std::size_t width = std::min(PackedLayout::kBlockRows, rows() - column);
-    multiply_packed_block(x.rows(part.first_row, part.num_rows), blocks_.row(b),
-                          out.rows(part.first_row, part.num_rows).columns(column, width));
+    multiply_bfloat16_block(x.rows(tile.first_row, tile.num_rows), blocks_.row(b),
+                            out.rows(tile.first_row, tile.num_rows).columns(column, width));
   }
 }
 
 void Bfloat16Weight::multiply_by_onednn(MatrixView<const std::uint16_t> x, MatrixView<float> out,
-                                        const Tile& part) const {
-  const std::size_t column = part.first_block * PackedLayout::kBlockRows;
-  const std::size_t width = std::min(part.num_blocks * PackedLayout::kBlockRows, rows() - column);
-  const auto buffer = std::make_unique_for_overwrite<float[]>(part.num_rows * width);
-  const MatrixView<float> result(buffer.get(), part.num_rows, width, width);
-  multiply_bfloat16(x.rows(part.first_row, part.num_rows),
-                    blocks_.values().subspan(part.first_block * layout_.block_size(),
-                                             part.num_blocks * layout_.block_size()),
-                    result);
-  const MatrixView<float> target = out.rows(part.first_row, part.num_rows).columns(column, width);
-  for (std::size_t r = 0; r < part.num_rows; ++r) {
-    std::ranges::copy(result.row(r), target.row(r).begin());
-  }
+                                        const BlockTile& tile) const {
+  const std::size_t column = tile.first_block * PackedLayout::kBlockRows;
+  const std::size_t width = std::min(tile.num_blocks * PackedLayout::kBlockRows, rows() - column);
+  multiply_bfloat16(x.rows(tile.first_row, tile.num_rows),
+                    blocks_.values().subspan(tile.first_block * layout_.block_size(),
+                                             tile.num_blocks * layout_.block_size()),
+                    out.rows(tile.first_row, tile.num_rows).columns(column, width));
 }
 
 void Bfloat16Weight::multiply(MatrixView<const float> x, MatrixView<float> out,
                               ThreadPool& pool) const {
   check(x.cols() == cols() && out.cols() == rows() && x.rows() == out.rows(),
         "WeightMatrix::multiply: x [m, cols], out [m, rows]");
-  const std::size_t count = num_tiles(x.rows());
+  const BlockTiling tiling(x.rows(), layout_);
   if (x.rows() <= kLoopRows || !has_bfloat16_products()) {
-    pool.parallel_for(count, [&](std::size_t i) { multiply_by_loop(x, out, tile(i, x.rows())); });
+    pool.parallel_for(tiling.count(),
+                      [&](std::size_t i) { multiply_by_loop(x, out, tiling.tile(i)); });
     return;
   }
-  const auto buffer = std::make_unique_for_overwrite<std::uint16_t[]>(x.rows() * cols());
-  const MatrixView<std::uint16_t> rounded(buffer.get(), x.rows(), cols(), cols());
-  pool.parallel_for(x.rows(),
-                    [&](std::size_t row) { round_to_bfloat16(x.row(row), rounded.row(row)); });
-  pool.parallel_for(count,
-                    [&](std::size_t i) { multiply_by_onednn(rounded, out, tile(i, x.rows())); });
+  const Matrix<std::uint16_t> rounded = bfloat16_rows(x, pool);
+  pool.parallel_for(tiling.count(), [&](std::size_t i) {
+    multiply_by_onednn(rounded.view(), out, tiling.tile(i));
+  });
 }
 
 }  // namespace vlm

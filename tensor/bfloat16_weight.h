@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "tensor/block_tiling.h"
 #include "tensor/matrix.h"
 #include "tensor/packed_layout.h"
 #include "tensor/weight_matrix.h"
@@ -25,19 +26,10 @@ class Bfloat16Weight final : public WeightMatrix {
   void multiply(MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) const override;
 
  private:
-  // A part of a product, given by the shapes alone.
-  struct Tile {
-    std::size_t first_row = 0;
-    std::size_t num_rows = 0;
-    std::size_t first_block = 0;
-    std::size_t num_blocks = 0;
-  };
-  [[nodiscard]] Tile tile(std::size_t number, std::size_t num_rows) const noexcept;
-  [[nodiscard]] std::size_t num_tiles(std::size_t num_rows) const noexcept;
-  [[nodiscard]] std::size_t blocks_per_tile() const noexcept;
-  void multiply_by_loop(MatrixView<const float> x, MatrixView<float> out, const Tile& part) const;
+  void multiply_by_loop(MatrixView<const float> x, MatrixView<float> out,
+                        const BlockTile& tile) const;
   void multiply_by_onednn(MatrixView<const std::uint16_t> x, MatrixView<float> out,
-                          const Tile& part) const;
+                          const BlockTile& tile) const;
   void pack_block(std::span<const float> values, std::size_t block) noexcept;
 
   PackedLayout layout_;

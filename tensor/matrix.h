@@ -18,12 +18,22 @@ template <typename T>
 class Matrix {
  public:
   Matrix() = default;
-  Matrix(std::size_t rows, std::size_t cols) : rows_(rows), cols_(cols) {
+  Matrix(std::size_t rows, std::size_t cols) {
+    *this = for_overwrite(rows, cols);
+    std::uninitialized_value_construct_n(data_.get(), size());
+  }
+
+  // Elements have no value before they are written.
+  [[nodiscard]] static Matrix for_overwrite(std::size_t rows, std::size_t cols) {
+    Matrix matrix;
+    matrix.rows_ = rows;
+    matrix.cols_ = cols;
     std::size_t count = 0;
     check(!__builtin_mul_overflow(rows, cols, &count), "Matrix: rows * cols fits");
-    if (count == 0) return;
-    data_.reset(static_cast<T*>(::operator new(count * sizeof(T), kAlignment)));
-    std::uninitialized_value_construct_n(data_.get(), count);
+    if (count == 0) return matrix;
+    matrix.data_.reset(static_cast<T*>(::operator new(count * sizeof(T), kAlignment)));
+    std::uninitialized_default_construct_n(matrix.data_.get(), count);
+    return matrix;
   }
 
   [[nodiscard]] Matrix clone() const {

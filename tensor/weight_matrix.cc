@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "tensor/bfloat16_weight.h"
 #include "tensor/float32_weight.h"
+#include "tensor/int8_weight.h"
 
 namespace vlm {
 namespace {
@@ -14,8 +15,9 @@ struct NamedFormat {
   std::string_view name;
 };
 
-constexpr std::array<NamedFormat, 2> kFormats{
-    {{WeightFormat::kFloat32, "float32"}, {WeightFormat::kBfloat16, "bfloat16"}}};
+constexpr std::array<NamedFormat, 3> kFormats{{{WeightFormat::kFloat32, "float32"},
+                                               {WeightFormat::kBfloat16, "bfloat16"},
+                                               {WeightFormat::kInt8, "int8"}}};
 
 }  // namespace
 
@@ -39,7 +41,14 @@ std::vector<std::string> weight_format_names() {
 
 std::unique_ptr<WeightMatrix> make_weight(WeightFormat format, std::size_t rows, std::size_t cols) {
   check(rows > 0 && cols > 0, "make_weight: rows, cols > 0");
-  if (format == WeightFormat::kBfloat16) return std::make_unique<Bfloat16Weight>(rows, cols);
+  switch (format) {
+    case WeightFormat::kBfloat16:
+      return std::make_unique<Bfloat16Weight>(rows, cols);
+    case WeightFormat::kInt8:
+      return std::make_unique<Int8Weight>(rows, cols);
+    case WeightFormat::kFloat32:
+      break;
+  }
   return std::make_unique<Float32Weight>(rows, cols);
 }
 

@@ -18,9 +18,9 @@
 
 namespace vlm {
 
-enum class WeightFormat : std::uint8_t { kFloat32, kBfloat16 };
+enum class WeightFormat : std::uint8_t { kFloat32, kBfloat16, kInt8 };
 
-// "float32", "bfloat16": names on the command line.
+// "float32", "bfloat16", "int8": names on the command line.
 std::string_view weight_format_name(WeightFormat format) noexcept;
 std::optional<WeightFormat> weight_format_from_name(std::string_view name) noexcept;
 std::vector<std::string> weight_format_names();

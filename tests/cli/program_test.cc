@@ -134,6 +134,8 @@ TEST_F(Program, WeightsOptionChangesTheArithmeticOfEveryCommandThatRunsAModel) {
   };
   EXPECT_NE(score("float32"), score("bfloat16"));
   EXPECT_NEAR(score("float32"), score("bfloat16"), 0.1);
+  EXPECT_NE(score("int8"), score("bfloat16"));
+  EXPECT_NEAR(score("float32"), score("int8"), 0.1);
   for (const char* command : {"caption", "generate", "eval", "search", "trace"}) {
     const ProgramResult wrong = run({command, "--weights", "bf16"});
     EXPECT_EQ(wrong.exit_code, 2) << command;

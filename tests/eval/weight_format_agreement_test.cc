@@ -1,4 +1,4 @@
-// The bundled models with bfloat16 weights against themselves in float32, on the bundled
+// The bundled models with bfloat16 and int8 weights against themselves in float32, on the bundled
 // benchmarks.
 
 #include <algorithm>
@@ -28,11 +28,13 @@ constexpr std::size_t kItems = 12;  // of each benchmark
 struct AgreementCase {
   std::string model;
   std::string benchmark;
+  WeightFormat format;
 };
 
 void PrintTo(const AgreementCase& test_case,
              std::ostream* out) {  // NOLINT(readability-identifier-naming)
-  *out << test_case.model << " on " << test_case.benchmark;
+  *out << test_case.model << " on " << test_case.benchmark << " in "
+       << weight_format_name(test_case.format);
 }
 
 TokenId top_choice(std::span<const float> logits) {
@@ -53,13 +55,13 @@ std::vector<TokenId> choices(const Decoder& decoder, const GenerationPrompt& pro
   return found;
 }
 
-class Bfloat16Agreement : public ::testing::TestWithParam<AgreementCase> {};
+class WeightFormatAgreement : public ::testing::TestWithParam<AgreementCase> {};
 
-TEST_P(Bfloat16Agreement, TheLikeliestTokenIsTheSameAtNinetyNineOfAHundredPlaces) {
+TEST_P(WeightFormatAgreement, TheLikeliestTokenIsTheSameAtNinetyNineOfAHundredPlaces) {
   ThreadPool pool(2);
   const FileCheckpoint checkpoint(kProject / "zoo/models" / GetParam().model);
   const Model exact(checkpoint, pool);
-  const Model rounded(checkpoint, exact.shared_parts(), pool, WeightFormat::kBfloat16);
+  const Model rounded(checkpoint, exact.shared_parts(), pool, GetParam().format);
   const BenchmarkReference reference = parse_benchmark_reference(GetParam().benchmark);
   const Task task = find_task(reference.name);
   Benchmark benchmark = open_benchmark(reference, kProject);
@@ -87,11 +89,18 @@ TEST_P(Bfloat16Agreement, TheLikeliestTokenIsTheSameAtNinetyNineOfAHundredPlaces
   EXPECT_GE(static_cast<double>(equal), 0.99 * static_cast<double>(places));
 }
 
-INSTANTIATE_TEST_SUITE_P(Zoo, Bfloat16Agreement,
-                         ::testing::Values(AgreementCase{"evo-vlm", "ja-emoji-vqa/test"},
-                                           AgreementCase{"en-vlm", "en-emoji-vqa/test"},
-                                           AgreementCase{"ja-lm", "ja-math/test"},
-                                           AgreementCase{"math-lm", "en-math/test"}));
+std::vector<AgreementCase> agreement_cases() {
+  std::vector<AgreementCase> cases;
+  for (const WeightFormat format : {WeightFormat::kBfloat16, WeightFormat::kInt8}) {
+    cases.push_back({"evo-vlm", "ja-emoji-vqa/test", format});
+    cases.push_back({"en-vlm", "en-emoji-vqa/test", format});
+    cases.push_back({"ja-lm", "ja-math/test", format});
+    cases.push_back({"math-lm", "en-math/test", format});
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, WeightFormatAgreement, ::testing::ValuesIn(agreement_cases()));
 
 }  // namespace
 }  // namespace vlm

@@ -1,0 +1,39 @@
+#include "tensor/block_tiling.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace vlm {
+namespace {
+
+constexpr std::size_t kTileRows = 256;
+constexpr std::size_t kTileBytes = std::size_t{1} << 20U;  // in bfloat16: stays in a core's cache
+constexpr std::size_t kMaxTileBlocks = 8;
+
+std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
+  return (value + divisor - 1) / divisor;
+}
+
+}  // namespace
+
+BlockTiling::BlockTiling(std::size_t num_rows, const PackedLayout& layout) noexcept
+    : num_rows_(num_rows),
+      num_blocks_(layout.num_blocks()),
+      blocks_per_tile_(std::clamp(kTileBytes / (layout.block_size() * sizeof(std::uint16_t)),
+                                  std::size_t{1}, kMaxTileBlocks)),
+      tiles_across_(ceiling(num_blocks_, blocks_per_tile_)) {}
+
+std::size_t BlockTiling::count() const noexcept {
+  return ceiling(num_rows_, kTileRows) * tiles_across_;
+}
+
+BlockTile BlockTiling::tile(std::size_t number) const noexcept {
+  BlockTile tile;
+  tile.first_row = number / tiles_across_ * kTileRows;
+  tile.num_rows = std::min(kTileRows, num_rows_ - tile.first_row);
+  tile.first_block = number % tiles_across_ * blocks_per_tile_;
+  tile.num_blocks = std::min(blocks_per_tile_, num_blocks_ - tile.first_block);
+  return tile;
+}
+
+}  // namespace vlm

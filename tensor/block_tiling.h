@@ -1,0 +1,36 @@
+#pragma once
+
+// How a product with a weight in blocks of 64 rows (tensor/packed_layout.h) is cut into parts for
+// threads: by the shapes alone, so that threads change no bit.
+
+#include <cstddef>
+
+#include "tensor/packed_layout.h"
+
+namespace vlm {
+
+// Rows [first_row, + num_rows) of x times blocks [first_block, + num_blocks) of the weight.
+struct BlockTile {
+  std::size_t first_row = 0;
+  std::size_t num_rows = 0;
+  std::size_t first_block = 0;
+  std::size_t num_blocks = 0;
+};
+
+class BlockTiling {
+ public:
+  // Of a product x [num_rows, layout.cols] * weight^T.
+  BlockTiling(std::size_t num_rows, const PackedLayout& layout) noexcept;
+
+  [[nodiscard]] std::size_t count() const noexcept;
+  // REQUIRES: number < count().
+  [[nodiscard]] BlockTile tile(std::size_t number) const noexcept;
+
+ private:
+  std::size_t num_rows_;
+  std::size_t num_blocks_;
+  std::size_t blocks_per_tile_;
+  std::size_t tiles_across_;
+};
+
+}  // namespace vlm

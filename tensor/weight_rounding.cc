@@ -1,0 +1,164 @@
+#include "tensor/weight_rounding.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "core/check.h"
+#include "tensor/packed_layout.h"
+
+// Highway compiles what is between its two namespace macros once for each instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/weight_rounding.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace vlm::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::CappedTag<float, 16>;
+using Words = hn::RebindToUnsigned<Floats>;
+using Integers = hn::RebindToSigned<Floats>;
+using Bytes = hn::Rebind<std::int8_t, Floats>;
+constexpr std::size_t kLanes = HWY_LANES(float) < 16 ? HWY_LANES(float) : 16;
+
+// Bits of the bfloat16 nearest to each lane, ties to even; NaN stays NaN.
+HWY_INLINE hn::VFromD<Words> rounded_bits(hn::VFromD<Words> bits) {
+  const Words words;
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1U));
+  const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7FFFU))));
+  const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(words, 0x40U));
+  const auto magnitude = hn::And(bits, hn::Set(words, 0x7FFFFFFFU));
+  const Integers integers;
+  const auto is_nan = hn::Gt(hn::BitCast(integers, magnitude), hn::Set(integers, 0x7F800000));
+  return hn::IfThenElse(hn::RebindMask(words, is_nan), quiet, rounded);
+}
+
+void round_to_bfloat16(const float* HWY_RESTRICT values, std::uint16_t* HWY_RESTRICT out,
+                       std::size_t count) {
+  const Floats floats;
+  const Words words;
+  const Integers integers;
+  const hn::Rebind<std::uint16_t, Floats> narrow;
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const auto bits = rounded_bits(hn::BitCast(words, hn::LoadU(floats, values + i)));
+    hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(integers, bits)), narrow, out + i);
+  }
+  for (; i < count; ++i) {
+    const auto bits = rounded_bits(hn::BitCast(words, hn::Set(floats, values[i])));
+    out[i] = static_cast<std::uint16_t>(hn::GetLane(bits));
+  }
+}
+
+// Bits without the sign order as the magnitudes they stand for, with NaN above infinity.
+std::uint32_t largest_magnitude_bits(const float* values, std::size_t count) {
+  const Integers integers;
+  const auto mask = hn::Set(integers, 0x7FFFFFFF);
+  auto largest = hn::Zero(integers);
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const auto bits = hn::BitCast(integers, hn::LoadU(Floats(), values + i));
+    largest = hn::Max(largest, hn::And(bits, mask));
+  }
+  auto result = static_cast<std::uint32_t>(hn::GetLane(hn::MaxOfLanes(integers, largest)));
+  for (; i < count; ++i) {
+    result = std::max(result, std::bit_cast<std::uint32_t>(values[i]) & 0x7FFFFFFFU);
+  }
+  return result;
+}
+
+HWY_INLINE hn::VFromD<Bytes> rounded_steps(hn::VFromD<Floats> values, hn::VFromD<Floats> factor) {
+  return hn::DemoteTo(Bytes(), hn::NearestInt(hn::Mul(values, factor)));
+}
+
+void round_to_int8(const float* HWY_RESTRICT values, float inverse, std::int8_t* HWY_RESTRICT out,
+                   std::size_t count) {
+  const auto factor = hn::Set(Floats(), inverse);
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    hn::StoreU(rounded_steps(hn::LoadU(Floats(), values + i), factor), Bytes(), out + i);
+  }
+  for (; i < count; ++i) {
+    out[i] = hn::GetLane(rounded_steps(hn::Set(Floats(), values[i]), factor));
+  }
+}
+
+// The float32 bits of kLanes steps; the lower half is zero.
+HWY_INLINE hn::VFromD<Words> widened_bits(const std::int8_t* steps) {
+  const auto integers = hn::PromoteTo(Integers(), hn::LoadU(Bytes(), steps));
+  return hn::BitCast(Words(), hn::ConvertTo(Floats(), integers));
+}
+
+HWY_INLINE void store_pairs(hn::VFromD<Words> words, std::uint16_t* pairs) {
+#if HWY_TARGET == HWY_SCALAR
+  const std::uint32_t pair = hn::GetLane(words);
+  std::memcpy(pairs, &pair, sizeof(pair));
+#else
+  const hn::Repartition<std::uint16_t, Words> halves;
+  hn::StoreU(hn::BitCast(halves, words), halves, pairs);
+#endif
+}
+
+// One pair of columns; `odd` null: the second is padding.
+HWY_INLINE void widen_pair(const std::int8_t* even, const std::int8_t* odd, std::uint16_t* pairs) {
+  for (std::size_t row = 0; row < PackedLayout::kBlockRows; row += kLanes) {
+    const auto low = hn::ShiftRight<16>(widened_bits(even + row));
+    const auto pair = odd == nullptr ? low : hn::Or(low, widened_bits(odd + row));
+    store_pairs(pair, pairs + row * 2);
+  }
+}
+
+void widen_int8_block(const std::int8_t* steps, std::size_t cols, std::uint16_t* packed) {
+  constexpr std::size_t kRows = PackedLayout::kBlockRows;
+  std::size_t col = 0;
+  for (; col + 2 <= cols; col += 2) {
+    widen_pair(steps + col * kRows, steps + (col + 1) * kRows, packed + col * kRows);
+  }
+  if (col < cols) widen_pair(steps + col * kRows, nullptr, packed + col * kRows);
+}
+
+}  // namespace vlm::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vlm {
+
+HWY_EXPORT(round_to_bfloat16);
+HWY_EXPORT(largest_magnitude_bits);
+HWY_EXPORT(round_to_int8);
+HWY_EXPORT(widen_int8_block);
+
+void round_to_bfloat16(std::span<const float> values, std::span<std::uint16_t> out) noexcept {
+  check(values.size() == out.size(), "round_to_bfloat16: equal sizes");
+  HWY_DYNAMIC_DISPATCH(round_to_bfloat16)(values.data(), out.data(), values.size());
+}
+
+float largest_magnitude(std::span<const float> values) noexcept {
+  return std::bit_cast<float>(
+      HWY_DYNAMIC_DISPATCH(largest_magnitude_bits)(values.data(), values.size()));
+}
+
+void round_to_int8(std::span<const float> values, float scale,
+                   std::span<std::int8_t> out) noexcept {
+  check(values.size() == out.size(), "round_to_int8: equal sizes");
+  if (!(scale > 0.0F)) {
+    std::ranges::fill(out, std::int8_t{0});
+    return;
+  }
+  HWY_DYNAMIC_DISPATCH(round_to_int8)(values.data(), 1.0F / scale, out.data(), values.size());
+}
+
+void widen_int8_block(std::span<const std::int8_t> steps,
+                      std::span<std::uint16_t> packed) noexcept {
+  const PackedLayout layout{PackedLayout::kBlockRows, steps.size() / PackedLayout::kBlockRows};
+  check(steps.size() == layout.cols * layout.rows && packed.size() == layout.block_size(),
+        "widen_int8_block: steps [cols, 64], packed a block of cols columns");
+  HWY_DYNAMIC_DISPATCH(widen_int8_block)(steps.data(), layout.cols, packed.data());
+  const std::size_t written = (layout.cols + 1) / 2 * 2 * PackedLayout::kBlockRows;
+  std::ranges::fill(packed.subspan(written), std::uint16_t{0});
+}
+
+}  // namespace vlm
+#endif
