@@ -1,12 +1,18 @@
 #include "checkpoint/file_checkpoint.h"
 
+#include <algorithm>
+
 #include "checkpoint/layer_path_tensors.h"
 #include "checkpoint/shard_index.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/mapped_pages.h"
 
 namespace vlm {
 namespace {
+
+// Elements that are read before their pages are given back.
+constexpr std::size_t kElementsTogether = std::size_t{1} << 22U;
 
 std::vector<std::string> tensor_names(const std::vector<SafetensorsFile>& shards) {
   std::vector<std::string> names;
@@ -75,7 +81,12 @@ void FileCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
   const TensorView tensor = view(info);
   check(out.size() * element_size_bytes(tensor.dtype) == tensor.bytes.size(),
         "FileCheckpoint::read: out holds all elements");
-  read_floats(tensor, 0, out);
+  const std::size_t element_bytes = element_size_bytes(tensor.dtype);
+  for (std::size_t first = 0; first < out.size(); first += kElementsTogether) {
+    const std::size_t count = std::min(kElementsTogether, out.size() - first);
+    read_floats(tensor, first, out.subspan(first, count));
+    release_mapped_pages(tensor.bytes.subspan(first * element_bytes, count * element_bytes));
+  }
 }
 
 std::string FileCheckpoint::disk_name(const TensorInfo& info) const {

@@ -23,16 +23,12 @@ constexpr std::size_t kPackedColumns = 128;
 
 }  // namespace
 
-Bfloat16Weight::Bfloat16Weight(std::size_t rows, std::size_t cols)
-    : WeightMatrix(rows, cols),
-      layout_{rows, cols},
-      blocks_(layout_.num_blocks(), layout_.block_size()) {}
-
 std::size_t Bfloat16Weight::fill_bytes() const noexcept {
   return rows() * cols() * sizeof(float);
 }
 
 void Bfloat16Weight::fill(const Reader& read) {
+  if (blocks_.empty()) blocks_ = Matrix<std::uint16_t>(layout_.num_blocks(), layout_.block_size());
   const std::size_t count = rows() * cols();
   const auto buffer = std::make_unique_for_overwrite<float[]>(count);
   const std::span<float> values(buffer.get(), count);
@@ -56,6 +52,7 @@ void Bfloat16Weight::pack_block(std::span<const float> values, std::size_t block
 }
 
 void Bfloat16Weight::read_row(std::size_t row, std::span<float> out) const noexcept {
+  check(!blocks_.empty(), "WeightMatrix::read_row: fill() first");
   check(row < rows() && out.size() == cols(), "WeightMatrix::read_row: row < rows, out [cols]");
   const std::span<const std::uint16_t> packed = blocks_.row(row / PackedLayout::kBlockRows);
   for (std::size_t c = 0; c < out.size(); ++c) {
@@ -85,6 +82,7 @@ void Bfloat16Weight::multiply_by_onednn(MatrixView<const std::uint16_t> x, Matri
 
 void Bfloat16Weight::multiply(MatrixView<const float> x, MatrixView<float> out,
                               ThreadPool& pool) const {
+  check(!blocks_.empty(), "WeightMatrix::multiply: fill() first");
   check(x.cols() == cols() && out.cols() == rows() && x.rows() == out.rows(),
         "WeightMatrix::multiply: x [m, cols], out [m, rows]");
   const BlockTiling tiling(x.rows(), layout_);

@@ -17,7 +17,8 @@ namespace vlm {
 
 class Bfloat16Weight final : public WeightMatrix {
  public:
-  Bfloat16Weight(std::size_t rows, std::size_t cols);
+  Bfloat16Weight(std::size_t rows, std::size_t cols)
+      : WeightMatrix(rows, cols), layout_{rows, cols} {}
 
   // Rounds to nearest: exact for values of a bfloat16 checkpoint.
   void fill(const Reader& read) override;
@@ -33,7 +34,7 @@ class Bfloat16Weight final : public WeightMatrix {
   void pack_block(std::span<const float> values, std::size_t block) noexcept;
 
   PackedLayout layout_;
-  Matrix<std::uint16_t> blocks_;  // [blocks, block size]
+  Matrix<std::uint16_t> blocks_;  // [blocks, block size], empty before fill()
 };
 
 }  // namespace vlm

@@ -32,17 +32,15 @@ float scale_of(std::span<const float> row) noexcept {
 
 }  // namespace
 
-Int8Weight::Int8Weight(std::size_t rows, std::size_t cols)
-    : WeightMatrix(rows, cols),
-      layout_{rows, cols},
-      blocks_(layout_.num_blocks(), cols * kBlockRows),
-      scales_(layout_.num_blocks(), kBlockRows) {}
-
 std::size_t Int8Weight::fill_bytes() const noexcept {
   return rows() * cols() * sizeof(float);
 }
 
 void Int8Weight::fill(const Reader& read) {
+  if (blocks_.empty()) {
+    blocks_ = Matrix<std::int8_t>(layout_.num_blocks(), cols() * kBlockRows);
+    scales_ = Matrix<float>(layout_.num_blocks(), kBlockRows);
+  }
   const std::size_t count = rows() * cols();
   const auto buffer = std::make_unique_for_overwrite<float[]>(count);
   const std::span<float> values(buffer.get(), count);
@@ -70,6 +68,7 @@ void Int8Weight::fill_block(std::span<const float> values, std::size_t block) no
 }
 
 void Int8Weight::read_row(std::size_t row, std::span<float> out) const noexcept {
+  check(!blocks_.empty(), "WeightMatrix::read_row: fill() first");
   check(row < rows() && out.size() == cols(), "WeightMatrix::read_row: row < rows, out [cols]");
   const std::span<const std::int8_t> steps = blocks_.row(row / kBlockRows);
   const float scale = scales_.row(row / kBlockRows)[row % kBlockRows];
@@ -107,6 +106,7 @@ void Int8Weight::multiply_by_onednn(MatrixView<const std::uint16_t> x, MatrixVie
 
 void Int8Weight::multiply(MatrixView<const float> x, MatrixView<float> out,
                           ThreadPool& pool) const {
+  check(!blocks_.empty(), "WeightMatrix::multiply: fill() first");
   check(x.cols() == cols() && out.cols() == rows() && x.rows() == out.rows(),
         "WeightMatrix::multiply: x [m, cols], out [m, rows]");
   const BlockTiling tiling(x.rows(), layout_);

@@ -21,7 +21,7 @@ namespace vlm {
 
 class Int8Weight final : public WeightMatrix {
  public:
-  Int8Weight(std::size_t rows, std::size_t cols);
+  Int8Weight(std::size_t rows, std::size_t cols) : WeightMatrix(rows, cols), layout_{rows, cols} {}
 
   // A row with a value that is not finite becomes NaN, one whose largest magnitude is below
   // 127 * 2^-126 becomes zero.
@@ -37,9 +37,10 @@ class Int8Weight final : public WeightMatrix {
                           const BlockTile& tile) const;
   void fill_block(std::span<const float> values, std::size_t block) noexcept;
 
-  PackedLayout layout_;         // of the same weight in bfloat16
-  Matrix<std::int8_t> blocks_;  // [blocks, cols * 64], see tensor/block_product.h
-  Matrix<float> scales_;        // [blocks, 64]
+  PackedLayout layout_;  // of the same weight in bfloat16
+  Matrix<std::int8_t>
+      blocks_;            // [blocks, cols * 64], see tensor/block_product.h; empty before fill()
+  Matrix<float> scales_;  // [blocks, 64]
 };
 
 }  // namespace vlm

@@ -41,7 +41,7 @@ class WeightMatrix {
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t cols() const noexcept { return cols_; }
 
-  // Replaces the values by those of `read`, in the same memory.
+  // Takes the memory for the values of `read`, or replaces those there are in it.
   virtual void fill(const Reader& read) = 0;
   // Memory that fill() takes besides, while it runs.
   [[nodiscard]] virtual std::size_t fill_bytes() const noexcept = 0;
@@ -59,7 +59,7 @@ class WeightMatrix {
   std::size_t cols_;
 };
 
-// A weight of zeros. REQUIRES: rows, cols > 0.
+// A weight without values: fill() comes first. REQUIRES: rows, cols > 0.
 std::unique_ptr<WeightMatrix> make_weight(WeightFormat format, std::size_t rows, std::size_t cols);
 
 }  // namespace vlm
