@@ -48,9 +48,12 @@ EvaluationResult evaluate_model(const Model& model, std::span<const BenchmarkRun
                                 const MetricScorer& scorer, const EvaluateOptions& options,
                                 ThreadPool& pool) {
   std::optional<ImageFeatureCache> images;
-  if (model.sees_images()) images.emplace(model.shared_parts().vision);
+  if (model.sees_images()) {
+    images.emplace(model.shared_parts().vision, ImagePolicy::kPillow, options.memory.picture_bytes);
+  }
   if (!images && options.without_eyes == WithoutEyes::kRefuse) refuse_pictures(runs, options);
-  AnswerFunction answer = answers_of(model, images ? &*images : nullptr, pool);
+  AnswerFunction answer =
+      answers_of(model, images ? &*images : nullptr, pool, options.memory.cache_bytes);
   if (!images && options.without_eyes == WithoutEyes::kAnswerBlind) {
     answer = answer_blind(std::move(answer));
   }

@@ -12,6 +12,7 @@
 #include "eval/metrics.h"
 #include "eval/result_json.h"
 #include "eval/task.h"
+#include "model/memory_plan.h"
 #include "model/model.h"
 
 namespace vlm {
@@ -31,6 +32,7 @@ struct EvaluateOptions {
   std::string model_name;
   WithoutEyes without_eyes = WithoutEyes::kRefuse;
   ProgressCallback progress;  // one event for each benchmark done
+  MemoryShares memory;
 };
 
 // Throws what run_benchmark() throws.

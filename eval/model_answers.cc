@@ -35,21 +35,24 @@ std::vector<ModelPrompt> build_model_prompts(std::span<const EvalPrompt> prompts
 
 }  // namespace
 
-AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool) {
-  return [&model, images, &pool](std::span<const EvalPrompt> prompts,
-                                 const AnswerOptions& answer_options) {
+AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool,
+                          std::size_t cache_bytes) {
+  return [&model, images, &pool, cache_bytes](std::span<const EvalPrompt> prompts,
+                                              const AnswerOptions& answer_options) {
     GenerationOptions options;
     options.max_tokens = answer_options.max_tokens;
     options.num_beams = answer_options.num_beams;
     options.repetition_penalty = answer_options.repetition_penalty;
     options.stop = answer_options.stop_strings;
+    BatchOptions batch;
+    batch.cache_bytes = cache_bytes;
     std::vector<std::string> texts;
     texts.reserve(prompts.size());
     const std::size_t step = images == nullptr ? prompts.size() : images->pictures_at_a_time();
     for (std::size_t first = 0; first < prompts.size(); first += step) {
       const auto part = prompts.subspan(first, std::min(step, prompts.size() - first));
       for (Generation& generation :
-           model.generate(build_model_prompts(part, images, pool), options, {}, pool)) {
+           model.generate(build_model_prompts(part, images, pool), options, batch, pool)) {
         texts.push_back(std::move(generation.text));
       }
     }

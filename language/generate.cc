@@ -1,6 +1,7 @@
 #include "language/generate.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/check.h"
@@ -40,11 +41,35 @@ std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* t
   return results;
 }
 
+constexpr std::size_t kMegabyte = 1'000'000;
+
 // A small model's weights stay in the cache: there, narrow batches that each have a thread lose
 // less by reading the weights once more than wide ones do by waiting for all threads in every
 // product.
 constexpr std::size_t kSmallModelWeights = 8'000'000;
 constexpr std::size_t kNarrowBatchRows = 8;
+
+// How many prompts may run at once without their keys and values taking more than they may.
+std::size_t prompts_that_fit(const Decoder& decoder, std::span<const GenerationPrompt> prompts,
+                             const GenerationOptions& options, const BatchOptions& batch) {
+  std::size_t longest = 0;
+  for (const GenerationPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
+  const std::size_t tokens = longest + options.max_tokens;
+  const std::size_t of_one =
+      options.num_beams *
+      KvCache::bytes_for(decoder.hops().size(), decoder.config().kv_width(), tokens);
+  const std::size_t held = batch.cache_bytes / of_one;
+  constexpr std::size_t kLeast = 2;  // one that runs, and one that has ended
+  if (held < kLeast) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "memory: two prompts of " + std::to_string(longest) + " tokens with " +
+                    std::to_string(options.max_tokens) + " new ones need " +
+                    std::to_string(kLeast * of_one / kMegabyte + 1) +
+                    " MB for keys and values: left are " +
+                    std::to_string(batch.cache_bytes / kMegabyte) + " MB");
+  }
+  return held - 1;
+}
 
 // Prompts that are worked on at the same time, and how many of those run together.
 struct Batching {
@@ -52,9 +77,12 @@ struct Batching {
   std::size_t prompts_at_once = 1;
 };
 
-Batching batching_of(const Decoder& decoder, std::size_t num_prompts,
+Batching batching_of(const Decoder& decoder, std::span<const GenerationPrompt> prompts,
                      const GenerationOptions& options, const BatchOptions& batch) {
-  if (decoder.num_weights() > kSmallModelWeights) return {num_prompts, batch.batch_size};
+  const std::size_t fit = prompts_that_fit(decoder, prompts, options, batch);
+  if (decoder.num_weights() > kSmallModelWeights || fit < prompts.size()) {
+    return {prompts.size(), std::min(batch.batch_size, fit)};
+  }
   const std::size_t narrow =
       std::clamp(kNarrowBatchRows / options.num_beams, std::size_t{1}, batch.batch_size);
   return {narrow, narrow};
@@ -72,7 +100,7 @@ std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* to
   sorted.reserve(prompts.size());
   for (const std::size_t index : order) sorted.push_back(&prompts[index]);
 
-  const Batching batching = batching_of(decoder, prompts.size(), options, batch);
+  const Batching batching = batching_of(decoder, prompts, options, batch);
   const std::size_t size = batching.prompts_in_batch;
   pool.parallel_for((sorted.size() + size - 1) / size, [&](std::size_t number) {
     const std::size_t first = number * size;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,13 +37,16 @@ using TextSink = std::function<void(std::size_t prompt, const std::string& piece
 
 struct BatchOptions {
   std::size_t batch_size = 16;  // prompts decoded together, at most
+  // For keys and values; fewer prompts are decoded together if they would take more.
+  std::size_t cache_bytes = std::numeric_limits<std::size_t>::max();
   TextSink on_text = {};
 };
 
 // Continues every prompt; results are in the order of the prompts. A prompt takes the place of one
 // that has ended, and prompts that begin alike share that work (language/batch_engine.h).
 // Throws Error{kInvalidArgument} for bad options, an empty prompt, an id outside the vocabulary, or
-// embedded rows that lie outside the prompt or have the wrong width.
+// embedded rows that lie outside the prompt or have the wrong width, or if the keys and values of
+// two of the longest prompt would take more than batch.cache_bytes.
 std::vector<Generation> generate(const Decoder& decoder, const Tokenizer& tokenizer,
                                  std::span<const GenerationPrompt> prompts,
                                  const GenerationOptions& options, const BatchOptions& batch,

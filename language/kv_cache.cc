@@ -22,6 +22,16 @@ KvCache::KvCache(std::size_t num_hops, std::size_t width) : hops_(num_hops), wid
   check(width > 0, "KvCache: width > 0");
 }
 
+std::size_t KvCache::bytes_for(std::size_t num_hops, std::size_t width,
+                               std::size_t tokens) noexcept {
+  const std::size_t capacity = tokens + tokens / 2 + kBlockTokens;
+  return num_hops * 2 * capacity * width * sizeof(float);
+}
+
+std::size_t KvCache::num_bytes() const noexcept {
+  return hops_.size() * 2 * capacity_ * width_ * sizeof(float);
+}
+
 void KvCache::reserve(std::size_t count) {
   const std::size_t wanted = num_tokens_ + count;
   if (wanted <= capacity_) return;

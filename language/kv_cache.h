@@ -22,6 +22,11 @@ class KvCache {
   // Tokens held, the same for all hops.
   [[nodiscard]] std::size_t num_tokens() const noexcept { return num_tokens_; }
 
+  // Bytes it takes now.
+  [[nodiscard]] std::size_t num_bytes() const noexcept;
+  // Bytes that a cache takes at most when it has grown to so many tokens.
+  [[nodiscard]] static std::size_t bytes_for(std::size_t num_hops, std::size_t width,
+                                             std::size_t tokens) noexcept;
   // Makes room for `count` tokens after those held.
   void reserve(std::size_t count);
   // The rows for the next `count` tokens, to be written: [count, width].

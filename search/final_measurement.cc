@@ -77,7 +77,7 @@ std::vector<MeasuredModel> measure_models(const SearchConfig& config,
         entry.recipe.empty() ? models(entry.model) : merge_of(config, models, entry.recipe);
     const Model model(*checkpoint, pool, config.weights);
     const bool blind = asks_about_pictures(runs) && !model.sees_images();
-    const EvaluateOptions evaluate{entry.name, WithoutEyes::kAnswerBlind, {}};
+    const EvaluateOptions evaluate{entry.name, WithoutEyes::kAnswerBlind, {}, {}};
     measured.push_back(
         {entry.name, entry.role, blind, evaluate_model(model, runs, scorer, evaluate, pool)});
   }

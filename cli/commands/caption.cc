@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/data_root.h"
 #include "cli/error_line.h"
+#include "cli/memory_argument.h"
 #include "cli/option_checks.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
@@ -27,6 +28,7 @@ struct CaptionArguments {
   std::size_t max_tokens = 128;
   bool json = false;
   WeightFormat weights = WeightFormat::kFloat32;
+  std::optional<std::size_t> memory_bytes;
 };
 
 constexpr const char* kJapaneseQuestion = "この画像について説明してください。";
@@ -73,11 +75,13 @@ void run_caption(const CaptionArguments& arguments, const GlobalOptions& global)
   const std::string model_name =
       arguments.model.empty() ? bundled_vision_language_model().string() : arguments.model;
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(model_name), pool, arguments.weights);
+  const auto checkpoint = open_model(model_name);
+  const MemoryShares memory = memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights);
+  const Model model(*checkpoint, pool, arguments.weights);
   if (!model.sees_images()) {
     throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " + model_name);
   }
-  ImageFeatureCache cache(model.shared_parts().vision, ImagePolicy::kViewer);
+  ImageFeatureCache cache(model.shared_parts().vision, ImagePolicy::kViewer, memory.picture_bytes);
   const SeenPictures seen = look_at(arguments.images, cache, pool);
   const PromptTemplate& prompt = find_prompt_template(arguments.language + "-vqa");
   const std::string text = render_prompt(prompt, question_of(arguments));
@@ -87,7 +91,9 @@ void run_caption(const CaptionArguments& arguments, const GlobalOptions& global)
   GenerationOptions options;
   options.max_tokens = arguments.max_tokens;
   options.num_beams = arguments.beams;
-  const std::vector<Generation> answers = model.generate(prompts, options, {}, pool);
+  BatchOptions batch;
+  batch.cache_bytes = memory.cache_bytes;
+  const std::vector<Generation> answers = model.generate(prompts, options, batch, pool);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     print_answer(arguments, seen.files[i], strip_white_space(answers[i].text), model_name);
   }
@@ -117,6 +123,7 @@ void add_caption_command(CLI::App& app, const GlobalOptions& global) {
       1, kMostTokens);
   command->add_flag("--json", arguments->json, "print JSON lines");
   add_weights_option(*command, arguments->weights);
+  add_memory_option(*command, arguments->memory_bytes);
   command->callback([arguments, &global] { run_caption(*arguments, global); });
 }
 

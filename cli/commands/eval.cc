@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/data_root.h"
+#include "cli/memory_argument.h"
 #include "cli/option_checks.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
@@ -28,6 +30,7 @@ struct EvalArguments {
   std::string samples;
   bool blind = false;
   WeightFormat weights = WeightFormat::kFloat32;
+  std::optional<std::size_t> memory_bytes;
 };
 
 std::vector<BenchmarkRun> load_runs(const EvalArguments& arguments,
@@ -72,11 +75,13 @@ void run_eval(const EvalArguments& arguments, const GlobalOptions& global) {
   const MetricScorer scorer(identifier);
   const std::vector<BenchmarkRun> runs = load_runs(arguments, data_root);
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(arguments.model), pool, arguments.weights);
+  const auto checkpoint = open_model(arguments.model);
+  const MemoryShares memory = memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights);
+  const Model model(*checkpoint, pool, arguments.weights);
   ProgressLine progress(global.quiet);
   const EvaluateOptions options{arguments.model,
                                 arguments.blind ? WithoutEyes::kAnswerBlind : WithoutEyes::kRefuse,
-                                progress.callback()};
+                                progress.callback(), memory};
   const EvaluationResult result = evaluate_model(model, runs, scorer, options, pool);
   progress.finish();
   if (!arguments.out.empty()) write_result_file(arguments.out, result);
@@ -106,6 +111,7 @@ void add_eval_command(CLI::App& app, const GlobalOptions& global) {
   command->add_flag("--blind", arguments->blind,
                     "let a text model answer questions about pictures without them");
   add_weights_option(*command, arguments->weights);
+  add_memory_option(*command, arguments->memory_bytes);
   command->callback([arguments, &global] { run_eval(*arguments, global); });
 }
 

@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/generation_arguments.h"
+#include "cli/memory_argument.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
@@ -30,6 +31,7 @@ struct GenerateArguments {
   std::vector<std::string> images;
   bool json = false;
   WeightFormat weights = WeightFormat::kFloat32;
+  std::optional<std::size_t> memory_bytes;
   bool chat = false;
   std::string system;
   GenerationOverrides options;
@@ -182,6 +184,7 @@ struct GenerateContext {
   const GenerationOverrides* command = nullptr;
   GenerationOptions defaults;
   BatchOptions batch;
+  std::size_t picture_bytes = 0;
   ThreadPool* pool = nullptr;
 };
 
@@ -189,7 +192,9 @@ std::vector<Generation> generate_all(const GenerateContext& context,
                                      const std::vector<GenerateRequest>& requests) {
   const Model& model = *context.model;
   std::optional<ImageFeatureCache> images;
-  if (model.sees_images()) images.emplace(model.shared_parts().vision);
+  if (model.sees_images()) {
+    images.emplace(model.shared_parts().vision, ImagePolicy::kPillow, context.picture_bytes);
+  }
   std::vector<Generation> results(requests.size());
   for (const RequestGroup& group : group_by_options(requests, *context.command, context.defaults)) {
     std::vector<ModelPrompt> prompts;
@@ -238,14 +243,16 @@ void run_generate(const GenerateArguments& arguments, const GlobalOptions& globa
   ThreadPool pool(global.num_threads);
   const auto checkpoint = open_model(arguments.model);
   const GenerationOptions defaults = generation_defaults(checkpoint->directory());
+  const MemoryShares memory = memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights);
   const Model model(*checkpoint, pool, arguments.weights);
   require_known_ids(requests, model.decoder().config().vocab_size);
   apply_chat_template(requests, checkpoint->directory(), model.tokenizer());
   const bool as_json = arguments.json || !arguments.input.empty();
   BatchOptions batch;
+  batch.cache_bytes = memory.cache_bytes;
   if (!as_json) batch.on_text = [](std::size_t, const std::string& piece) { print_piece(piece); };
-  const std::vector<Generation> results =
-      generate_all({&model, &arguments.options, defaults, batch, &pool}, requests);
+  const std::vector<Generation> results = generate_all(
+      {&model, &arguments.options, defaults, batch, memory.picture_bytes, &pool}, requests);
   if (as_json) {
     print_json_lines(requests, results);
   } else {
@@ -273,6 +280,7 @@ void add_generate_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--system", arguments->system, "system text of the chat")->needs(chat);
   add_generation_options(*command, arguments->options);
   add_weights_option(*command, arguments->weights);
+  add_memory_option(*command, arguments->memory_bytes);
   command->callback([arguments, prompt, input, &global] {
     if (prompt->empty() && input->empty()) throw CLI::RequiredError("--prompt or --input");
     run_generate(*arguments, global);

@@ -243,6 +243,14 @@ TEST_F(ProgramErrors, MergeOptions) {
   }
 }
 
+TEST_F(ProgramErrors, TooLittleMemoryIsFoundBeforeWeightsAreRead) {
+  expect_failure(
+      {"eval", "--model", model("evo-vlm"), "--benchmark", "ja-emoji-vqa/test", "--memory", "50MB"},
+      "allowed are 50 MB");
+  expect_wrong_usage({"generate", "--model", model("base-lm"), "--prompt", "x", "--memory", "much"},
+                     "--memory: not a size: 'much'");
+}
+
 TEST_F(ProgramErrors, CountsOutOfRangeAreWrongUsage) {
   const std::vector<std::vector<std::string>> commands{
       {"caption", "x.png"}, {"generate", "--model", "x", "--prompt", "a"}};

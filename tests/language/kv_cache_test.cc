@@ -28,6 +28,18 @@ TEST(KvCache, KeepsItsRowsWhileItGrows) {
   }
 }
 
+TEST(KvCache, TakesNoMoreBytesThanForetold) {
+  for (const std::size_t prompt : {1U, 63U, 64U, 65U, 700U}) {
+    KvCache cache(2, 3);
+    cache.reserve(prompt);
+    cache.commit(prompt);
+    for (std::size_t tokens = prompt; tokens < prompt + 400; ++tokens) {
+      ASSERT_LE(cache.num_bytes(), KvCache::bytes_for(2, 3, tokens)) << prompt;
+      append(cache, 0.0F, 0.0F);
+    }
+  }
+}
+
 TEST(KvCache, CopyIsEqualAndIndependent) {
   KvCache cache(1, 2);
   for (int i = 0; i < 70; ++i) append(cache, static_cast<float>(i), 0.0F);

@@ -231,6 +231,30 @@ TEST_F(BundledModel, AnswersDoNotDependOnTheBatch) {
   }
 }
 
+TEST_F(BundledModel, LittleMemoryForCachesChangesNoAnswer) {
+  std::vector<GenerationPrompt> prompts;
+  for (const char* text : {"A cat", "What is on the left?", "3 + 4 =", "猫", "A dog and a cat"}) {
+    prompts.push_back({tokenizer_.encode(text), {}});
+  }
+  std::size_t longest = 0;
+  for (const GenerationPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
+  GenerationOptions options;
+  options.max_tokens = 10;
+  BatchOptions batch;
+  const auto expected = generate(decoder_, tokenizer_, prompts, options, batch, pool_);
+  batch.cache_bytes = 2 * KvCache::bytes_for(decoder_.hops().size(), decoder_.config().kv_width(),
+                                             longest + options.max_tokens);
+  const auto found = generate(decoder_, tokenizer_, prompts, options, batch, pool_);
+  for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(found[i].text, expected[i].text);
+  batch.cache_bytes -= 1;
+  try {
+    generate(decoder_, tokenizer_, prompts, options, batch, pool_);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("1 MB for keys and values: left are 0 MB"));
+  }
+}
+
 TEST_F(BundledModel, ThreadsChangeNothing) {
   std::vector<GenerationPrompt> prompts;
   for (const char* text : {"A cat", "What is on the left?", "3 + 4 =", "猫", "A dog and a cat"}) {
