@@ -1,3 +1,5 @@
+#include "merge/recipe_parser.h"
+
 #include <algorithm>
 #include <array>
 
@@ -7,7 +9,6 @@
 #include "core/nearest_name.h"
 #include "merge/method.h"
 #include "merge/model_name.h"
-#include "merge/recipe_parser.h"
 #include "merge/yaml_fields.h"
 
 namespace vlm {
