@@ -28,16 +28,18 @@ bool names_a_recipe(const std::string& model) {
 }
 
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    std::uint64_t seed, bool imitates_mergekit) {
+                                                    MergeOptions options, bool imitates_mergekit) {
   ModelPool models = make_model_pool(file.parent_path());
   Recipe recipe = parse_recipe(read_text_file(file), file.string());
   recipe.imitates_mergekit = imitates_mergekit;
   MergePlan plan = make_merge_plan(recipe, std::ref(models));
-  return std::make_shared<const MergedCheckpoint>(std::move(plan), MergeOptions{seed, nullptr});
+  return std::make_shared<const MergedCheckpoint>(std::move(plan), std::move(options));
 }
 
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed) {
-  if (names_a_recipe(model)) return open_recipe(model, seed);
+  if (names_a_recipe(model)) {
+    return open_recipe(model, {.seed = seed, .cache = nullptr, .allow_nan = false});
+  }
   return make_model_pool({})(model);
 }
 

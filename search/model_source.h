@@ -24,7 +24,7 @@ bool names_a_recipe(const std::string& model);
 // Plans a recipe file; `imitates_mergekit` as in Recipe. Throws what parse_recipe() and
 // make_merge_plan() throw.
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    std::uint64_t seed,
+                                                    MergeOptions options,
                                                     bool imitates_mergekit = false);
 
 // Opens a model of any kind. Throws Error{kNotFound, kCorruptFile, kUnsupported, ...}.

@@ -21,6 +21,11 @@ float nearest_bfloat16(float value) noexcept {
   return std::bit_cast<float>((is_nan ? bits | 0x400000U : rounded) & 0xFFFF0000U);
 }
 
+// True for NaN too, which so reaches the result.
+bool is_changed(float delta, float threshold) noexcept {
+  return !(std::fabs(delta) <= threshold);
+}
+
 }  // namespace
 
 void subtract(std::span<const float> a, std::span<const float> b, std::span<float> out) noexcept {
@@ -192,7 +197,7 @@ void add_one_where_above(std::span<const float> delta, float threshold,
   const float* __restrict values = delta.data();
   float* __restrict result = count.data();
   for (std::size_t i = 0; i < count.size(); ++i) {
-    result[i] += std::fabs(values[i]) > threshold ? 1.0F : 0.0F;
+    result[i] += is_changed(values[i], threshold) ? 1.0F : 0.0F;
   }
 }
 
@@ -200,9 +205,9 @@ ChangeCounts count_changes(std::span<const float> delta, std::span<const float> 
                            float threshold) noexcept {
   ChangeCounts counts;
   for (std::size_t i = 0; i < delta.size(); ++i) {
-    const bool is_changed = std::fabs(delta[i]) > threshold;
-    counts.changed += is_changed ? 1 : 0;
-    counts.unique += is_changed && models[i] == 1.0F ? 1 : 0;
+    const bool changed = is_changed(delta[i], threshold);
+    counts.changed += changed ? 1 : 0;
+    counts.unique += changed && models[i] == 1.0F ? 1 : 0;
   }
   return counts;
 }
@@ -214,7 +219,7 @@ void add_changes(std::span<const float> delta, std::span<const float> models,
   float* __restrict result = sum.data();
   for (std::size_t i = 0; i < sum.size(); ++i) {
     const float factor = count[i] == 1.0F ? rule.unique_factor : 1.0F / count[i];
-    result[i] += std::fabs(values[i]) > rule.threshold ? values[i] * factor : 0.0F;
+    result[i] += is_changed(values[i], rule.threshold) ? values[i] * factor : 0.0F;
   }
 }
 

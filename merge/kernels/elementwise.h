@@ -83,7 +83,7 @@ void near_swap(std::span<const float> x, std::span<const float> base, float t,
 // The variance of each element over the vectors, divided by their number.
 void population_variance(const Vectors& vectors, std::span<float> out) noexcept;
 
-// An element of a delta is changed if its magnitude is above `threshold`.
+// An element of a delta is changed if its magnitude is above `threshold`, or if it is NaN.
 // count += 1 where changed.
 void add_one_where_above(std::span<const float> delta, float threshold,
                          std::span<float> count) noexcept;

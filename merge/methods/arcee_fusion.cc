@@ -55,7 +55,8 @@ void merge_arcee_fusion(const TensorMerge& task, std::span<float> out) {
   const double spread = quantile(importance, 0.75) - quantile(importance, 0.25);
   const double threshold = quantile(importance, 0.5) + 1.5 * spread;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = double{importance[i]} >= threshold ? x[i] : task.base[i];
+    // Written so that a row with a NaN, which has no importance, is taken from x.
+    out[i] = !(double{importance[i]} < threshold) ? x[i] : task.base[i];
   }
 }
 

@@ -1,0 +1,106 @@
+// Inputs that are infinite or not a number: named and refused, or, if allowed, not hidden.
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "merge/source_reader.h"
+#include "tests/merge/made_up_models.h"
+#include "tests/merge/run_method.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// A model of one tensor [rows, 1000] of ones, but for one element.
+PlanInput input_with(std::size_t element, float value, std::size_t rows = 70) {
+  auto model = std::make_shared<MemoryCheckpoint>(ModelConfig{});
+  std::vector<float> values(rows * 1000, 1.0F);
+  values[element] = value;
+  model->add("text/x", {rows, 1000}, std::move(values));
+  return {"models/a", model};
+}
+
+std::string refusal(const PlanInput& input, const SourceRules& rules, std::size_t first = 0) {
+  std::vector<float> out(70'000 - first);
+  return message_of(
+      [&] { read_source(input, input.checkpoint->tensors().front(), rules, first, out); });
+}
+
+TEST(ReadSource, NamesModelTensorPositionAndValue) {
+  EXPECT_EQ(refusal(input_with(69'003, kNan), {}),
+            "weight is not a number: models/a: text/x: element [69, 3]: nan (merge --allow-nan "
+            "lets it pass)");
+  EXPECT_THAT(refusal(input_with(0, -kInfinity), {}), HasSubstr("element [0, 0]: -inf"));
+  EXPECT_THAT(refusal(input_with(40'000, kNan), {}, 30'000), HasSubstr("element [40, 0]"));
+  EXPECT_EQ(refusal(input_with(20'000, kNan), {}, 30'000), "") << "outside of the part";
+}
+
+TEST(ReadSource, ValuesThatOverflowTheDtypeAreNamedToo) {
+  EXPECT_EQ(refusal(input_with(1001, 70'000.0F), {DType::kF16, false}),
+            "weight does not fit into float16: models/a: text/x: element [1, 1]: 70000 (merge "
+            "--allow-nan lets it pass)");
+  EXPECT_EQ(refusal(input_with(1001, 70'000.0F), {DType::kBF16, false}), "");
+}
+
+TEST(ReadSource, PassesThemWhereAllowed) {
+  const PlanInput input = input_with(5, kNan);
+  std::vector<float> out(70'000);
+  read_source(input, input.checkpoint->tensors().front(), {std::nullopt, true}, 0, out);
+  EXPECT_TRUE(std::isnan(out[5]));
+  EXPECT_EQ(out[6], 1.0F);
+}
+
+TEST(MergedCheckpoint, RefusesNanInMergedAndInCopiedTensors) {
+  const MadeUpModels models{{"a", {.value = 1}}, {"b", {.value = kNan}}};
+  const std::string pass = "merge_method: passthrough\nmodels: [{model: b}]\n";
+  const std::string mean =
+      "merge_method: linear\nmodels: [{model: a}, {model: b}]\nparameters: {weight: 1}\n";
+  for (const std::string& recipe : {pass, mean}) {
+    const MergedCheckpoint strict(plan_of(recipe, models));
+    EXPECT_THAT(message_of([&] { first_value(strict, "text/model.norm.weight"); }),
+                HasSubstr("weight is not a number: b: text/model.norm.weight: element [0]: nan"));
+    const MergedCheckpoint lenient(plan_of(recipe, models),
+                                   {.seed = 0, .cache = nullptr, .allow_nan = true});
+    EXPECT_TRUE(std::isnan(first_value(lenient, "text/model.norm.weight"))) << recipe;
+  }
+}
+
+// No method that drops no entries may turn a NaN into something that looks like a weight.
+TEST(MergeMethods, NanReachesTheResult) {
+  const ParameterValues global{{"t", 0.5}, {"alpha", 1}, {"beta", 1}};
+  const ParameterValues own{{"weight", 0.5}, {"scale", 1.0}};
+  for (const char* const name :
+       {"linear", "task_arithmetic", "slerp", "nuslerp", "multislerp", "karcher", "model_stock",
+        "nearswap", "passthrough", "arcee_fusion", "ram", "ramplus_tl", "ties", "lines"}) {
+    const MergeMethod& method = find_merge_method(name, "test");
+    const std::size_t count = std::min<std::size_t>(method.max_models, 2);
+    Floats bad = random_values(24, "nan");
+    bad[7] = kNan;
+    std::vector<Input> inputs{{bad, own}};
+    if (count == 2) inputs.push_back({random_values(24, "other"), own});
+    const Floats out = run(name, random_values(24, "base"), inputs, global, {4, 6});
+    EXPECT_TRUE(std::isnan(out[7])) << name;
+  }
+}
+
+// Those that compare entries with others keep the rest as it is.
+TEST(MergeMethods, NanOfOneEntryLeavesTheOthersInRegionMethods) {
+  Floats bad = random_values(24, "nan");
+  bad[7] = kNan;
+  for (const char* const name : {"ram", "ramplus_tl"}) {
+    const Floats out = run(name, random_values(24, "base"), {{bad, {}}}, {}, {4, 6});
+    for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i == 7) << name;
+  }
+}
+
+}  // namespace
+}  // namespace vlm
