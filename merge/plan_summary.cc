@@ -1,5 +1,6 @@
 #include "merge/plan_summary.h"
 
+#include <set>
 #include <sstream>
 
 namespace vlm {
@@ -39,8 +40,43 @@ PlanSummary::Tensor summarize(const MergePlan& plan, const TensorPlan& tensor) {
   return summary;
 }
 
-std::size_t size_bytes(const TensorInfo& info) {
+constexpr std::size_t kShownUnused = 3;
+
+std::uint64_t size_bytes(const TensorInfo& info) {
   return element_count(info.shape).value_or(0) * element_size_bytes(info.dtype);
+}
+
+// Calls use(source) for everything that an output tensor is made of.
+template <typename Use>
+void for_each_source(const TensorPlan& tensor, const Use& use) {
+  for (const PlannedSource& source : tensor.sources) use(source);
+  if (tensor.base) use(*tensor.base);
+  if (tensor.further_rows) use(*tensor.further_rows);
+}
+
+// Which tensors of an input the result is made of.
+PlanSummary::Input cover(const MergePlan& plan, std::size_t index) {
+  std::set<const TensorInfo*> used;
+  for (const TensorPlan& tensor : plan.tensors) {
+    for_each_source(tensor, [&](const PlannedSource& source) {
+      if (source.input == index) used.insert(source.info);
+    });
+  }
+  const std::vector<TensorInfo>& tensors = plan.inputs[index].checkpoint->tensors();
+  PlanSummary::Input input{.name = plan.inputs[index].name,
+                           .num_tensors = tensors.size(),
+                           .num_used = 0,
+                           .used_bytes = 0,
+                           .unused = {}};
+  for (const TensorInfo& info : tensors) {
+    if (used.contains(&info)) {
+      ++input.num_used;
+      input.used_bytes += size_bytes(info);
+    } else if (input.unused.size() < kShownUnused) {
+      input.unused.push_back(info.name);
+    }
+  }
+  return input;
 }
 
 }  // namespace
@@ -48,7 +84,10 @@ std::size_t size_bytes(const TensorInfo& info) {
 PlanSummary summarize(const MergePlan& plan) {
   PlanSummary summary;
   summary.method = plan.method->name;
-  for (const PlanInput& input : plan.inputs) summary.inputs.push_back(input.name);
+  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+    summary.inputs.push_back(cover(plan, i));
+    summary.bytes_to_read += summary.inputs.back().used_bytes;
+  }
   summary.donor = plan.inputs[plan.donor].name;
   summary.vocabulary_policy = std::string(to_string(plan.recipe.vocabulary));
   summary.num_tensors = plan.tensors.size();

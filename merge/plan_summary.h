@@ -3,6 +3,7 @@
 // A plan in words and numbers, for `merge --dry-run` and for logs.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,13 +21,22 @@ struct PlanSummary {
     std::string parameters;            // global ones, "normalize=1 lambda=1"
   };
 
+  struct Input {
+    std::string name;
+    std::size_t num_tensors = 0;
+    std::size_t num_used = 0;         // of them
+    std::uint64_t used_bytes = 0;     // that they have
+    std::vector<std::string> unused;  // names, a few at most
+  };
+
   std::string method;
-  std::vector<std::string> inputs;
+  std::vector<Input> inputs;
   std::string donor;  // whose config, tokenizer and side files the result takes
   std::string vocabulary_policy;
   std::size_t num_tensors = 0;
   std::size_t num_copied = 0;
-  std::size_t bytes_to_write = 0;  // of tensors
+  std::uint64_t bytes_to_read = 0;   // of tensors; one that several outputs use counts once
+  std::uint64_t bytes_to_write = 0;  // of tensors
   std::vector<std::string> warnings;
   std::vector<Tensor> tensors;
 };

@@ -120,6 +120,9 @@ TEST_F(Program, DryRunShowsThePlanAndWritesNothing) {
   EXPECT_EQ(plan.exit_code, 0) << plan.errors;
   EXPECT_THAT(plan.out, HasSubstr("task_arithmetic"));
   EXPECT_THAT(plan.out, HasSubstr("model.layers.0.self_attn.q_proj"));
+  for (const char* const line : {"to read", "to write", "memory", "time        about", "used"}) {
+    EXPECT_THAT(plan.out, HasSubstr(line));
+  }
   EXPECT_FALSE(std::filesystem::exists(folder() / "merged"));
   EXPECT_EQ(run({"merge", recipe(), "--dry-run"}).exit_code, 0);
 }

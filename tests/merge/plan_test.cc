@@ -189,6 +189,11 @@ TEST(PlanSummary, SaysWhatHappensToEveryTensor) {
   EXPECT_EQ(summary.num_tensors, 9U);
   EXPECT_EQ(summary.num_copied, 2U);
   EXPECT_EQ(summary.bytes_to_write, 4U * (8 + 16 + 2 + 8 + 6));
+  EXPECT_EQ(summary.bytes_to_read, 4U * (34 + 6 + 2 * 30));
+  ASSERT_EQ(summary.inputs.size(), 3U);
+  EXPECT_EQ(summary.inputs[0].num_used, 9U);
+  EXPECT_EQ(summary.inputs[0].num_tensors, 9U);
+  EXPECT_THAT(summary.inputs[0].unused, testing::IsEmpty());
   EXPECT_EQ(summary.vocabulary_policy, "common-rows");
   EXPECT_THAT(
       summary.tensors.front().sources,
@@ -196,6 +201,19 @@ TEST(PlanSummary, SaysWhatHappensToEveryTensor) {
                            HasSubstr("v: text/model.embed_tokens.weight density=1 weight=1"),
                            HasSubstr("a: "), HasSubstr("(rows from 3 on)")));
   EXPECT_THAT(summary.warnings, testing::Each(HasSubstr("token tables were not compared")));
+}
+
+TEST(PlanSummary, NamesTensorsThatAreOfNoUse) {
+  const PlanSummary summary = summarize(
+      plan_of("slices: [{sources: [{model: a, layer_range: [1, 2]}]}]\nmerge_method: passthrough\n",
+              {{"a", {.value = 2, .layers = 3}}}));
+  EXPECT_EQ(summary.inputs.front().num_tensors, 9U);
+  EXPECT_EQ(summary.inputs.front().num_used, 5U);
+  EXPECT_THAT(summary.inputs.front().unused,
+              testing::ElementsAre("text/model.layers.0.self_attn.q_proj.weight",
+                                   "text/model.layers.0.mlp.up_proj.weight",
+                                   "text/model.layers.2.self_attn.q_proj.weight"));
+  EXPECT_EQ(summary.bytes_to_read, 4U * (6 + 8 + 2 + 6));
 }
 
 }  // namespace

@@ -1,0 +1,44 @@
+#include "merge/plan_cost.h"
+
+#include <gtest/gtest.h>
+
+#include "merge/method.h"
+#include "tests/merge/made_up_models.h"
+
+namespace vlm {
+namespace {
+
+const std::string kTies =
+    "merge_method: ties\nbase_model: c\nmodels:\n- {model: a}\n- {model: b}\n"
+    "parameters: {weight: 1, density: 0.5}\n";
+
+MergePlan plan_of_size(std::size_t vocabulary, const std::string& recipe = kTies) {
+  const MadeUpModel model{.value = 1, .layers = 1, .vocabulary = vocabulary};
+  return plan_of(recipe, {{"a", model}, {"b", model}, {"c", model}});
+}
+
+TEST(PlanCost, GrowsWithTheTensorsAndFallsWithTheThreads) {
+  const MergePlan small = plan_of_size(1'000'000);
+  const MergePlan large = plan_of_size(20'000'000);
+  EXPECT_GT(estimate_cost(small, 1).seconds, 0);
+  EXPECT_GT(estimate_cost(large, 1).seconds, 4 * estimate_cost(small, 1).seconds);
+  EXPECT_LT(estimate_cost(large, 8).seconds, estimate_cost(large, 1).seconds);
+}
+
+TEST(PlanCost, KnowsEveryMethod) {
+  for (const MergeMethod& method : merge_methods()) {
+    const std::size_t count = std::max<std::size_t>(method.min_models, 1);
+    std::string recipe = "merge_method: " + method.name + "\nmodels: [{model: a}";
+    if (count > 1) recipe += ", {model: b}";
+    recipe += "]\nparameters: {";
+    for (const ParameterSpec& spec : method.parameters) {
+      if (!spec.fallback) recipe += (recipe.ends_with('{') ? "" : ", ") + spec.name + ": 0.5";
+    }
+    recipe += "}\n";
+    if (method.base == BaseRole::kRequired) recipe += "base_model: c\n";
+    EXPECT_GT(estimate_cost(plan_of_size(1000, recipe), 2).seconds, 0) << method.name;
+  }
+}
+
+}  // namespace
+}  // namespace vlm
