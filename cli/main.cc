@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/error_line.h"
+#include "cli/file_signals.h"
 #include "cli/interrupt.h"
 #include "cli/option_checks.h"
 #include "core/error.h"
@@ -93,6 +94,7 @@ int flushed(int exit_code) {
 
 int main(int argc, char** argv) {
   vlm::catch_interrupts();
+  vlm::catch_file_signals();
   try {
     return flushed(run(argc, argv));
   } catch (const std::exception& error) {

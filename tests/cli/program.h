@@ -2,6 +2,7 @@
 
 // Runs the real program, for tests: its output, its errors, how it ended.
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -71,6 +72,18 @@ class ProgramTest : public testing::Test {
 
   [[nodiscard]] ProgramResult run(const std::vector<std::string>& arguments) const {
     return finish(start(arguments));
+  }
+
+  // Runs the program, which must say so in one line.
+  void expect_failure(const std::vector<std::string>& arguments, const std::string& message,
+                      int exit_code = 1) const {
+    SCOPED_TRACE(testing::PrintToString(arguments));
+    const ProgramResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, exit_code);
+    EXPECT_TRUE(result.errors.starts_with("vlm-merge: error: ")) << result.errors;
+    EXPECT_NE(result.errors.find(message), std::string::npos) << result.errors;
+    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+    EXPECT_EQ(result.errors.back(), '\n');
   }
 
   // Waits until `reached` says so. False: the program ended before, and finish() must not be

@@ -21,17 +21,6 @@ using testing::StartsWith;
 
 class ProgramErrors : public ProgramTest {
  protected:
-  void expect_failure(const std::vector<std::string>& arguments, const std::string& message,
-                      int exit_code = 1) {
-    SCOPED_TRACE(testing::PrintToString(arguments));
-    const ProgramResult result = run(arguments);
-    EXPECT_EQ(result.exit_code, exit_code);
-    EXPECT_THAT(result.errors, StartsWith("vlm-merge: error: "));
-    EXPECT_THAT(result.errors, HasSubstr(message));
-    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
-    EXPECT_EQ(result.errors.back(), '\n');
-  }
-
   void expect_wrong_usage(const std::vector<std::string>& arguments, const std::string& message) {
     expect_failure(arguments, message, 2);
   }
