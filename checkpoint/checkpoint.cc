@@ -2,7 +2,44 @@
 
 #include <algorithm>
 
+#include "core/check.h"
+
 namespace vlm {
+namespace {
+
+class PlainReader final : public TensorReader {
+ public:
+  PlainReader(const Checkpoint& checkpoint, std::span<const TensorInfo* const> tensors)
+      : checkpoint_(checkpoint), tensors_(tensors.begin(), tensors.end()) {}
+
+  [[nodiscard]] std::size_t part_size(std::size_t index) const override {
+    if (checkpoint_.reads_parts()) return 1;
+    return std::max<std::size_t>(1, element_count(tensors_[index]->shape).value_or(0));
+  }
+  void read(std::size_t index, std::size_t first, std::span<float> out) const override {
+    checkpoint_.read_part(*tensors_[index], first, out);
+  }
+
+ private:
+  const Checkpoint& checkpoint_;
+  std::vector<const TensorInfo*> tensors_;
+};
+
+}  // namespace
+
+std::unique_ptr<TensorReader> Checkpoint::open_tensors(std::span<const TensorInfo* const> tensors,
+                                                       ThreadPool& /*pool*/) const {
+  return std::make_unique<PlainReader>(*this, tensors);
+}
+
+void Checkpoint::read_part(const TensorInfo& info, std::size_t first, std::span<float> out) const {
+  const std::size_t count = element_count(info.shape).value_or(0);
+  check(first <= count && out.size() <= count - first, "Checkpoint::read_part: inside the tensor");
+  if (out.size() == count) return read(info, out);
+  std::vector<float> whole(count);
+  read(info, whole);
+  std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(first), out.size(), out.begin());
+}
 
 Layout Checkpoint::layout() const {
   return Layout(config().is_vlm() ? LayoutKind::kLlavaHub : LayoutKind::kPlainText);

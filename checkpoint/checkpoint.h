@@ -10,7 +10,9 @@
 //   projector/linear_1.weight        projector/image_newline
 // checkpoint/layout.h maps them to and from the layouts found on disk.
 
+#include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +20,7 @@
 
 #include "checkpoint/layout.h"
 #include "checkpoint/model_config.h"
+#include "core/file_state.h"
 #include "tensor/tensor_view.h"
 
 namespace vlm {
@@ -26,6 +29,25 @@ struct TensorInfo {
   std::string name;  // canonical
   DType dtype = DType::kF32;
   Shape shape;
+};
+
+class ThreadPool;
+
+// Reads a few tensors in parts.
+class TensorReader {
+ public:
+  TensorReader() = default;
+  virtual ~TensorReader() = default;
+  TensorReader(const TensorReader&) = delete;
+  TensorReader& operator=(const TensorReader&) = delete;
+  TensorReader(TensorReader&&) = delete;
+  TensorReader& operator=(TensorReader&&) = delete;
+
+  // Every part of tensor number `index` begins at a multiple of this many elements, at least 1.
+  [[nodiscard]] virtual std::size_t part_size(std::size_t index) const = 0;
+  // Elements [first, first + out.size()), which end at a multiple of part_size() or at the end of
+  // the tensor. May be called from several threads at once.
+  virtual void read(std::size_t index, std::size_t first, std::span<float> out) const = 0;
 };
 
 class Checkpoint {
@@ -49,6 +71,19 @@ class Checkpoint {
   // The values of a floating tensor as float32. REQUIRES: `info` is from tensors();
   // out.size() == element count. May be called from several threads at once.
   virtual void read(const TensorInfo& info, std::span<float> out) const = 0;
+  // Elements [first, first + out.size()) of the same. REQUIRES: the range is inside the tensor.
+  // Unless reads_parts() each call costs as much as reading all of the tensor.
+  virtual void read_part(const TensorInfo& info, std::size_t first, std::span<float> out) const;
+  [[nodiscard]] virtual bool reads_parts() const { return false; }
+
+  // For reading some tensors in parts, e.g. to write them. REQUIRES: `tensors` are from tensors();
+  // they and the checkpoint outlive the reader.
+  [[nodiscard]] virtual std::unique_ptr<TensorReader> open_tensors(
+      std::span<const TensorInfo* const> tensors, ThreadPool& pool) const;
+
+  // The files that hold the weights, as they were when they were opened; for a merge, those of all
+  // its inputs.
+  [[nodiscard]] virtual std::vector<FileState> weight_files() const { return {}; }
 
   // The tensor of that canonical name, or nullptr.
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;

@@ -89,6 +89,17 @@ void FileCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
   }
 }
 
+void FileCheckpoint::read_part(const TensorInfo& info, std::size_t first,
+                               std::span<float> out) const {
+  read_floats(view(info), first, out);
+}
+
+std::vector<FileState> FileCheckpoint::weight_files() const {
+  std::vector<FileState> files;
+  for (const SafetensorsFile& shard : shards_) files.push_back(shard.state());
+  return files;
+}
+
 std::string FileCheckpoint::disk_name(const TensorInfo& info) const {
   return layout_.disk_name(info.name);
 }

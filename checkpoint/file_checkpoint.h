@@ -34,6 +34,9 @@ class FileCheckpoint final : public Checkpoint {
   [[nodiscard]] const std::filesystem::path& directory() const override { return directory_; }
   [[nodiscard]] Layout layout() const override { return layout_; }
   void read(const TensorInfo& info, std::span<float> out) const override;
+  void read_part(const TensorInfo& info, std::size_t first, std::span<float> out) const override;
+  [[nodiscard]] bool reads_parts() const override { return true; }
+  [[nodiscard]] std::vector<FileState> weight_files() const override;
 
   // The mapped bytes of a tensor; they end with this object. REQUIRES: a tensor of tensors().
   [[nodiscard]] TensorView view(const TensorInfo& info) const;

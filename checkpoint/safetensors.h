@@ -55,6 +55,8 @@ class SafetensorsFile {
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept {
     return header_.metadata;
   }
+  // Of the file when it was opened.
+  [[nodiscard]] const FileState& state() const noexcept { return file_.state(); }
   // REQUIRES: `entry` is from entries().
   [[nodiscard]] TensorView view(const SafetensorsEntry& entry) const;
   // The tensor of that name. Throws Error{kNotFound}.

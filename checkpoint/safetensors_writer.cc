@@ -18,6 +18,7 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kLengthBytes = 8;
+constexpr std::size_t kLargestCall = std::size_t{1} << 30U;  // Linux moves at most 2 GiB a call
 
 [[noreturn]] void fail_with_errno(const char* what, const std::filesystem::path& path) {
   const int reason = errno;
@@ -62,15 +63,22 @@ std::size_t stored_size_bytes(const TensorInfo& tensor) {
 
 SafetensorsWriter::SafetensorsWriter(std::filesystem::path path,
                                      std::span<const TensorInfo> tensors,
-                                     const SafetensorsMetadata& metadata)
+                                     const SafetensorsMetadata& metadata, Existing existing)
     : path_(std::move(path)) {
-  for (const TensorInfo& tensor : tensors) sizes_bytes_.push_back(stored_size_bytes(tensor));
   const std::string header = header_bytes(tensors, metadata);
+  begins_bytes_.push_back(header.size());
+  for (const TensorInfo& tensor : tensors) {
+    begins_bytes_.push_back(begins_bytes_.back() + stored_size_bytes(tensor));
+  }
   constexpr mode_t kReadableByAll = 0644;
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kReadableByAll);
+  const int refuse = existing == Existing::kRefuse ? O_EXCL : 0;
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | refuse | O_CLOEXEC, kReadableByAll);
   if (descriptor_ < 0) fail_with_errno("cannot create file", path_);
   try {
-    write(std::as_bytes(std::span(header)));
+    write_at(0, std::as_bytes(std::span(header)));
+    if (::ftruncate(descriptor_, static_cast<off_t>(begins_bytes_.back())) != 0) {
+      fail_with_errno("cannot write file", path_);
+    }
   } catch (...) {
     ::close(descriptor_);
     throw;
@@ -81,26 +89,46 @@ SafetensorsWriter::~SafetensorsWriter() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void SafetensorsWriter::append(std::span<const std::byte> bytes) {
-  check(num_appended_ < sizes_bytes_.size() && bytes.size() == sizes_bytes_[num_appended_],
-        "SafetensorsWriter::append: the size of the next tensor");
-  write(bytes);
-  ++num_appended_;
+std::size_t SafetensorsWriter::place(std::size_t tensor, std::size_t first,
+                                     std::size_t size) const {
+  check(tensor + 1 < begins_bytes_.size(), "SafetensorsWriter: a tensor of the file");
+  const std::size_t tensor_bytes = begins_bytes_[tensor + 1] - begins_bytes_[tensor];
+  check(first <= tensor_bytes && size <= tensor_bytes - first,
+        "SafetensorsWriter: bytes inside of the tensor");
+  return begins_bytes_[tensor] + first;
+}
+
+void SafetensorsWriter::write(std::size_t tensor, std::size_t first,
+                              std::span<const std::byte> bytes) const {
+  write_at(place(tensor, first, bytes.size()), bytes);
+}
+
+void SafetensorsWriter::read(std::size_t tensor, std::size_t first,
+                             std::span<std::byte> bytes) const {
+  std::size_t offset_bytes = place(tensor, first, bytes.size());
+  while (!bytes.empty()) {
+    const ssize_t count = ::pread(descriptor_, bytes.data(), std::min(bytes.size(), kLargestCall),
+                                  static_cast<off_t>(offset_bytes));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_with_errno("cannot read file", path_);
+    if (count == 0) throw Error(ErrorCode::kIo, "file ended early: " + path_.string());
+    offset_bytes += static_cast<std::size_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
 }
 
 void SafetensorsWriter::finish() {
-  check(num_appended_ == sizes_bytes_.size(), "SafetensorsWriter::finish: all tensors appended");
   if (::close(std::exchange(descriptor_, -1)) != 0) fail_with_errno("cannot close file", path_);
 }
 
-void SafetensorsWriter::write(std::span<const std::byte> bytes) {
-  constexpr std::size_t kLargestWrite = std::size_t{1} << 30U;  // Linux writes at most 2 GiB a call
+void SafetensorsWriter::write_at(std::size_t offset_bytes, std::span<const std::byte> bytes) const {
   while (!bytes.empty()) {
-    const ssize_t written =
-        ::write(descriptor_, bytes.data(), std::min(bytes.size(), kLargestWrite));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_with_errno("cannot write file", path_);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    const ssize_t count = ::pwrite(descriptor_, bytes.data(), std::min(bytes.size(), kLargestCall),
+                                   static_cast<off_t>(offset_bytes));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_with_errno("cannot write file", path_);
+    offset_bytes += static_cast<std::size_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
 }
 
@@ -112,7 +140,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   }
   AtomicFile file(path);
   SafetensorsWriter writer(file.path(), infos, metadata);
-  for (const NamedTensor& named : tensors) writer.append(named.tensor.bytes);
+  for (std::size_t i = 0; i < tensors.size(); ++i) writer.write(i, 0, tensors[i].tensor.bytes);
   writer.finish();
   file.commit();
 }

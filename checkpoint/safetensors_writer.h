@@ -3,6 +3,7 @@
 // Writing safetensors files, one tensor after the other, so that a file may be larger than memory.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -16,31 +17,38 @@ namespace vlm {
 
 using SafetensorsMetadata = std::map<std::string, std::string>;
 
-// A new file that gets its header at once and its tensors in the order of the header. Not atomic:
-// write into an AtomicDirectory. Throws Error{kIo} naming the file, e.g. when the disk is full.
+// A file that gets its header and its size at once, and its tensors in any order. Not atomic: write
+// into an AtomicDirectory. Throws Error{kIo} naming the file, e.g. when the disk is full.
 class SafetensorsWriter {
  public:
+  enum class Existing : std::uint8_t {
+    kRefuse,   // Error{kIo} if the file exists
+    kContinue  // the data of a file that is there stays until it is written again
+  };
+
   // The names of `tensors` are those for the file. REQUIRES: names are unique.
-  // Throws Error{kIo} also if the file exists.
   SafetensorsWriter(std::filesystem::path path, std::span<const TensorInfo> tensors,
-                    const SafetensorsMetadata& metadata);
+                    const SafetensorsMetadata& metadata, Existing existing = Existing::kRefuse);
   ~SafetensorsWriter();
   SafetensorsWriter(const SafetensorsWriter&) = delete;
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
   SafetensorsWriter(SafetensorsWriter&&) = delete;
   SafetensorsWriter& operator=(SafetensorsWriter&&) = delete;
 
-  // The bytes of the next tensor. REQUIRES: as many as its shape and dtype say.
-  void append(std::span<const std::byte> bytes);
-  // Closes the file. REQUIRES: every tensor is appended.
+  // Bytes of a tensor (number `tensor` of the constructor's), from byte `first` of it on. May be
+  // called from several threads at once. REQUIRES: inside the tensor.
+  void write(std::size_t tensor, std::size_t first, std::span<const std::byte> bytes) const;
+  // Reads back what was written there.
+  void read(std::size_t tensor, std::size_t first, std::span<std::byte> bytes) const;
+  // Closes the file.
   void finish();
 
  private:
-  void write(std::span<const std::byte> bytes);
+  void write_at(std::size_t offset_bytes, std::span<const std::byte> bytes) const;
+  [[nodiscard]] std::size_t place(std::size_t tensor, std::size_t first, std::size_t size) const;
 
   std::filesystem::path path_;
-  std::vector<std::size_t> sizes_bytes_;  // of the tensors, in order
-  std::size_t num_appended_ = 0;
+  std::vector<std::size_t> begins_bytes_;  // of the tensors in the file, and the end of the last
   int descriptor_ = -1;
 };
 

@@ -1,142 +1,140 @@
 #include "checkpoint/writer.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+#include <memory>
+#include <optional>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "checkpoint/safetensors_writer.h"
+#include "checkpoint/shard_plan.h"
 #include "checkpoint/side_files.h"
+#include "checkpoint/write_journal.h"
+#include "core/atomic_directory.h"
+#include "core/checksum.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "core/json_fields.h"
 
 namespace vlm {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxBatchElements = std::size_t{1} << 28U;
+constexpr std::size_t kMaxWholeElements = std::size_t{1} << 28U;  // of whole tensors in memory
+constexpr std::size_t kBatchElements = std::size_t{1} << 27U;     // between two reports
+constexpr std::size_t kPartElements = std::size_t{1} << 18U;
+constexpr const char* kJournalName = ".journal";
 
-struct Shard {
-  std::string file_name;
-  std::vector<const TensorInfo*> tensors;  // of the source, in the order of the file
-  std::size_t size_bytes = 0;
-};
-
-std::string shard_file_name(std::size_t index, std::size_t count) {
-  if (count == 1) return "model.safetensors";
-  std::array<char, 64> name{};
-  const int length =
-      std::snprintf(name.data(), name.size(), "model-%05zu-of-%05zu.safetensors", index + 1, count);
-  return {name.data(), static_cast<std::size_t>(length)};
-}
-
-std::vector<Shard> plan_shards(const Checkpoint& source, std::size_t max_shard_size_bytes) {
-  std::vector<Shard> shards(1);
-  for (const TensorInfo& tensor : source.tensors()) {
-    const std::size_t size_bytes = stored_size_bytes(tensor);
-    const bool full = shards.back().size_bytes > max_shard_size_bytes ||
-                      size_bytes > max_shard_size_bytes - shards.back().size_bytes;
-    if (full && !shards.back().tensors.empty()) shards.emplace_back();
-    shards.back().tensors.push_back(&tensor);
-    shards.back().size_bytes += size_bytes;
-  }
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    shards[i].file_name = shard_file_name(i, shards.size());
-    std::stable_sort(shards[i].tensors.begin(), shards[i].tensors.end(),
-                     [](const TensorInfo* a, const TensorInfo* b) {
-                       return element_size_bytes(a->dtype) > element_size_bytes(b->dtype);
-                     });
-  }
-  return shards;
-}
-
-std::string index_json(const std::vector<Shard>& shards, const Layout& layout) {
-  std::size_t total_size_bytes = 0;
-  Json weight_map = Json::object();
-  for (const Shard& shard : shards) {
-    total_size_bytes += shard.size_bytes;
-    for (const TensorInfo* tensor : shard.tensors) {
-      weight_map[layout.disk_name(tensor->name)] = shard.file_name;
-    }
-  }
-  const Json index = {{"metadata", {{"total_size", total_size_bytes}}}, {"weight_map", weight_map}};
-  return index.dump(2) + "\n";
-}
-
-// A tensor's values as they are stored. Computed and rounded inside the parallel region.
-std::vector<std::byte> stored_bytes(const Checkpoint& source, const TensorInfo& tensor) {
-  std::vector<std::byte> bytes(stored_size_bytes(tensor));
-  std::vector<float> values(bytes.size() / element_size_bytes(tensor.dtype));
-  source.read(tensor, values);
-  store_floats(values, tensor.dtype, bytes);
-  return bytes;
+std::size_t elements_of(const TensorInfo& tensor) {
+  return stored_size_bytes(tensor) / element_size_bytes(tensor.dtype);
 }
 
 // Writes the weights of one checkpoint, shard by shard.
 class WeightsWriter {
  public:
-  WeightsWriter(const Checkpoint& source, const WriteOptions& options, ThreadPool& pool)
-      : source_(&source), options_(&options), pool_(&pool) {}
+  WeightsWriter(const Checkpoint& source, const WriteOptions& options, WriteJournal* journal,
+                ThreadPool& pool)
+      : source_(source), options_(options), journal_(journal), pool_(pool) {}
 
   void write_shard(const Shard& shard, const fs::path& path) {
     std::vector<TensorInfo> infos;
     for (const TensorInfo* tensor : shard.tensors) {
       infos.push_back(*tensor);
-      infos.back().name = options_->layout.disk_name(tensor->name);
+      infos.back().name = options_.layout.disk_name(tensor->name);
     }
-    SafetensorsWriter writer(path, infos, {{"format", "pt"}});
-    std::span<const TensorInfo* const> left = shard.tensors;
-    while (!left.empty()) {
-      const std::size_t count = batch_size(left);
-      write_batch(left.first(count), writer);
-      left = left.subspan(count);
-      report(shard, count);
+    SafetensorsWriter writer(path, infos, {{"format", "pt"}},
+                             journal_ == nullptr ? SafetensorsWriter::Existing::kRefuse
+                                                 : SafetensorsWriter::Existing::kContinue);
+    const std::span<const TensorInfo* const> tensors = shard.tensors;
+    for (std::size_t first = 0; first < tensors.size();) {
+      const std::size_t count = batch_size(tensors.subspan(first));
+      write_batch(tensors.subspan(first, count), first, writer);
+      for (std::size_t i = 0; i < count; ++i) report(shard);
+      first += count;
     }
     writer.finish();
+    ++shard_index_;
   }
 
  private:
-  // At least one tensor, at most one per thread, together not more than the limit.
+  // At least one tensor. Of tensors that are read as a whole at most one per thread, together not
+  // more than the limit.
   [[nodiscard]] std::size_t batch_size(std::span<const TensorInfo* const> left) const {
     std::size_t count = 0;
     std::size_t num_elements = 0;
-    while (count < left.size() && count < pool_->num_threads()) {
-      num_elements += stored_size_bytes(*left[count]) / element_size_bytes(left[count]->dtype);
-      if (count > 0 && num_elements > kMaxBatchElements) break;
+    while (count < left.size() && num_elements < kBatchElements) {
+      num_elements += elements_of(*left[count]);
+      if (count > 0 && num_elements > kMaxWholeElements) break;
       ++count;
     }
     return count;
   }
 
-  void write_batch(std::span<const TensorInfo* const> tensors, SafetensorsWriter& writer) {
-    std::vector<std::vector<std::byte>> batch(tensors.size());
-    pool_->parallel_for(tensors.size(),
-                        [&](std::size_t i) { batch[i] = stored_bytes(*source_, *tensors[i]); });
-    for (const std::vector<std::byte>& bytes : batch) writer.append(bytes);
+  // `first` is the number in the file of the first of `tensors`.
+  void write_batch(std::span<const TensorInfo* const> tensors, std::size_t first,
+                   const SafetensorsWriter& writer) {
+    std::vector<TensorPart> parts;
+    const std::unique_ptr<TensorReader> reader = source_.open_tensors(tensors, pool_);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const std::size_t size = elements_of(*tensors[i]);
+      const std::size_t unit = reader->part_size(i);
+      const std::size_t step = std::max<std::size_t>(1, kPartElements / unit) * unit;
+      for (std::size_t done = 0; done < size; done += step) {
+        parts.push_back({shard_index_, first + i, done, std::min(step, size - done)});
+      }
+    }
+    pool_.parallel_for(parts.size(), [&](std::size_t i) {
+      const std::size_t index = parts[i].tensor - first;
+      const TensorInfo& tensor = *tensors[index];
+      if (is_written(parts[i], tensor, writer)) return;
+      write_part(*reader, index, tensor, parts[i], writer);
+    });
   }
 
-  void report(const Shard& shard, std::size_t count) {
-    num_written_ += count;
-    if (options_->on_progress) {
-      options_->on_progress({.stage = "write",
-                             .done = num_written_,
-                             .total = source_->tensors().size(),
-                             .detail = shard.file_name});
+  // Whether an earlier run wrote that part and it is still there.
+  [[nodiscard]] bool is_written(const TensorPart& part, const TensorInfo& tensor,
+                                const SafetensorsWriter& writer) const {
+    const auto sum = journal_ == nullptr ? std::nullopt : journal_->find(part);
+    if (!sum) return false;
+    const std::size_t element_bytes = element_size_bytes(tensor.dtype);
+    std::vector<std::byte> bytes(part.count * element_bytes);
+    writer.read(part.tensor, part.first * element_bytes, bytes);
+    return checksum(bytes) == *sum;
+  }
+
+  void write_part(const TensorReader& reader, std::size_t index, const TensorInfo& tensor,
+                  const TensorPart& part, const SafetensorsWriter& writer) {
+    const std::size_t element_bytes = element_size_bytes(tensor.dtype);
+    std::vector<float> values(part.count);
+    reader.read(index, part.first, values);
+    std::vector<std::byte> bytes(part.count * element_bytes);
+    store_floats(values, tensor.dtype, bytes);
+    writer.write(part.tensor, part.first * element_bytes, bytes);
+    if (journal_ != nullptr) journal_->add(part, checksum(bytes));
+  }
+
+  void report(const Shard& shard) {
+    ++num_written_;
+    const std::size_t total = source_.tensors().size();
+    if (options_.on_progress) {
+      options_.on_progress(
+          {.stage = "write", .done = num_written_, .total = total, .detail = shard.file_name});
     }
-    if (options_->stop_requested && options_->stop_requested()) {
-      throw Error(ErrorCode::kInterrupted, "stopped while writing: " + shard.file_name + ": " +
-                                               std::to_string(num_written_) + " of " +
-                                               std::to_string(source_->tensors().size()) +
-                                               " tensors; nothing is kept");
+    if (options_.stop_requested && options_.stop_requested()) {
+      throw Error(ErrorCode::kInterrupted,
+                  "stopped while writing: " + shard.file_name + ": " +
+                      std::to_string(num_written_) + " of " + std::to_string(total) + " tensors" +
+                      (journal_ == nullptr ? "; nothing is kept" : " (continue with --resume)"));
     }
   }
 
-  const Checkpoint* source_;
-  const WriteOptions* options_;
-  ThreadPool* pool_;
+  const Checkpoint& source_;
+  const WriteOptions& options_;
+  WriteJournal* journal_;  // null: nobody will resume this
+  ThreadPool& pool_;
+  std::size_t shard_index_ = 0;
   std::size_t num_written_ = 0;
 };
 
@@ -166,21 +164,99 @@ void write_other_files(const Checkpoint& source, const fs::path& directory,
   }
 }
 
+// What a run must have in common with one whose work it takes over.
+Json full_identity(const Checkpoint& source, const WriteOptions& options) {
+  Json identity = options.identity;
+  identity["max_shard_size_bytes"] = options.max_shard_size_bytes;
+  identity["config"] = options.config_json;
+  identity["layout"] = std::string(options.layout.name());
+  Json files = Json::array();
+  for (const FileState& file : source.weight_files()) {
+    files.push_back({file.path, file.size_bytes, file.modified_ns, file.device, file.inode});
+  }
+  identity["model files"] = files;
+  return identity;
+}
+
+// Removes what is no use to this run: everything if nobody can tell what it is, else all but
+// weights.
+void clear_for_resumption(AtomicDirectory& directory, const std::vector<Shard>& shards) {
+  if (!fs::exists(directory.path() / kJournalName)) return directory.clear();
+  std::set<std::string> kept{kJournalName};
+  for (const Shard& shard : shards) kept.insert(shard.file_name);
+  directory.clear(kept);
+}
+
+// Says so before hours of work if they would end with a full disk. `folder` will hold the target,
+// `work` what is written of it already.
+void check_room(const std::vector<Shard>& shards, const fs::path& folder, const fs::path& work) {
+  std::error_code error;
+  const fs::space_info space = fs::space(folder, error);
+  if (error || space.capacity == 0) return;  // a file system that does not tell
+  std::uintmax_t needed = 0;
+  for (const Shard& shard : shards) {
+    needed += shard.size_bytes;
+    needed -= std::min<std::uintmax_t>(needed, allocated_bytes(work / shard.file_name));
+  }
+  if (needed <= space.available) return;
+  throw Error(ErrorCode::kIo, "no room on the disk: " + folder.string() + ": " +
+                                  std::to_string(needed) + " bytes to write, " +
+                                  std::to_string(space.available) + " free");
+}
+
+// The nearest folder above a target that exists.
+fs::path existing_folder(const fs::path& target) {
+  fs::path folder = fs::absolute(target).lexically_normal().parent_path();
+  while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
+  return folder;
+}
+
 }  // namespace
 
 void write_checkpoint(const Checkpoint& source, const fs::path& target, const WriteOptions& options,
                       ThreadPool& pool) {
   check_options(options);
   const std::vector<Shard> shards = plan_shards(source, options.max_shard_size_bytes);
-  const std::string index = index_json(shards, options.layout);
-  AtomicDirectory directory(target);
+  const std::string index = shard_index_json(shards, options.layout);
+  AtomicDirectory directory(target, options.resumption == Resumption::kTaken
+                                        ? UnfinishedWork::kKeep
+                                        : UnfinishedWork::kRemove);
+  std::optional<WriteJournal> journal;
+  if (options.resumption != Resumption::kNever) {
+    clear_for_resumption(directory, shards);
+    journal.emplace(directory.path() / kJournalName, full_identity(source, options));
+  }
+  check_room(shards, directory.path().parent_path().empty() ? "." : directory.path().parent_path(),
+             directory.path());
   write_other_files(source, directory.path(), options);
-  WeightsWriter writer(source, options, pool);
-  for (const Shard& shard : shards) writer.write_shard(shard, directory.path() / shard.file_name);
+  WeightsWriter writer(source, options, journal ? &*journal : nullptr, pool);
+  try {
+    for (const Shard& shard : shards) writer.write_shard(shard, directory.path() / shard.file_name);
+  } catch (const Error& error) {
+    if (journal && error.code() == ErrorCode::kInterrupted) {
+      directory.set_unfinished_work(UnfinishedWork::kKeep);
+    }
+    throw;
+  }
   if (shards.size() > 1) {
     write_file_atomically(directory.path() / "model.safetensors.index.json", index);
   }
+  for (const FileState& file : source.weight_files()) check_unchanged(file);
+  if (journal) journal->remove();
   directory.commit();
+}
+
+void check_can_write(const Checkpoint& source, const fs::path& target,
+                     const WriteOptions& options) {
+  check_options(options);
+  const std::vector<Shard> shards = plan_shards(source, options.max_shard_size_bytes);
+  static_cast<void>(shard_index_json(shards, options.layout));
+  list_side_files(source.directory());
+  if (target.empty()) return;
+  if (fs::exists(fs::symlink_status(target))) {
+    throw Error(ErrorCode::kExists, "output exists already: " + target.string());
+  }
+  check_room(shards, existing_folder(target), AtomicDirectory::working_directory(target));
 }
 
 }  // namespace vlm

@@ -3,16 +3,25 @@
 // Writing any checkpoint, a merge in particular, as a Hugging Face model directory.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/layout.h"
+#include "core/json_fields.h"
 #include "core/progress.h"
 #include "core/thread_pool.h"
 
 namespace vlm {
+
+// What happens to the part that is written when a run ends before all is.
+enum class Resumption : std::uint8_t {
+  kNever,    // it is removed
+  kOffered,  // a stop request keeps it for a later run; the work of an earlier run is removed
+  kTaken     // goes on with the work of an earlier run, if there is any; whatever ends it keeps it
+};
 
 struct WriteOptions {
   // A shard ends before the tensor that would make its data larger. One tensor may exceed it.
@@ -21,6 +30,10 @@ struct WriteOptions {
   std::string config_json;  // the text of config.json
   // Further files: name -> content. One with the name of a side file takes its place.
   std::map<std::string, std::string> extra_files;
+  Resumption resumption = Resumption::kNever;
+  // What else the bytes depend on (recipe, seed, ...), besides the source's weight files and what
+  // is in this struct: a run goes on with the work of another only if both are equal.
+  Json identity = Json::object();
   ProgressCallback on_progress;  // stage "write", counts tensors
   StopRequested stop_requested;
 };
@@ -30,12 +43,22 @@ struct WriteOptions {
 // into one; config.json; the side files of source.directory(); the extra files. Weights keep the
 // dtypes of source.tensors() and its order, except that within a file wider types go first, which
 // keeps every tensor aligned. The directory appears under its name when everything is written and
-// flushed, or not at all. A few tensors are in memory at a time: one per thread, while those
-// together have less than 2^28 elements. The bytes do not depend on the number of threads.
-// Throws Error{kExists} if `target` exists, Error{kInterrupted} on a stop request, Error{kIo}
-// naming the file, Error{kInvalidArgument} for a tensor the layout has no place for, and what
-// source.read throws.
+// flushed, or not at all. Parts of tensors are computed and written to their places over the pool;
+// tensors that can be read only as a whole are in memory one per thread, while those together have
+// less than 2^28 elements. The bytes do not depend on the number of threads, nor on where a run was
+// killed (kill -9) before another went on: parts that are in their files are read back and taken if
+// their checksum is that of the journal (checkpoint/write_journal.h).
+// Throws Error{kExists} if `target` exists or another process writes it, Error{kInterrupted} on a
+// stop request, Error{kIo} naming the file or telling that the disk has too little room,
+// Error{kCorruptFile} if a weight file of the source changed meanwhile, Error{kInvalidArgument} for
+// a tensor the layout has no place for or an identity that differs, and what source.read throws.
 void write_checkpoint(const Checkpoint& source, const std::filesystem::path& target,
                       const WriteOptions& options, ThreadPool& pool);
+
+// What write_checkpoint() would refuse before it computes a tensor: names, an existing target, a
+// full disk. Neither reads weights nor writes. An empty `target` stands for one that is not yet
+// chosen.
+void check_can_write(const Checkpoint& source, const std::filesystem::path& target,
+                     const WriteOptions& options);
 
 }  // namespace vlm

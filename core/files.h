@@ -3,6 +3,7 @@
 // Reading small files whole, and writing files so that a name never shows a half-written content.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -40,30 +41,11 @@ class AtomicFile {
 // Throws Error{kNotFound} without that directory, Error{kIo}; the temporary file is then removed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// The bytes that a file takes on the disk, less than its size if it has holes; 0 if it is not
+// there.
+std::uintmax_t allocated_bytes(const std::filesystem::path& path) noexcept;
+
 // Flushes a file or a directory (its entries) to the disk. Throws Error{kIo}.
 void sync_to_disk(const std::filesystem::path& path);
-
-// A new directory that gets its final name only when all in it is written. The work happens in a
-// hidden directory beside the target, which the destructor removes unless commit() was called. What
-// processes that were killed left there is removed by the next one with the same target.
-class AtomicDirectory {
- public:
-  // Throws Error{kExists} if `target` exists, Error{kIo} if it cannot be made there.
-  explicit AtomicDirectory(std::filesystem::path target);
-  ~AtomicDirectory();
-  AtomicDirectory(const AtomicDirectory&) = delete;
-  AtomicDirectory& operator=(const AtomicDirectory&) = delete;
-  AtomicDirectory(AtomicDirectory&&) = delete;
-  AtomicDirectory& operator=(AtomicDirectory&&) = delete;
-
-  // Where to write.
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return working_; }
-  // Flushes every file and gives the directory its final name. Throws Error{kIo, kExists}.
-  void commit();
-
- private:
-  std::filesystem::path target_;
-  std::filesystem::path working_;
-};
 
 }  // namespace vlm

@@ -50,6 +50,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
     throw Error(ErrorCode::kIo, "not a regular file: " + path.string());
   }
   size_bytes_ = static_cast<std::size_t>(status.st_size);
+  state_ = file_state(descriptor.value(), path);
   if (size_bytes_ == 0) return;  // mmap refuses a length of 0
   void* mapped = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_PRIVATE, descriptor.value(), 0);
   if (mapped == MAP_FAILED) fail("cannot map file", path, errno);
@@ -64,11 +65,13 @@ MappedFile::~MappedFile() {
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
-      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+      size_bytes_(std::exchange(other.size_bytes_, 0)),
+      state_(std::move(other.state_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_bytes_, other.size_bytes_);
+  std::swap(state_, other.state_);
   return *this;
 }
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <span>
 
+#include "core/file_state.h"
+
 namespace vlm {
 
 // Maps a file for reading and unmaps it in the destructor. Views of bytes() end with this object.
@@ -20,10 +22,13 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_bytes_}; }
+  // When it was mapped.
+  [[nodiscard]] const FileState& state() const noexcept { return state_; }
 
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_bytes_ = 0;
+  FileState state_;
 };
 
 }  // namespace vlm

@@ -1,12 +1,21 @@
 #include "merge/merge_to_disk.h"
 
-#include "checkpoint/writer.h"
+#include "core/version.h"
 #include "merge/single_view.h"
 
 namespace vlm {
+namespace {
 
-void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
-                   const MergeToDiskOptions& options, ThreadPool& pool) {
+// What the bytes of a merge depend on besides the weights.
+Json identity_of(const MergedCheckpoint& merged) {
+  return {{"program", kVersion},
+          {"recipe", merged.plan().recipe.text},
+          {"compat", merged.plan().recipe.imitates_mergekit},
+          {"seed", merged.options().seed},
+          {"allow-nan", merged.options().allow_nan}};
+}
+
+WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOptions& options) {
   WriteOptions write;
   write.max_shard_size_bytes = options.max_shard_size_bytes;
   write.layout = merged.layout();
@@ -17,9 +26,23 @@ void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& 
   }
   write.extra_files["recipe.yaml"] = merged.plan().recipe.text;
   write.extra_files["README.md"] = model_card(merged.plan());
+  write.resumption = options.resumption;
+  write.identity = identity_of(merged);
   write.on_progress = options.on_progress;
   write.stop_requested = options.stop_requested;
-  write_checkpoint(merged, target, write, pool);
+  return write;
+}
+
+}  // namespace
+
+void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
+                   const MergeToDiskOptions& options, ThreadPool& pool) {
+  write_checkpoint(merged, target, write_options(merged, options), pool);
+}
+
+void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
+                         const MergeToDiskOptions& options) {
+  check_can_write(merged, target, write_options(merged, options));
 }
 
 std::string model_card(const MergePlan& plan) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "checkpoint/writer.h"
 #include "core/progress.h"
 #include "core/thread_pool.h"
 #include "merge/merged_checkpoint.h"
@@ -16,15 +17,20 @@ namespace vlm {
 struct MergeToDiskOptions {
   std::size_t max_shard_size_bytes = 5'000'000'000;
   std::map<std::string, std::string> extra_files;  // further files: name -> content
-  ProgressCallback on_progress;                    // stage "write", counts tensors
+  Resumption resumption = Resumption::kNever;
+  ProgressCallback on_progress;  // stage "write", counts tensors
   StopRequested stop_requested;
 };
 
 // Writes all of `merged` to a new directory `target`, which appears only when it is complete.
 // Besides the donor's side files there are recipe.yaml (as written) and README.md.
-// Throws Error{kExists, kIo, kInterrupted, ...}.
+// Throws as write_checkpoint().
 void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                    const MergeToDiskOptions& options, ThreadPool& pool);
+
+// What merge_to_disk() would refuse before it computes a tensor, see check_can_write().
+void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
+                         const MergeToDiskOptions& options);
 
 // The README.md of a merge: method, models, recipe.
 std::string model_card(const MergePlan& plan);

@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/source_reader.h"
 
 namespace vlm {
 namespace {
@@ -54,6 +55,14 @@ Layout MergedCheckpoint::layout() const {
   return plan_.inputs[plan_.donor].checkpoint->layout();
 }
 
+std::vector<FileState> MergedCheckpoint::weight_files() const {
+  std::vector<FileState> files;
+  for (const PlanInput& input : plan_.inputs) {
+    for (FileState& file : input.checkpoint->weight_files()) files.push_back(std::move(file));
+  }
+  return files;
+}
+
 bool MergedCheckpoint::is_copy(const TensorInfo& info) const {
   return plan_of(info).is_copy;
 }
@@ -68,25 +77,26 @@ void MergedCheckpoint::read(const TensorInfo& info, std::span<float> out) const 
   const TensorPlan& tensor = plan_of(info);
   check(out.size() == count_elements(info), "MergedCheckpoint::read: out holds all elements");
   if (tensor.is_copy) {
-    const PlannedSource& source = tensor.sources.front();
-    plan_.inputs[source.input].checkpoint->read(*source.info, out);
-    if (plan_.recipe.dtype) round_to_dtype(out, *plan_.recipe.dtype);
+    read_source_values(tensor.sources.front(), out);
   } else {
     merge(tensor, out);
   }
   round_to_dtype(out, tensor.output.dtype);
 }
 
+void MergedCheckpoint::read_source_values(const PlannedSource& source, std::span<float> out) const {
+  const SourceRules rules{plan_.recipe.dtype, options_.allow_nan};
+  read_source(plan_.inputs[source.input], *source.info, rules, 0, out);
+}
+
 std::shared_ptr<const FloatTensor> MergedCheckpoint::load(const PlannedSource& source) const {
-  const auto read_source = [&] {
+  const auto read_values = [&] {
     FloatTensor values(count_elements(*source.info));
-    plan_.inputs[source.input].checkpoint->read(*source.info, values);
-    // mergekit's `dtype`: inputs are rounded when they are read.
-    if (plan_.recipe.dtype) round_to_dtype(values, *plan_.recipe.dtype);
+    read_source_values(source, values);
     return values;
   };
-  if (options_.cache == nullptr) return std::make_shared<const FloatTensor>(read_source());
-  return options_.cache->values(*source.info, plan_.recipe.dtype, read_source);
+  if (options_.cache == nullptr) return std::make_shared<const FloatTensor>(read_values());
+  return options_.cache->values(*source.info, plan_.recipe.dtype, read_values);
 }
 
 // A task without values.

@@ -18,10 +18,12 @@ namespace vlm {
 struct MergeOptions {
   std::uint64_t seed = 0;              // of random masks (dare_*, della*)
   std::shared_ptr<SourceCache> cache;  // for repeated merges of the same models; may be null
+  bool allow_nan = false;              // infinities and NaN in inputs go through; else refused
 };
 
 // read() gives the values after the one rounding to the output dtype, so a model that is evaluated
 // in memory equals the one that is written. Results do not depend on threads, order or cache.
+// Throws as read_source() does.
 class MergedCheckpoint final : public Checkpoint {
  public:
   explicit MergedCheckpoint(MergePlan plan, MergeOptions options = {});
@@ -32,8 +34,10 @@ class MergedCheckpoint final : public Checkpoint {
   // The donor's.
   [[nodiscard]] Layout layout() const override;
   void read(const TensorInfo& info, std::span<float> out) const override;
+  [[nodiscard]] std::vector<FileState> weight_files() const override;
 
   [[nodiscard]] const MergePlan& plan() const noexcept { return plan_; }
+  [[nodiscard]] const MergeOptions& options() const noexcept { return options_; }
   // Whether a tensor is a plain copy of one input's (vision tower, projector, ...): the same for
   // every candidate of a search that changes only numbers. REQUIRES: `info` is from tensors().
   [[nodiscard]] bool is_copy(const TensorInfo& info) const;
@@ -43,6 +47,7 @@ class MergedCheckpoint final : public Checkpoint {
   class Tasks;  // the method's view of all tensors
   using LoadedTensors = std::vector<std::shared_ptr<const FloatTensor>>;
 
+  void read_source_values(const PlannedSource& source, std::span<float> out) const;
   [[nodiscard]] std::shared_ptr<const FloatTensor> load(const PlannedSource& source) const;
   [[nodiscard]] TensorMerge describe(const TensorPlan& tensor) const;
   [[nodiscard]] TensorMerge make_task(const TensorPlan& tensor, LoadedTensors& loaded) const;

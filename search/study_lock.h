@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+
+#include "core/file_lock.h"
 
 namespace vlm {
 
@@ -15,14 +18,9 @@ class StudyLock {
   // `study_id` as StudyStore::id(). Throws Error{kIo} if another process, or this one, searches the
   // study, or if the file system knows no locks.
   StudyLock(const std::filesystem::path& file, std::int64_t study_id);
-  ~StudyLock();
-  StudyLock(const StudyLock&) = delete;
-  StudyLock& operator=(const StudyLock&) = delete;
-  StudyLock(StudyLock&& other) noexcept;
-  StudyLock& operator=(StudyLock&&) = delete;
 
  private:
-  int descriptor_;
+  std::optional<FileLock> lock_;
 };
 
 }  // namespace vlm

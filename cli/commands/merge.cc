@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -9,9 +10,10 @@
 #include "cli/option_checks.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
-#include "core/files.h"
+#include "core/atomic_directory.h"
 #include "core/thread_pool.h"
 #include "merge/merge_to_disk.h"
+#include "merge/plan_cost.h"
 #include "merge/plan_summary.h"
 #include "search/model_source.h"
 
@@ -22,24 +24,46 @@ struct MergeArguments {
   std::string recipe;
   std::string target;
   bool dry_run = false;
+  bool resume = false;
+  bool allow_nan = false;
   std::string compat;
   std::uint64_t seed = 0;
   std::size_t max_shard_size_bytes = 5'000'000'000;
 };
 
-std::string megabytes(std::size_t bytes) {
+std::string megabytes(std::uint64_t bytes) {
   return fixed(static_cast<double>(bytes) / 1e6, 1) + " MB";
 }
 
-void print_plan(const PlanSummary& plan, bool with_tensors) {
+// "en-vlm (57 of 164 tensors used; not: vision/..., ...)"
+std::string described(const PlanSummary::Input& input) {
+  std::string text = input.name + " (" + std::to_string(input.num_used) + " of " +
+                     std::to_string(input.num_tensors) + " tensors used";
+  for (const std::string& name : input.unused) {
+    text += (&name == &input.unused.front() ? "; not: " : ", ") + name;
+  }
+  const bool are_more = input.num_tensors - input.num_used > input.unused.size();
+  return text + (are_more ? ", ...)" : ")");
+}
+
+void print_plan(const PlanSummary& plan) {
   std::printf("method      %s\n", plan.method.c_str());
-  for (const std::string& input : plan.inputs) std::printf("input       %s\n", input.c_str());
+  for (const PlanSummary::Input& input : plan.inputs) {
+    std::printf("input       %s\n", described(input).c_str());
+  }
   std::printf("kept from   %s (config, tokenizer, side files)\n", plan.donor.c_str());
   std::printf("vocabulary  %s\n", plan.vocabulary_policy.c_str());
   std::printf("tensors     %zu, of them %zu copied\n", plan.num_tensors, plan.num_copied);
+  std::printf("to read     %s\n", megabytes(plan.bytes_to_read).c_str());
   std::printf("to write    %s\n", megabytes(plan.bytes_to_write).c_str());
   for (const std::string& warning : plan.warnings) std::printf("warning     %s\n", warning.c_str());
-  if (!with_tensors) return;
+}
+
+void print_costs_and_tensors(const PlanSummary& plan, const PlanCost& cost) {
+  std::printf("memory      %s at most, besides mapped files\n",
+              megabytes(cost.peak_memory_bytes).c_str());
+  std::printf("time        about %s s, more if the models have to come from the disk\n",
+              fixed(std::max(cost.seconds, 0.1), cost.seconds < 10 ? 1 : 0).c_str());
   for (const PlanSummary::Tensor& tensor : plan.tensors) {
     std::printf("\n%s  %s %s%s%s\n", tensor.name.c_str(), tensor.dtype.c_str(),
                 to_string(tensor.shape).c_str(), tensor.is_copy ? "  copied" : "  ",
@@ -49,17 +73,27 @@ void print_plan(const PlanSummary& plan, bool with_tensors) {
 }
 
 void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
-  const auto merged = open_recipe(arguments.recipe, arguments.seed, arguments.compat == "mergekit");
-  const PlanSummary plan = summarize(merged->plan());
-  if (!arguments.dry_run) const AtomicDirectory can_be_made(arguments.target);
-  print_plan(plan, arguments.dry_run);
-  if (arguments.dry_run) return;
+  const auto merged =
+      open_recipe(arguments.recipe,
+                  {.seed = arguments.seed, .cache = nullptr, .allow_nan = arguments.allow_nan},
+                  arguments.compat == "mergekit");
+  ThreadPool pool(global.num_threads);
   MergeToDiskOptions options;
   options.max_shard_size_bytes = arguments.max_shard_size_bytes;
-  ThreadPool pool(global.num_threads);
+  check_merge_to_disk(*merged, arguments.target, options);
+  if (!arguments.dry_run) {
+    const AtomicDirectory can_be_made(arguments.target, UnfinishedWork::kKeep);
+  }
+  const PlanSummary plan = summarize(merged->plan());
+  print_plan(plan);
+  if (arguments.dry_run) {
+    print_costs_and_tensors(plan, estimate_cost(merged->plan(), pool.num_threads()));
+    return;
+  }
   ProgressLine progress(global.quiet);
   options.on_progress = progress.callback();
   options.stop_requested = stop_on_interrupt();
+  options.resumption = arguments.resume ? Resumption::kTaken : Resumption::kOffered;
   merge_to_disk(*merged, arguments.target, options, pool);
   progress.finish();
   std::printf("written     %s\n", arguments.target.c_str());
@@ -77,6 +111,10 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--seed", arguments->seed, "seed of random masks (dare_*, della*)")
       ->type_name("N")
       ->capture_default_str();
+  command->add_flag("--resume", arguments->resume,
+                    "go on with a merge of the same recipe and models that was stopped or killed");
+  command->add_flag("--allow-nan", arguments->allow_nan,
+                    "merge weights that are infinite or not a number, instead of refusing them");
   command->add_option("--compat", arguments->compat, "mergekit: repeat its documented mistakes")
       ->check(CLI::IsMember({"mergekit"}));
   command

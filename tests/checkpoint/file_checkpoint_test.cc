@@ -44,8 +44,6 @@ void add_weights(const fs::path& file, const std::vector<std::string>& names,
   std::vector<TensorInfo> infos;
   for (const std::string& name : names) infos.push_back({name, dtype, {2}});
   SafetensorsWriter writer(file, infos, {});
-  for (const TensorInfo& info : infos)
-    writer.append(std::vector<std::byte>(stored_size_bytes(info)));
   writer.finish();
 }
 
@@ -254,10 +252,9 @@ TEST(FileCheckpoint, OpensA7bModelWithoutReadingWeights) {
   directory.add("config.json", text_config(32));
   const fs::path file = directory.path() / "model.safetensors";
   const std::vector<TensorInfo> tensors = mistral_7b();
-  { const SafetensorsWriter header_only(file, tensors, {}); }
+  { const SafetensorsWriter header_only(file, tensors, {}); }  // sparse: takes no room on the disk
   std::size_t data_bytes = 0;
   for (const TensorInfo& tensor : tensors) data_bytes += stored_size_bytes(tensor);
-  fs::resize_file(file, fs::file_size(file) + data_bytes);  // sparse: takes no room on the disk
   const auto checkpoint = FileCheckpoint::open(directory.path());
   EXPECT_EQ(checkpoint->tensors().size(), 291U);
   EXPECT_EQ(data_bytes, 2U * 7'241'732'096U);

@@ -51,9 +51,36 @@ TEST(SafetensorsWriter, DataBeginsAtAMultipleOfEight) {
   const std::vector<TensorInfo> tensors{{"abc", DType::kU8, {1}}};
   const auto path = directory.path() / "m.safetensors";
   SafetensorsWriter writer(path, tensors, {});
-  writer.append(std::vector<std::byte>(1));
+  writer.write(0, 0, std::vector<std::byte>(1));
   writer.finish();
   EXPECT_EQ((std::filesystem::file_size(path) - 1) % 8, 0U);
+}
+
+TEST(SafetensorsWriter, TakesTensorsInPartsAndInAnyOrder) {
+  const TemporaryDirectory directory;
+  const std::vector<TensorInfo> tensors{{"a", DType::kF32, {4}}, {"b", DType::kF32, {2}}};
+  const std::array<float, 4> a{1, 2, 3, 4};
+  const std::array<float, 2> b{5, 6};
+  const auto path = directory.path() / "m.safetensors";
+  const auto bytes_of_a = std::as_bytes(std::span(a));
+  {
+    SafetensorsWriter writer(path, tensors, {});
+    writer.write(1, 0, std::as_bytes(std::span(b)));
+    writer.write(0, 8, bytes_of_a.subspan(8));
+    writer.finish();
+  }
+  SafetensorsWriter writer(path, tensors, {}, SafetensorsWriter::Existing::kContinue);
+  writer.write(0, 0, bytes_of_a.first(8));
+  std::array<float, 2> back{};
+  writer.read(0, 8, std::as_writable_bytes(std::span(back)));
+  EXPECT_EQ(back, (std::array<float, 2>{3, 4}));
+  writer.finish();
+  const SafetensorsFile file(path);
+  std::array<float, 4> read{};
+  read_floats(file.view("a"), 0, read);
+  EXPECT_EQ(read, a);
+  read_floats(file.view("b"), 0, back);
+  EXPECT_EQ(back, b);
 }
 
 TEST(SafetensorsWriter, KeepsAnExistingFile) {

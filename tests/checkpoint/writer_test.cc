@@ -1,6 +1,8 @@
 #include "checkpoint/writer.h"
 
+#include <atomic>
 #include <csignal>
+#include <fstream>
 #include <map>
 
 #include <gmock/gmock.h>
@@ -11,57 +13,13 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "checkpoint/safetensors.h"
-#include "tests/checkpoint/made_up_checkpoint.h"
-#include "tests/checkpoint/temporary_directory.h"
+#include "tests/checkpoint/writer_fixture.h"
 
 namespace vlm {
 namespace {
 
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-class Writer : public testing::Test {
- protected:
-  Writer() : target(directory.path() / "out") {
-    directory.add("source/config.json", "{}");
-    directory.add("source/tokenizer.json", "tokens");
-    directory.add("source/chat_template.jinja", "old template");
-    directory.add("source/README.md", "about the source");
-    options.config_json = text_config();
-  }
-
-  // Six tensors of 64 elements in three dtypes.
-  [[nodiscard]] MadeUpCheckpoint source() const {
-    return MadeUpCheckpoint({{"text/model.embed_tokens.weight", DType::kBF16, {8, 8}},
-                             {"text/model.layers.0.a.weight", DType::kF32, {64}},
-                             {"text/model.layers.0.b.weight", DType::kF16, {4, 16}},
-                             {"text/model.layers.1.a.weight", DType::kF32, {64}},
-                             {"text/model.norm.weight", DType::kBF16, {0, 3}},
-                             {"text/lm_head.weight", DType::kBF16, {8, 8}}},
-                            directory.path() / "source");
-  }
-  void write(const Checkpoint& checkpoint, std::size_t num_threads = 1) const {
-    ThreadPool pool(num_threads);
-    write_checkpoint(checkpoint, target, options, pool);
-  }
-  // Nothing but the source is left, not even a hidden file.
-  [[nodiscard]] bool nothing_is_left() const {
-    return std::distance(fs::directory_iterator(directory.path()), {}) == 1;
-  }
-
-  TemporaryDirectory directory;
-  fs::path target;
-  WriteOptions options;
-};
-
-// File name -> content.
-std::map<std::string, std::string> contents(const fs::path& directory) {
-  std::map<std::string, std::string> all;
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    all[entry.path().filename().string()] = read_text_file(entry.path());
-  }
-  return all;
-}
 
 void expect_equal_tensors(const Checkpoint& expected, const Checkpoint& written) {
   EXPECT_EQ(written.tensors().size(), expected.tensors().size());
@@ -202,6 +160,43 @@ TEST_F(Writer, KilledInTheMiddleItLeavesNothingUnderTheName) {
   EXPECT_FALSE(fs::exists(target));
   write(source());
   EXPECT_EQ(FileCheckpoint::open(target)->tensors().size(), 6U);
+}
+
+TEST_F(Writer, AWeightFileThatChangesMeanwhileIsRefused) {
+  const fs::path weights = directory.add("source/model.safetensors", "weights");
+  for (const Resumption resumption : {Resumption::kNever, Resumption::kOffered}) {
+    options.resumption = resumption;
+    MadeUpCheckpoint checkpoint = source();
+    checkpoint.files = {file_state(weights)};
+    checkpoint.on_read = [&](std::size_t place) {
+      if (place == 5) std::ofstream(weights, std::ios::app) << "!";
+    };
+    EXPECT_THAT(error_message(ErrorCode::kCorruptFile, [&] { write(checkpoint); }),
+                HasSubstr("source/model.safetensors: "));
+    EXPECT_TRUE(nothing_is_left());
+  }
+}
+
+TEST_F(Writer, TwoWritersOfOneTargetAreOneTooMany) {
+  MadeUpCheckpoint checkpoint = source();
+  std::string message;
+  checkpoint.on_read = [&](std::size_t place) {
+    if (place != 3) return;
+    message = error_message(ErrorCode::kExists, [&] { write(source()); });
+  };
+  write(checkpoint);
+  EXPECT_THAT(message, HasSubstr("output is being written by another process: "));
+  expect_equal_tensors(checkpoint, *FileCheckpoint::open(target));
+}
+
+TEST_F(Writer, ADiskWithTooLittleRoomIsFoundBeforeTheWork) {
+  // Holes count for nothing in the test's file system, their size does for the writer.
+  const MadeUpCheckpoint large({{"text/lm_head.weight", DType::kF32, {1U << 31U, 1U << 20U}}},
+                               directory.path() / "source");
+  EXPECT_THAT(error_message(ErrorCode::kIo, [&] { write(large); }),
+              testing::AllOf(HasSubstr("no room on the disk"),
+                             HasSubstr("9007199254740992 bytes to write")));
+  EXPECT_TRUE(nothing_is_left());
 }
 
 TEST_F(Writer, KeepsAnExistingTarget) {

@@ -16,17 +16,6 @@ namespace {
 
 using testing::HasSubstr;
 
-// Leftovers begin with a dot.
-std::vector<std::string> hidden_names(const std::filesystem::path& folder,
-                                      const std::string& prefix) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix)) names.push_back(name);
-  }
-  return names;
-}
-
 class ProgramCrash : public ProgramTest {
  protected:
   // A search of two genes that ends with a model and a table.
@@ -113,7 +102,7 @@ TEST_F(ProgramCrash, KilledMergeLeavesNothingUnderTheFinalName) {
                            ", parameters: {weight: 0.5}}\n  - {model: " + model("ja-lm") +
                            ", parameters: {weight: 0.5}}\ndtype: float32\n");
   const std::vector<std::string> merge{"merge", "recipe.yaml", "out", "--threads", "1", "--quiet"};
-  const auto has_begun = [&] { return !hidden_names(folder(), ".out.tmp-").empty(); };
+  const auto has_begun = [&] { return std::filesystem::exists(folder() / ".out.tmp"); };
   bool killed = false;
   for (int attempt = 0; attempt < 20 && !killed; ++attempt) {  // a quick merge may end before
     std::filesystem::remove_all(folder() / "out");
@@ -126,6 +115,73 @@ TEST_F(ProgramCrash, KilledMergeLeavesNothingUnderTheFinalName) {
   EXPECT_EQ(again.exit_code, 0) << again.errors;
   EXPECT_TRUE(std::filesystem::exists(folder() / "out/model.safetensors"));
   EXPECT_FALSE(has_begun());
+}
+
+// Ends when a merge is killed at a random moment, some tensors written, others not.
+TEST_F(ProgramCrash, KilledMergeIsResumedToTheSameBytesForAnyNumberOfThreads) {
+  write("recipe.yaml",
+        "vlm: " + model("en-vlm") + "\nmerge_method: dare_ties\nbase_model: " + model("base-lm") +
+            "\nmodels:\n  - {model: " + model("en-vlm") +
+            ", parameters: {weight: 0.5, density: 0.4}}\n  - {model: " + model("ja-lm") +
+            ", parameters: {weight: 0.5, density: 0.6}}\n");
+  const auto merge = [](const std::string& target, const std::string& threads) {
+    return std::vector<std::string>{"merge", "recipe.yaml", target,   "--max-shard-size",
+                                    "2MB",   "--seed",      "5",      "--threads",
+                                    threads, "--resume",    "--quiet"};
+  };
+  ASSERT_EQ(run(merge("whole", "1")).exit_code, 0);
+  std::size_t killed = 0;
+  for (std::size_t shard = 1; shard <= 6; ++shard) {
+    const std::string target = "parts" + std::to_string(shard);
+    const std::string file = "." + target + ".tmp/model-0000" + std::to_string(shard) + "-of-";
+    const auto has_come_so_far = [&] {
+      const std::string name = file.substr(file.find('/') + 1);
+      std::error_code error;
+      for (const auto& entry :
+           std::filesystem::directory_iterator(folder() / ("." + target + ".tmp"), error)) {
+        if (entry.path().filename().string().starts_with(name)) return true;
+      }
+      return false;
+    };
+    if (kill_when(merge(target, shard % 2 == 0 ? "1" : "2"), has_come_so_far)) {
+      ++killed;
+      EXPECT_FALSE(std::filesystem::exists(folder() / target));
+    }
+    const ProgramResult resumed = run(merge(target, shard % 3 == 0 ? "1" : "3"));
+    if (std::filesystem::exists(folder() / target) && resumed.exit_code != 0) continue;  // ended
+    for (const auto& entry : std::filesystem::directory_iterator(folder() / "whole")) {
+      const auto name = entry.path().filename();
+      EXPECT_EQ(read_text_file(folder() / target / name), read_text_file(entry.path())) << name;
+    }
+  }
+  EXPECT_GE(killed, 1U) << "every merge ended before it could be killed";
+}
+
+TEST_F(ProgramCrash, WorkOfAnotherRecipeOrOtherModelsIsNotTakenOver) {
+  const auto recipe = [&](const std::string& weight) {
+    write("recipe.yaml", "merge_method: linear\nmodels:\n  - {model: " + model("base-lm") +
+                             ", parameters: {weight: 1}}\n  - {model: " + model("ja-lm") +
+                             ", parameters: {weight: " + weight + "}}\n");
+  };
+  const std::vector<std::string> merge{"merge",  "recipe.yaml", "out", "--max-shard-size",
+                                       "100KB",  "--threads",   "1",   "--resume",
+                                       "--quiet"};
+  recipe("1");
+  bool killed = false;
+  for (int attempt = 0; attempt < 20 && !killed; ++attempt) {
+    std::filesystem::remove_all(folder() / "out");
+    killed = kill_when(merge,
+                       [&] { return std::filesystem::exists(folder() / ".out.tmp/config.json"); });
+  }
+  ASSERT_TRUE(killed);
+  recipe("2");
+  const ProgramResult refused = run(merge);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.errors, HasSubstr("'recipe' is not what it was when the writing began"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "out"));
+  recipe("1");
+  const ProgramResult resumed = run(merge);
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.errors;
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -70,50 +69,6 @@ TEST_F(Files, FailedWriteLeavesNothing) {
   fs::create_directory(root / "taken/inside");
   EXPECT_EQ(code_of([&] { write_file_atomically(root / "taken", "1"); }), ErrorCode::kIo);
   EXPECT_EQ(entries(), 1U);
-}
-
-TEST_F(Files, DirectoryAppearsWholeOrNotAtAll) {
-  {
-    const AtomicDirectory abandoned(root / "out");
-    std::ofstream(abandoned.path() / "part") << "1";
-    EXPECT_FALSE(fs::exists(root / "out"));
-  }
-  EXPECT_EQ(entries(), 0U);
-  AtomicDirectory kept(root / "out");
-  std::ofstream(kept.path() / "part") << "1";
-  kept.commit();
-  EXPECT_EQ(read_text_file(root / "out/part"), "1");
-  EXPECT_EQ(entries(), 1U);
-}
-
-TEST_F(Files, ExistingDirectoryIsNotReplaced) {
-  fs::create_directory(root / "out");
-  EXPECT_EQ(code_of([&] { const AtomicDirectory again(root / "out"); }), ErrorCode::kExists);
-}
-
-// A process id that was just in use and no longer is.
-pid_t dead_process() {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(0);
-  ::waitpid(child, nullptr, 0);
-  return child;
-}
-
-TEST_F(Files, LeftoversOfDeadProcessesAreRemovedOthersAreKept) {
-  const fs::path dead = root / (".out.tmp-" + std::to_string(dead_process()));
-  const fs::path alive = root / (".out.tmp-" + std::to_string(::getppid()));
-  const fs::path other_target = root / (".outer.tmp-" + std::to_string(dead_process()));
-  const fs::path other_name = root / ".out.tmp-notes";
-  for (const fs::path& folder : {dead, alive, other_target, other_name}) {
-    fs::create_directory(folder);
-    write_file_atomically(folder / "part", "1");
-  }
-  AtomicDirectory(root / "out/").commit();
-  EXPECT_FALSE(fs::exists(dead));
-  EXPECT_TRUE(fs::exists(alive / "part"));
-  EXPECT_TRUE(fs::exists(other_target / "part"));
-  EXPECT_TRUE(fs::exists(other_name / "part"));
-  EXPECT_TRUE(fs::exists(root / "out"));
 }
 
 TEST_F(Files, MappedFileShowsTheBytes) {

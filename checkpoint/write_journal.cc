@@ -1,0 +1,101 @@
+#include "checkpoint/write_journal.h"
+
+#include <cerrno>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace vlm {
+namespace {
+
+[[noreturn]] void fail_with_errno(const char* what, const std::filesystem::path& path) {
+  const int reason = errno;
+  throw Error(ErrorCode::kIo, std::string(what) + ": " + path.string() + ": " +
+                                  std::generic_category().message(reason));
+}
+
+void check_identity(const Json& before, const Json& now, const std::filesystem::path& path) {
+  if (before == now) return;
+  std::string differing = "something";
+  for (const auto& [key, value] : now.items()) {
+    if (before.is_object() && before.contains(key) && before.at(key) == value) continue;
+    differing = "'" + key + "'";
+    break;
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              "cannot resume: " + path.parent_path().string() + ": " + differing +
+                  " is not what it was when the writing began (without --resume it begins anew)");
+}
+
+}  // namespace
+
+WriteJournal::WriteJournal(std::filesystem::path path, const Json& identity)
+    : path_(std::move(path)) {
+  if (std::filesystem::exists(path_)) read_lines(identity);
+  constexpr mode_t kReadableByAll = 0644;
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kReadableByAll);
+  if (descriptor_ < 0) fail_with_errno("cannot create file", path_);
+  // The line break ends a line that a killed run left incomplete.
+  append(std::filesystem::file_size(path_) == 0 ? json_line(identity) + "\n" : "\n");
+}
+
+WriteJournal::~WriteJournal() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void WriteJournal::read_lines(const Json& identity) {
+  std::istringstream lines(read_text_file(path_));
+  std::string line;
+  if (!std::getline(lines, line) || lines.eof()) {  // killed while it began
+    std::filesystem::resize_file(path_, 0);
+    return;
+  }
+  check_identity(parse_json(line, path_.string()), identity, path_);
+  while (std::getline(lines, line) && !lines.eof()) {
+    std::istringstream fields(line);
+    TensorPart part;
+    std::uint64_t sum = 0;
+    fields >> part.shard >> part.tensor >> part.first >> part.count >> sum;
+    if (fields && (fields >> std::ws).eof()) parts_[part] = sum;
+  }
+}
+
+std::optional<std::uint64_t> WriteJournal::find(const TensorPart& part) const {
+  const auto found = parts_.find(part);
+  return found == parts_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void WriteJournal::add(const TensorPart& part, std::uint64_t checksum) {
+  std::ostringstream line;
+  line << part.shard << ' ' << part.tensor << ' ' << part.first << ' ' << part.count << ' '
+       << checksum << '\n';
+  append(line.str());
+}
+
+void WriteJournal::append(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  std::string_view left = line;
+  while (!left.empty()) {
+    const ssize_t count = ::write(descriptor_, left.data(), left.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_with_errno("cannot write file", path_);
+    left.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void WriteJournal::remove() {
+  ::close(std::exchange(descriptor_, -1));
+  std::error_code error;
+  std::filesystem::remove(path_, error);
+  if (error) {
+    throw Error(ErrorCode::kIo, "cannot remove: " + path_.string() + ": " + error.message());
+  }
+}
+
+}  // namespace vlm

@@ -1,0 +1,62 @@
+#pragma once
+
+// What a writer that is killed leaves behind so that the next one can go on: what it was writing,
+// and which parts of which tensors are in their files.
+//
+// A text file. The first line is the identity, a JSON object; each further line is one part: shard,
+// tensor, first element, elements, checksum of the stored bytes.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "core/json_fields.h"
+
+namespace vlm {
+
+// Elements [first, first + count) of a tensor of a shard.
+struct TensorPart {
+  std::size_t shard = 0;
+  std::size_t tensor = 0;  // in the order of the shard's file
+  std::size_t first = 0;
+  std::size_t count = 0;
+
+  friend auto operator<=>(const TensorPart&, const TensorPart&) = default;
+};
+
+class WriteJournal {
+ public:
+  // Continues the journal of that name, or begins one if there is none or none was begun. A last
+  // line that is incomplete counts as not there.
+  // Throws Error{kInvalidArgument} naming what differs if the journal has another identity,
+  // Error{kIo}.
+  WriteJournal(std::filesystem::path path, const Json& identity);
+  ~WriteJournal();
+  WriteJournal(const WriteJournal&) = delete;
+  WriteJournal& operator=(const WriteJournal&) = delete;
+  WriteJournal(WriteJournal&&) = delete;
+  WriteJournal& operator=(WriteJournal&&) = delete;
+
+  // The checksum of a part that an earlier run wrote.
+  [[nodiscard]] std::optional<std::uint64_t> find(const TensorPart& part) const;
+  // Notes a part that is in its file. May be called from several threads at once.
+  void add(const TensorPart& part, std::uint64_t checksum);
+  // Removes the file: all is written.
+  void remove();
+
+ private:
+  void read_lines(const Json& identity);
+  void append(const std::string& line);
+
+  std::filesystem::path path_;
+  std::map<TensorPart, std::uint64_t> parts_;  // of earlier runs
+  int descriptor_ = -1;
+  std::mutex mutex_;
+};
+
+}  // namespace vlm

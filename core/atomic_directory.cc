@@ -1,0 +1,100 @@
+#include "core/atomic_directory.h"
+
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace vlm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockName = ".lock";
+
+fs::path parent_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// All entries but the lock.
+std::vector<fs::path> entries_of(const fs::path& directory) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename() != kLockName) entries.push_back(entry.path());
+  }
+  return entries;
+}
+
+[[noreturn]] void fail(const char* what, const fs::path& path, const std::error_code& reason) {
+  throw Error(ErrorCode::kIo, std::string(what) + ": " + path.string() + ": " + reason.message());
+}
+
+}  // namespace
+
+AtomicDirectory::AtomicDirectory(fs::path target, UnfinishedWork unfinished)
+    : target_(std::move(target)), unfinished_(unfinished) {
+  if (target_.filename().empty()) target_ = target_.parent_path();  // "out/" names "out"
+  check_target();
+  working_ = working_directory(target_);
+  std::error_code error;
+  fs::create_directories(working_, error);
+  if (error) fail("cannot create directory", target_, error);
+  lock_ = FileLock::try_lock(working_ / kLockName);
+  if (!lock_) {
+    throw Error(ErrorCode::kExists,
+                "output is being written by another process: " + target_.string());
+  }
+  if (!lock_->is_of(working_ / kLockName)) {
+    throw Error(ErrorCode::kExists, "output was being written by another process: " +
+                                        target_.string() + " (try again)");
+  }
+  if (fs::exists(fs::symlink_status(target_))) {  // the owner before has finished just now
+    fs::remove_all(working_, error);
+    check_target();
+  }
+  if (unfinished_ == UnfinishedWork::kRemove) clear();
+}
+
+AtomicDirectory::~AtomicDirectory() {
+  if (working_.empty()) return;
+  std::error_code error;
+  const bool is_empty = fs::is_directory(working_, error) && entries_of(working_).empty();
+  if (unfinished_ == UnfinishedWork::kRemove || is_empty) fs::remove_all(working_, error);
+}
+
+fs::path AtomicDirectory::working_directory(const fs::path& target) {
+  const fs::path named = target.filename().empty() ? target.parent_path() : target;
+  return named.parent_path() / ("." + named.filename().string() + ".tmp");
+}
+
+void AtomicDirectory::check_target() const {
+  if (!fs::exists(fs::symlink_status(target_))) return;
+  throw Error(ErrorCode::kExists, "output exists already: " + target_.string());
+}
+
+void AtomicDirectory::clear(const std::set<std::string>& kept) {
+  for (const fs::path& entry : entries_of(working_)) {
+    if (kept.contains(entry.filename().string())) continue;
+    std::error_code error;
+    fs::remove_all(entry, error);
+    if (error) fail("cannot remove", entry, error);
+  }
+}
+
+void AtomicDirectory::commit() {
+  for (const auto& entry : fs::recursive_directory_iterator(working_)) sync_to_disk(entry.path());
+  sync_to_disk(working_);
+  check_target();
+  std::error_code error;
+  fs::rename(working_, target_, error);
+  if (error) fail("cannot rename to", target_, error);
+  working_.clear();
+  fs::remove(target_ / kLockName, error);  // last, so that nobody else ever owned the directory
+  sync_to_disk(target_);
+  sync_to_disk(parent_of(target_));
+}
+
+}  // namespace vlm

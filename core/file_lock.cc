@@ -1,0 +1,57 @@
+#include "core/file_lock.h"
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+
+namespace vlm {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::filesystem::path& file, int reason) {
+  throw Error(
+      reason == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+      std::string(what) + ": " + file.string() + ": " + std::generic_category().message(reason));
+}
+
+}  // namespace
+
+std::optional<FileLock> FileLock::try_lock(const std::filesystem::path& file, std::int64_t byte) {
+  constexpr mode_t kReadableByAll = 0644;
+  FileLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kReadableByAll));
+  if (lock.descriptor_ < 0) fail("cannot open file", file, errno);
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_start = byte;
+  range.l_len = 1;
+  if (::fcntl(lock.descriptor_, F_OFD_SETLK, &range) == 0) return lock;
+  if (errno == EAGAIN || errno == EACCES) return std::nullopt;
+  fail("cannot lock file", file, errno);
+}
+
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+bool FileLock::is_of(const std::filesystem::path& file) const noexcept {
+  struct stat locked {};
+  struct stat named {};
+  return ::fstat(descriptor_, &locked) == 0 && ::stat(file.c_str(), &named) == 0 &&
+         locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
+}  // namespace vlm

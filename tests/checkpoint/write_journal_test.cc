@@ -1,0 +1,77 @@
+#include "checkpoint/write_journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/files.h"
+#include "tests/checkpoint/made_up_checkpoint.h"
+#include "tests/checkpoint/temporary_directory.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+
+const Json kIdentity = {{"recipe", "a: 1\nb: 2\n"}, {"seed", 3}};
+
+TEST(WriteJournal, RemembersParts) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "journal";
+  {
+    WriteJournal journal(path, kIdentity);
+    EXPECT_EQ(journal.find({0, 1, 2, 3}), std::nullopt);
+    journal.add({0, 1, 2, 3}, 17);
+    journal.add({1, 0, 0, 3}, 0xFFFFFFFFFFFFFFFFU);
+  }
+  WriteJournal journal(path, kIdentity);
+  EXPECT_EQ(journal.find({0, 1, 2, 3}), 17U);
+  EXPECT_EQ(journal.find({1, 0, 0, 3}), 0xFFFFFFFFFFFFFFFFU);
+  EXPECT_EQ(journal.find({1, 0, 0, 4}), std::nullopt);
+  journal.remove();
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(WriteJournal, LinesAfterATornOneCount) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "journal";
+  {
+    WriteJournal journal(path, kIdentity);
+    journal.add({0, 0, 0, 1}, 11);
+    journal.add({0, 0, 1, 1}, 12);
+  }
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 3);
+  {
+    WriteJournal journal(path, kIdentity);
+    EXPECT_EQ(journal.find({0, 0, 1, 1}), std::nullopt);
+    journal.add({0, 0, 2, 1}, 13);
+  }
+  WriteJournal journal(path, kIdentity);
+  EXPECT_EQ(journal.find({0, 0, 0, 1}), 11U);
+  EXPECT_EQ(journal.find({0, 0, 2, 1}), 13U);
+}
+
+TEST(WriteJournal, NamesWhatDiffers) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "journal";
+  { const WriteJournal journal(path, kIdentity); }
+  const auto refusal = [&](const Json& identity) {
+    return error_message(ErrorCode::kInvalidArgument, [&] { WriteJournal(path, identity); });
+  };
+  EXPECT_THAT(refusal({{"recipe", "a: 1\nb: 2\n"}, {"seed", 4}}), HasSubstr("'seed'"));
+  EXPECT_THAT(refusal({{"recipe", "a: 2\n"}, {"seed", 3}}), HasSubstr("'recipe'"));
+  EXPECT_THAT(refusal({{"seed", 3}}), HasSubstr("cannot resume"));
+}
+
+TEST(WriteJournal, LinesThatAreNoPartsAreIgnoredAndADamagedIdentityIsAnError) {
+  const TemporaryDirectory directory;
+  const auto path = directory.add(
+      "journal", json_line(kIdentity) + "\n1 2 3\n-1 0 0 1 5\nx\n1 2 3 4 5 6\n0 0 0 1 9\n");
+  WriteJournal journal(path, kIdentity);
+  EXPECT_EQ(journal.find({0, 0, 0, 1}), 9U);
+  EXPECT_EQ(journal.find({1, 2, 3, 4}), std::nullopt);
+  write_file_atomically(path, "{\"recipe\": \n");
+  error_message(ErrorCode::kCorruptFile, [&] { WriteJournal(path, kIdentity); });
+}
+
+}  // namespace
+}  // namespace vlm
