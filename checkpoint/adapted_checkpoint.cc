@@ -106,4 +106,10 @@ void AdaptedCheckpoint::read(const TensorInfo& info, std::span<float> out) const
   for (const LoraUpdate* const update : found->second) apply(*update, out);
 }
 
+std::vector<FileState> AdaptedCheckpoint::weight_files() const {
+  std::vector<FileState> files = model_->weight_files();
+  files.push_back(adapter_->weight_file());
+  return files;
+}
+
 }  // namespace vlm

@@ -32,6 +32,8 @@ class AdaptedCheckpoint final : public Checkpoint {
   }
   [[nodiscard]] Layout layout() const override { return model_->layout(); }
   void read(const TensorInfo& info, std::span<float> out) const override;
+  // Those of the model and of the adapter.
+  [[nodiscard]] std::vector<FileState> weight_files() const override;
 
  private:
   void add_update(const LoraUpdate& update);

@@ -22,6 +22,8 @@ class LoraAdapter {
 
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
   [[nodiscard]] const LoraConfig& config() const noexcept { return config_; }
+  // When it was opened.
+  [[nodiscard]] const FileState& weight_file() const noexcept { return file_.state(); }
   // As read_lora_updates() gives them; their views end with this object.
   [[nodiscard]] const std::vector<LoraUpdate>& updates() const noexcept { return updates_; }
 

@@ -17,7 +17,7 @@ namespace {
 constexpr double kWrittenBytesPerSecond = 1e9;
 constexpr double kCopiedElementsPerSecond = 5e8;
 // Sides of the matrices that are tried out. Methods differ in how their work grows with the matrix.
-constexpr std::array<std::size_t, 2> kSides = {256, 512};
+constexpr std::array<std::size_t, 2> kSides = {128, 256};
 constexpr double kSmallestExponent = 1.2;  // smaller growth than this is noise about 1
 
 std::uint64_t elements_of(const TensorInfo& info) {

@@ -108,7 +108,7 @@ TEST_F(MergeErrors, ParametersThatCannotBeAreRefusedBeforeTheMerge) {
   expect_failure(merge_, "weights sum to 0, which cannot be normalised");
   write_recipe(model("base-lm"), "merge_method: ties\nbase_model: " + model("math-lm") +
                                      "\nparameters: {density: 1.5}\n");
-  expect_failure(merge_, "density is out of range: recipe.yaml:5: 1.5");
+  expect_failure(merge_, "density is out of range: recipe.yaml:6: 1.5");
   write_recipe(model("base-lm"), "merge_method: ties\nbase_model: " + model("math-lm") +
                                      "\nparameters: {density: -0.1}\n");
   expect_failure(merge_, "density is out of range");
@@ -130,7 +130,7 @@ TEST_F(MergeErrors, AFileSizeLimitIsAnErrorOfWriting) {
   rlimit limit = old_limit;
   limit.rlim_cur = 1'000'000;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  expect_failure(merge_, "cannot write file: ./.out.tmp/model.safetensors: ");
+  expect_failure(merge_, "cannot write file: .out.tmp/model.safetensors: ");
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old_limit), 0);
   EXPECT_FALSE(fs::exists(folder() / "out"));
   EXPECT_FALSE(fs::exists(folder() / ".out.tmp"));
@@ -145,7 +145,7 @@ TEST_F(MergeErrors, AFullDiskIsFoundAtTheBeginningOrInTheMiddleAndCanBeResumed) 
   if (!mount("size=2m")) GTEST_SKIP() << "only root may mount a small file system";
   write_good_recipe(model("base-lm"));
   std::vector<std::string> merge{"merge", "recipe.yaml", "small/out", "--quiet", "--threads", "1"};
-  expect_failure(merge, "no room on the disk: small: ");
+  expect_failure(merge, "/small: 6689664 bytes to write, 2097152 free");
   EXPECT_TRUE(fs::is_empty(small));
   ASSERT_EQ(::umount(small.c_str()), 0);
 
@@ -153,14 +153,14 @@ TEST_F(MergeErrors, AFullDiskIsFoundAtTheBeginningOrInTheMiddleAndCanBeResumed) 
   const auto fill = [&] { std::ofstream(small / "filler") << std::string(20'000'000, 'x'); };
   const pid_t process = start_and_stop(merge, small / "out");
   fill();
-  expect_failure_of(process, "cannot write file: small/.out.tmp/");
+  expect_failure_of(process, "No space left on device");
   fs::remove(small / "filler");
   EXPECT_TRUE(fs::is_empty(small));
 
   merge.emplace_back("--resume");
   const pid_t resumable = start_and_stop(merge, small / "out");
   fill();
-  expect_failure_of(resumable, "cannot write file: small/.out.tmp/");
+  expect_failure_of(resumable, "No space left on device");
   EXPECT_TRUE(fs::exists(small / ".out.tmp"));
   fs::remove(small / "filler");
   const ProgramResult result = run(merge);
