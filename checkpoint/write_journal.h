@@ -26,6 +26,7 @@ struct TensorPart {
   std::size_t first = 0;
   std::size_t count = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a 0 in what the compiler makes of it
   friend auto operator<=>(const TensorPart&, const TensorPart&) = default;
 };
 
