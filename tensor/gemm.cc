@@ -90,7 +90,7 @@ void product(MatrixView<const float> x, MatrixView<const float> y, float keep,
 void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weight,
                          MatrixView<float> out, ThreadPool& pool) {
   check_transposed(x, weight, out);
-  if (x.rows() == 0) return;
+  if (out.rows() == 0 || out.cols() == 0) return;
   const PackedGroups packed(x, pool);
   const std::size_t columns = tile_columns(x.rows(), x.cols(), weight.rows());
   const std::size_t tiles_across = ceiling(weight.rows(), columns);

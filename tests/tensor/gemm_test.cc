@@ -65,6 +65,13 @@ TEST(MultiplyTransposed, EqualsThePlainProductForAllPathsAndTails) {
   }
 }
 
+TEST(MultiplyTransposed, OfNothingIsNothing) {
+  ThreadPool pool(1);
+  Matrix<float> out(3, 0);
+  multiply_transposed(random_matrix(3, 8, 1).view(), Matrix<float>(0, 8).view(), out.view(), pool);
+  EXPECT_EQ(out.size(), 0U);
+}
+
 TEST(MultiplyTransposed, ThreadsDoNotChangeABit) {
   const Matrix<float> weight = random_matrix(1300, 96, 4);
   ThreadPool one(1);
