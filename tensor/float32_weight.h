@@ -1,6 +1,6 @@
 #pragma once
 
-// The reference format: plain float32, multiplied by OpenBLAS (tensor/gemm.h).
+// The reference format: plain float32, multiplied where it lies (tensor/gemm.h).
 
 #include <cstddef>
 #include <span>
