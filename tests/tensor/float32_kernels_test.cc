@@ -1,5 +1,6 @@
 #include "tensor/float32_kernels.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -58,20 +59,50 @@ TEST(MultiplyPackedRows, LongRowsEqualThePlainProduct) {
   });
 }
 
+// Compares products of some rows and weights with those of all, of rows of k floats.
+void expect_independent_outputs(std::size_t k) {
+  const Matrix<float> x = random_matrix(kPackedRows, k, 3);
+  const Matrix<float> weight = random_matrix(41, k, 4);
+  const Matrix<float> all = product(x.view(), weight.view());
+  for (std::size_t m = 1; m <= kPackedRows; ++m) {
+    const std::size_t first = kPackedRows - m;
+    for (const std::size_t n : {1U, 5U, 12U, 41U}) {
+      const auto rows = x.view().rows(first, m);
+      const Matrix<float> part = product(rows, weight.view().rows(41 - n, n));
+      for (std::size_t r = 0; r < m; ++r) {
+        for (std::size_t c = 0; c < n; ++c) {
+          ASSERT_EQ(part.row(r)[c], all.row(first + r)[41 - n + c])
+              << m << " rows, " << n << " weights, " << k << " columns";
+        }
+      }
+    }
+  }
+}
+
 TEST(MultiplyPackedRows, ARowsOutputsDoNotDependOnWhatElseIsMultiplied) {
-  const Matrix<float> x = random_matrix(kPackedRows, 131, 3);
-  const Matrix<float> weight = random_matrix(41, 131, 4);
+  for_each_instruction_set([] {
+    for (const std::size_t k : {131U, 256U, 601U}) expect_independent_outputs(k);
+  });
+}
+
+TEST(MultiplyPackedRows, WritesNothingBesideItsPart) {
+  const Matrix<float> x = random_matrix(kPackedRows, 20, 9);
+  const Matrix<float> weight = random_matrix(19, 20, 10);
   for_each_instruction_set([&] {
-    const Matrix<float> all = product(x.view(), weight.view());
     for (std::size_t m = 1; m <= kPackedRows; ++m) {
-      const std::size_t first = kPackedRows - m;
-      for (const std::size_t n : {1U, 5U, 12U, 41U}) {
-        const auto rows = x.view().rows(first, m);
-        const Matrix<float> part = product(rows, weight.view().rows(41 - n, n));
+      for (std::size_t n = 1; n <= weight.rows(); ++n) {
+        const auto rows = x.view().rows(0, m);
+        std::vector<float> packed(packed_rows_size(m, x.cols()));
+        pack_rows(rows, packed);
+        Matrix<float> around(kPackedRows + 2, weight.rows() + 2);
+        const auto part = around.view().rows(1, m).columns(1, n);
+        multiply_packed_rows(packed, weight.view().rows(0, n), part);
+        const auto written = static_cast<std::size_t>(
+            std::ranges::count_if(around.values(), [](float value) { return value != 0.0F; }));
+        const Matrix<float> alone = product(rows, weight.view().rows(0, n));
+        ASSERT_EQ(written, m * n);
         for (std::size_t r = 0; r < m; ++r) {
-          for (std::size_t c = 0; c < n; ++c) {
-            ASSERT_EQ(part.row(r)[c], all.row(first + r)[41 - n + c]) << m << " rows, " << n;
-          }
+          ASSERT_TRUE(std::ranges::equal(part.row(r), alone.row(r))) << m << " rows, " << n;
         }
       }
     }
