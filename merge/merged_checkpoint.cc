@@ -48,7 +48,12 @@ MergedCheckpoint::MergedCheckpoint(MergePlan plan, MergeOptions options)
 }
 
 const std::filesystem::path& MergedCheckpoint::directory() const {
-  return plan_.inputs[plan_.donor].checkpoint->directory();
+  const std::filesystem::path& donor = plan_.inputs[plan_.donor].checkpoint->directory();
+  if (plan_.side_files.empty()) return donor;
+  std::call_once(changed_, [&] {
+    changed_side_files_ = std::make_unique<const ChangedSideFiles>(donor, plan_.side_files);
+  });
+  return changed_side_files_->path();
 }
 
 Layout MergedCheckpoint::layout() const {

@@ -30,6 +30,7 @@ class MergedCheckpoint final : public Checkpoint {
 
   [[nodiscard]] const ModelConfig& config() const override { return plan_.config; }
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  // The donor's; if side files change, a temporary one that lives as long as this object.
   [[nodiscard]] const std::filesystem::path& directory() const override;
   // The donor's.
   [[nodiscard]] Layout layout() const override;
@@ -57,6 +58,8 @@ class MergedCheckpoint final : public Checkpoint {
   MergePlan plan_;
   MergeOptions options_;
   std::vector<TensorInfo> tensors_;  // in the order of plan_.tensors
+  mutable std::once_flag changed_;
+  mutable std::unique_ptr<const ChangedSideFiles> changed_side_files_;
   mutable std::once_flag prepared_;
   mutable MergeTensor merge_tensor_;  // set once prepared_
 };

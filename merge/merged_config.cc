@@ -44,6 +44,11 @@ void set_num_layers(Json& text, std::size_t num_layers, const std::string& where
                   ": num_hidden_layers = " + std::to_string(num_layers));
 }
 
+void set_everywhere(Json& config, bool is_vlm, const char* key, const Json& value) {
+  text_part(config, is_vlm)[key] = value;
+  if (is_vlm && config.contains(key)) config[key] = value;
+}
+
 void apply(Json& config, bool is_vlm, const ConfigChanges& changes, const std::string& where) {
   if (changes.num_layers) set_num_layers(text_part(config, is_vlm), *changes.num_layers, where);
   if (changes.dtype) set_dtype(config, *changes.dtype);
@@ -51,9 +56,22 @@ void apply(Json& config, bool is_vlm, const ConfigChanges& changes, const std::s
     config["tie_word_embeddings"] = false;
     text_part(config, is_vlm)["tie_word_embeddings"] = false;
   }
+  if (changes.vocab_size) set_everywhere(config, is_vlm, "vocab_size", *changes.vocab_size);
+  for (const auto& entry : changes.token_ids.items()) {
+    set_everywhere(config, is_vlm, entry.key().c_str(), entry.value());
+  }
 }
 
 }  // namespace
+
+Json token_ids_of(const ModelConfig& config) {
+  Json ids = Json::object();
+  const JsonFields text = config.text();
+  for (const char* const key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    if (text.has(key)) ids[key] = text.json().at(key);
+  }
+  return ids;
+}
 
 ModelConfig change_config(ModelConfig config, const ConfigChanges& changes) {
   apply(config.json, config.is_vlm(), changes, config.where);

@@ -14,7 +14,12 @@ struct ConfigChanges {
   std::optional<std::size_t> num_layers;
   std::optional<DType> dtype;  // torch_dtype (or dtype) wherever it stands
   bool unties_head = false;    // tie_word_embeddings becomes false
+  std::optional<std::size_t> vocab_size;
+  Json token_ids = Json::object();  // of begin, end and padding, by key
 };
+
+// The keys of ConfigChanges::token_ids that a config has.
+Json token_ids_of(const ModelConfig& config);
 
 // Applies the changes to both forms of the config, `json` and `original`. Throws
 // Error{kUnsupported} for another number of layers in a model whose layers attend in different

@@ -5,11 +5,15 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
+#include "merge/chat_templates.h"
 #include "merge/input_checks.h"
 #include "merge/input_tensors.h"
 #include "merge/merged_config.h"
 #include "merge/output_shape.h"
+#include "merge/parameter_resolution.h"
+#include "merge/plan_slices.h"
 #include "merge/single_view.h"
+#include "merge/vocabulary_alignment.h"
 
 namespace vlm {
 namespace {
@@ -29,18 +33,6 @@ bool is_same_model(const Checkpoint& a, const Checkpoint& b) {
                          dynamic_cast<const FileCheckpoint*>(&b) != nullptr;
   return are_files && a.directory().lexically_normal() == b.directory().lexically_normal();
 }
-
-// A source of a slice: which input, which of its layers, with which parameters.
-struct SliceSource {
-  std::size_t input = 0;
-  LayerRange layers;
-  const ParameterSettings* parameters = nullptr;  // null: the input has none of its own
-};
-
-struct Slice {
-  std::vector<SliceSource> sources;
-  const ParameterSettings* parameters = nullptr;
-};
 
 // The tensors that stand at one place of the sources of a slice.
 struct Place {
@@ -63,9 +55,8 @@ class PlanMaker {
   std::size_t input_of(const std::string& name);
   void open_inputs();
   [[nodiscard]] Slice make_slice(const RecipeSlice& slice);
-  void check_slice(const Slice& slice) const;
-  void check_layers(const Slice& slice) const;
   void choose_donor();
+  void align_vocabularies();
 
   void add_outer(std::string_view name, const Slice& slice);
   void add_layers();
@@ -77,33 +68,32 @@ class PlanMaker {
 
   [[nodiscard]] ParameterValues resolve(ParameterScope scope, const Place& place,
                                         const SliceSource* source) const;
-  [[nodiscard]] double resolve_one(const ParameterSpec& spec, const Place& place,
-                                   const SliceSource* source) const;
   void check_parameters(const TensorPlan& tensor) const;
   void finish_config(std::size_t num_layers);
+  void choose_template();
 
-  [[nodiscard]] bool is_base(std::size_t input) const { return base_ == input; }
-  // Whether the base is the origin of deltas, not an input.
-  [[nodiscard]] bool has_origin() const {
-    return plan_.method->base == BaseRole::kRequired ||
-           (plan_.method->base == BaseRole::kOptional && base_);
+  void add_warnings(const std::vector<std::string>& more) {
+    plan_.warnings.insert(plan_.warnings.end(), more.begin(), more.end());
   }
+  [[nodiscard]] bool is_base(std::size_t input) const { return base_ == input; }
+  [[nodiscard]] bool has_origin() const { return vlm::has_origin(*plan_.method, base_); }
 
   const OpenModel& open_model_;
   MergePlan plan_;
   std::vector<InputTensors> tensors_;  // parallel to plan_.inputs
   std::optional<std::size_t> base_;
   std::vector<Slice> slices_;
+  std::optional<std::size_t> tokenizer_owner_;  // the input whose tokenizer the result takes
 };
 
 MergePlan PlanMaker::make() {
   open_inputs();
   choose_donor();
-  for (const Slice& slice : slices_) check_slice(slice);
-  plan_.warnings = compare_configs(plan_.inputs, plan_.donor);
+  for (const Slice& slice : slices_) check_slice(plan_, slice, base_);
+  align_vocabularies();
+  add_warnings(compare_configs(plan_.inputs, plan_.donor));
   if (plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows) {
-    const auto more = compare_token_tables(plan_.inputs, plan_.donor);
-    plan_.warnings.insert(plan_.warnings.end(), more.begin(), more.end());
+    add_warnings(compare_token_tables(plan_.inputs, plan_.donor));
   }
   add_outer(kEmbedName, slices_.front());
   add_layers();
@@ -111,6 +101,7 @@ MergePlan PlanMaker::make() {
     if (name != kEmbedName) add_outer(name, slices_.back());
   }
   add_others();
+  choose_template();
   return std::move(plan_);
 }
 
@@ -178,39 +169,22 @@ void PlanMaker::choose_donor() {
   plan_.donor = base_.value_or(slices_.front().sources.front().input);
 }
 
-void PlanMaker::check_slice(const Slice& slice) const {
-  std::set<std::size_t> seen;
-  std::size_t models = 0;
-  for (const SliceSource& source : slice.sources) {
-    if (!seen.insert(source.input).second) {
-      fail("model is listed twice: " + plan_.recipe.where + ": " + plan_.inputs[source.input].name);
-    }
-    if (!has_origin() || !is_base(source.input)) ++models;
+void PlanMaker::align_vocabularies() {
+  if (!plan_.recipe.tokenizer) return;
+  VocabularyRoles roles{.donor = plan_.donor, .base = base_, .of_embedding = {}, .of_head = {}};
+  for (const SliceSource& source : slices_.front().sources) {
+    roles.of_embedding.insert(source.input);
   }
-  if (has_origin() && !seen.contains(*base_)) {
-    fail("base_model must be a source of every slice: " + plan_.recipe.where + ": " +
-         plan_.inputs[*base_].name);
+  for (const SliceSource& source : slices_.back().sources) roles.of_head.insert(source.input);
+  AlignedInputs aligned =
+      vlm::align_vocabularies(*plan_.recipe.tokenizer, plan_.inputs, roles, plan_.recipe.where);
+  for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
+    plan_.inputs[i].checkpoint = aligned.checkpoints[i];
+    tensors_[i] = InputTensors(*plan_.inputs[i].checkpoint);
   }
-  if (models < plan_.method->min_models || models > plan_.method->max_models) {
-    const std::string wanted = plan_.method->min_models == plan_.method->max_models
-                                   ? "exactly " + std::to_string(plan_.method->min_models)
-                                   : std::to_string(plan_.method->min_models) + " to " +
-                                         std::to_string(plan_.method->max_models);
-    fail("method '" + plan_.method->name + "' takes " + wanted + " model(s)" +
-         (has_origin() ? " besides the base" : "") + ": " + plan_.recipe.where + ": " +
-         std::to_string(models));
-  }
-  check_layers(slice);
-}
-
-void PlanMaker::check_layers(const Slice& slice) const {
-  const SliceSource& first = slice.sources.front();
-  for (const SliceSource& source : slice.sources) {
-    if (source.layers.count() == first.layers.count()) continue;
-    fail("models of one slice differ in their number of layers: " + plan_.recipe.where + ": " +
-         plan_.inputs[first.input].name + " " + std::to_string(first.layers.count()) + ", " +
-         plan_.inputs[source.input].name + " " + std::to_string(source.layers.count()));
-  }
+  plan_.side_files = std::move(aligned.side_files);
+  tokenizer_owner_ = aligned.vocabulary.owner;
+  plan_.warnings = std::move(aligned.warnings);
 }
 
 void PlanMaker::add_outer(std::string_view name, const Slice& slice) {
@@ -336,30 +310,15 @@ void PlanMaker::add_tensor(Place place) {
 
 ParameterValues PlanMaker::resolve(ParameterScope scope, const Place& place,
                                    const SliceSource* source) const {
-  ParameterValues values;
-  for (const ParameterSpec& spec : plan_.method->parameters) {
-    if (spec.scope == scope) values[spec.name] = resolve_one(spec, place, source);
-  }
-  return values;
-}
-
-double PlanMaker::resolve_one(const ParameterSpec& spec, const Place& place,
-                              const SliceSource* source) const {
-  const ParameterSettings* const own = source == nullptr ? nullptr : source->parameters;
-  for (const ParameterSettings* const level :
-       {own, place.slice->parameters, &plan_.recipe.parameters}) {
-    if (level == nullptr) continue;
-    const auto found = level->find(spec.name);
-    if (found == level->end()) continue;
-    if (const auto value = evaluate(found->second, place.where)) return *value;
-  }
-  if (spec.fallback) return *spec.fallback;
-  std::string who = source == nullptr ? "" : plan_.inputs[source->input].name + ": ";
+  std::string who = plan_.recipe.where + ": ";
+  if (source != nullptr) who += plan_.inputs[source->input].name + ": ";
   if (source != nullptr && is_base(source->input)) {
     who += "(base_model is an input of method '" + plan_.method->name + "') ";
   }
-  fail("parameter '" + spec.name + "' is missing: " + plan_.recipe.where + ": " + who +
-       std::string(place.where.name));
+  const ParameterSettings* const own = source == nullptr ? nullptr : source->parameters;
+  return resolve_parameters(*plan_.method, scope,
+                            {own, place.slice->parameters, &plan_.recipe.parameters}, place.where,
+                            who);
 }
 
 void PlanMaker::check_parameters(const TensorPlan& tensor) const {
@@ -387,8 +346,26 @@ void PlanMaker::finish_config(std::size_t num_layers) {
   changes.unties_head = tensors_[plan_.donor].ties_head() &&
                         plan_.recipe.vocabulary != VocabularyPolicy::kBase &&
                         names.contains(kHeadName);
+  if (tokenizer_owner_) {
+    changes.vocab_size = embed.output.shape.front();
+    if (*tokenizer_owner_ != plan_.donor) {
+      changes.token_ids = token_ids_of(plan_.inputs[*tokenizer_owner_].checkpoint->config());
+    }
+  }
   plan_.config = change_config(donor.config(), changes);
   if (plan_.recipe.single_view) plan_.config = single_view_config(std::move(plan_.config));
+}
+
+void PlanMaker::choose_template() {
+  if (!plan_.recipe.chat_template) return;
+  std::vector<std::filesystem::path> models;
+  for (const PlanInput& input : plan_.inputs) models.push_back(input.checkpoint->directory());
+  const auto text = choose_chat_template(*plan_.recipe.chat_template, models);
+  if (!text) {
+    plan_.warnings.push_back("chat_template: auto: no model has a chat template");
+    return;
+  }
+  set_chat_template(*text, models[plan_.donor], plan_.side_files);
 }
 
 }  // namespace

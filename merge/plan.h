@@ -14,6 +14,7 @@
 #include "checkpoint/checkpoint.h"
 #include "merge/method.h"
 #include "merge/recipe.h"
+#include "merge/side_file_changes.h"
 
 namespace vlm {
 
@@ -53,6 +54,7 @@ struct MergePlan {  // NOLINT(bugprone-exception-escape): moving JSON does not t
   std::vector<PlanInput> inputs;  // recipe order; then the base and the VLM unless listed
   std::size_t donor = 0;  // input whose config, layout, tokenizer and side files the result takes
   ModelConfig config;     // of the result
+  SideFileChanges side_files;  // what differs from the donor's: tokenizer, chat template
   std::size_t num_layers = 0;  // of the result
   std::vector<TensorPlan> tensors;
   std::vector<std::string> warnings;  // one line each

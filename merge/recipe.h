@@ -1,8 +1,8 @@
 #pragma once
 
-// A merge recipe: mergekit's YAML (models or slices, method, parameters) plus `vlm:`,
-// `views:` and `embeddings:`. docs/recipes.md describes the language; merge/recipe_parser.h reads
-// it.
+// A merge recipe: mergekit's YAML (models or slices, method, parameters, tokenizer, chat template)
+// plus `vlm:`, `views:` and `embeddings:`. docs/recipes.md describes the language;
+// merge/recipe_parser.h reads it.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "merge/tokenizer_rule.h"
 #include "tensor/dtype.h"
 
 namespace vlm {
@@ -70,6 +71,7 @@ std::string_view to_string(VocabularyPolicy policy) noexcept;
 struct Recipe {
   std::string where;  // file name for messages
   std::string text;   // the YAML as written
+  std::string name;   // of a document among several; other documents take it as a model by it
   std::string merge_method;
   std::optional<std::string> base_model;
   std::optional<std::string> vlm;
@@ -79,7 +81,9 @@ struct Recipe {
   std::optional<DType> dtype;      // inputs are rounded to it when they are read
   std::optional<DType> out_dtype;  // of the result; absent: dtype, then that of the inputs
   VocabularyPolicy vocabulary = VocabularyPolicy::kError;
-  bool single_view = false;        // `views: single`: merge/single_view.h
+  std::optional<TokenizerRule> tokenizer;    // then `vocabulary` is kError: sizes agree
+  std::optional<std::string> chat_template;  // "auto", a known name, or the template itself
+  bool single_view = false;                  // `views: single`: merge/single_view.h
   bool imitates_mergekit = false;  // repeat mergekit's documented mistakes (--compat mergekit)
 };
 

@@ -2,21 +2,23 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <yaml-cpp/yaml.h>
 
 #include "core/error.h"
 #include "core/nearest_name.h"
+#include "merge/chat_templates.h"
 #include "merge/method.h"
 #include "merge/model_name.h"
+#include "merge/tokenizer_rule_parser.h"
 #include "merge/yaml_fields.h"
 
 namespace vlm {
 namespace {
 
 // Keys of mergekit that change the result in ways this program does not offer.
-constexpr std::array<const char*, 5> kUnsupportedKeys = {
-    "tokenizer_source", "tokenizer", "chat_template", "modules", "residual_weight"};
+constexpr std::array<const char*, 2> kUnsupportedKeys = {"modules", "residual_weight"};
 
 void refuse_unsupported(const YAML::Node& map, const std::string& where) {
   if (!map.IsMap()) return;
@@ -50,7 +52,9 @@ class RecipeReader {
   [[nodiscard]] double read_choice(const YAML::Node& node, const ParameterSpec& spec) const;
   [[nodiscard]] std::optional<DType> read_dtype(const YamlFields& fields,
                                                 const std::string& key) const;
-  [[nodiscard]] VocabularyPolicy read_vocabulary(const YamlFields& fields) const;
+  void read_vocabulary(const YamlFields& fields, Recipe& recipe) const;
+  [[nodiscard]] std::optional<VocabularyPolicy> read_policy(const YamlFields& fields) const;
+  [[nodiscard]] std::string read_chat_template(const YamlFields& fields) const;
   [[nodiscard]] bool read_single_view(const YamlFields& fields) const;
 
   std::string where_;
@@ -68,9 +72,11 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   refuse_unsupported(root, where_);
   const YamlFields fields(root, where_, "the recipe",
                           {"models", "slices", "merge_method", "base_model", "dtype", "out_dtype",
-                           "parameters", "vlm", "views", "embeddings", "name", "metadata"});
+                           "parameters", "vlm", "views", "embeddings", "tokenizer_source",
+                           "tokenizer", "chat_template", "name", "metadata"});
   Recipe recipe;
   recipe.where = where_;
+  if (fields.has("name")) recipe.name = fields.text("name");
   recipe.merge_method = fields.text("merge_method");
   method_ = &find_merge_method(recipe.merge_method, yaml_place(fields.at("merge_method"), where_));
   if (fields.has("base_model"))
@@ -80,7 +86,8 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   recipe.parameters = read_parameters(fields, false);
   recipe.dtype = read_dtype(fields, "dtype");
   recipe.out_dtype = read_dtype(fields, "out_dtype");
-  recipe.vocabulary = read_vocabulary(fields);
+  read_vocabulary(fields, recipe);
+  if (fields.has("chat_template")) recipe.chat_template = read_chat_template(fields);
   recipe.single_view = read_single_view(fields);
   return recipe;
 }
@@ -251,24 +258,51 @@ std::optional<DType> RecipeReader::read_dtype(const YamlFields& fields,
   return dtype;
 }
 
-VocabularyPolicy RecipeReader::read_vocabulary(const YamlFields& fields) const {
-  if (!fields.has("embeddings")) {
-    return fields.has("vlm") ? VocabularyPolicy::kCommonRows : VocabularyPolicy::kError;
+// At most one of three keys says what happens to vocabularies.
+void RecipeReader::read_vocabulary(const YamlFields& fields, Recipe& recipe) const {
+  const char* said = nullptr;
+  for (const char* const key : {"embeddings", "tokenizer_source", "tokenizer"}) {
+    if (!fields.has(key)) continue;
+    if (said != nullptr) {
+      fail_at(fields.at(key), where_, "vocabularies are said twice",
+              "'" + std::string(said) + "' and '" + key + "'");
+    }
+    said = key;
   }
+  if (fields.has("tokenizer")) {
+    recipe.tokenizer = read_tokenizer_rule(fields.at("tokenizer"), where_);
+  } else if (fields.has("tokenizer_source")) {
+    recipe.tokenizer = read_tokenizer_source(fields.at("tokenizer_source"), where_);
+  } else if (fields.has("embeddings")) {
+    const auto policy = read_policy(fields);
+    if (!policy) recipe.tokenizer = TokenizerRule{};
+    recipe.vocabulary = policy.value_or(VocabularyPolicy::kError);
+  } else if (fields.has("vlm")) {
+    recipe.vocabulary = VocabularyPolicy::kCommonRows;
+  }
+}
+
+// Nothing for "union", which is a tokenizer rule.
+std::optional<VocabularyPolicy> RecipeReader::read_policy(const YamlFields& fields) const {
   const YamlFields embeddings(fields.at("embeddings"), where_, "embeddings", {"policy"});
   const std::string policy = embeddings.text("policy");
+  if (policy == "union") return std::nullopt;
   for (const VocabularyPolicy each :
        {VocabularyPolicy::kError, VocabularyPolicy::kCommonRows, VocabularyPolicy::kBase}) {
     if (policy == to_string(each)) return each;
   }
-  const std::string place = yaml_place(embeddings.at("policy"), where_);
-  if (policy == "union") {
-    throw Error(ErrorCode::kUnsupported, "vocabulary policy is not supported: " + place +
-                                             ": 'union' (known: error, common-rows, base)");
-  }
-  fail_at(embeddings.at("policy"), where_, "unknown vocabulary policy",
-          "'" + policy + "'" +
-              name_hint(policy, std::array<std::string, 3>{"error", "common-rows", "base"}));
+  fail_at(
+      embeddings.at("policy"), where_, "unknown vocabulary policy",
+      "'" + policy + "'" +
+          name_hint(policy, std::array<std::string, 4>{"error", "common-rows", "base", "union"}));
+}
+
+std::string RecipeReader::read_chat_template(const YamlFields& fields) const {
+  const std::string text = fields.text("chat_template");
+  if (text == "auto" || is_chat_template_name(text) || looks_like_chat_template(text)) return text;
+  fail_at(fields.at("chat_template"), where_,
+          "chat_template is neither auto, nor a known name, nor a template",
+          "'" + text + "'" + name_hint(text, chat_template_names()));
 }
 
 bool RecipeReader::read_single_view(const YamlFields& fields) const {
@@ -290,7 +324,32 @@ Recipe read_recipe(const YAML::Node& root, const std::string& where, std::string
   }
 }
 
+constexpr std::size_t kMostDocuments = 64;
+
+void require_distinct_names(const std::vector<Recipe>& recipes) {
+  std::set<std::string> names;
+  for (const Recipe& recipe : recipes) {
+    if (names.insert(recipe.name).second) continue;
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "documents of a recipe need different names: " + recipe.where + ": " +
+            (recipe.name.empty() ? "two have none" : "'" + recipe.name + "' is there twice"));
+  }
+}
+
 }  // namespace
+
+std::vector<Recipe> parse_recipe_documents(const std::string& yaml_text, const std::string& where) {
+  std::vector<Recipe> recipes;
+  for (const YAML::Node& root : parse_yaml_documents(yaml_text, where, kMostDocuments)) {
+    if (!root.IsNull()) recipes.push_back(read_recipe(root, where, yaml_text));
+  }
+  if (recipes.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "a recipe is wanted: " + where + ": none");
+  }
+  require_distinct_names(recipes);
+  return recipes;
+}
 
 Recipe parse_recipe(const std::string& yaml_text, const std::string& where) {
   return read_recipe(parse_yaml(yaml_text, where), where, yaml_text);

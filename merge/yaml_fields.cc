@@ -67,16 +67,20 @@ class IgnoreEvents final : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-// Counts to two only: yaml-cpp 0.7 sees documents without end in a text such as ", a", which
-// YAML::LoadAll() collects until memory is full.
-void require_one_document(const std::string& text, const std::string& where) {
+// Counts to `most` and one more only: yaml-cpp 0.7 sees documents without end in a text such as
+// ", a", which YAML::LoadAll() collects until memory is full.
+void require_documents(const std::string& text, const std::string& where, std::size_t most) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
   IgnoreEvents events;
-  const bool has_first = parser.HandleNextDocument(events);
-  if (has_first && !parser.HandleNextDocument(events)) return;
-  throw Error(ErrorCode::kInvalidArgument, "one YAML document is wanted: " + where + ": " +
-                                               (has_first ? "more than one" : "none"));
+  std::size_t count = 0;
+  while (count <= most && parser.HandleNextDocument(events)) ++count;
+  if (count > 0 && count <= most) return;
+  const std::string wanted = most == 1 ? "one YAML document is" : "YAML documents are";
+  throw Error(ErrorCode::kInvalidArgument, wanted + " wanted: " + where + ": " +
+                                               (count == 0  ? "none"
+                                                : most == 1 ? "more than one"
+                                                            : "too many"));
 }
 
 std::string seen(const YAML::Node& node) {
@@ -89,24 +93,29 @@ std::string seen(const YAML::Node& node) {
 
 }  // namespace
 
-YAML::Node parse_yaml(const std::string& text, const std::string& where) {
+std::vector<YAML::Node> parse_yaml_documents(const std::string& text, const std::string& where,
+                                             std::size_t most) {
   if (text.size() > kMaxTextBytes) {
     throw Error(ErrorCode::kInvalidArgument,
                 "YAML is too large: " + where + ": " + std::to_string(text.size()) + " bytes");
   }
   require_utf8(text, where);
-  YAML::Node document;
+  std::vector<YAML::Node> documents;
   try {
-    require_one_document(text, where);
-    document = YAML::Load(text);
+    require_documents(text, where, most);
+    documents = YAML::LoadAll(text);
   } catch (const YAML::Exception& error) {
     throw Error(ErrorCode::kInvalidArgument, "YAML cannot be read: " + where + ":" +
                                                  std::to_string(error.mark.line + 1) + ": " +
                                                  error.msg);
   }
   std::size_t nodes = 0;
-  require_modest_size(document, where, 0, nodes);
-  return document;
+  for (const YAML::Node& document : documents) require_modest_size(document, where, 0, nodes);
+  return documents;
+}
+
+YAML::Node parse_yaml(const std::string& text, const std::string& where) {
+  return parse_yaml_documents(text, where, 1).front();
 }
 
 std::string yaml_place(const YAML::Node& node, const std::string& where) {

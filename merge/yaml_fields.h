@@ -16,6 +16,10 @@ namespace vlm {
 // Parses one YAML document of at most 1 MiB. Throws Error{kInvalidArgument}.
 YAML::Node parse_yaml(const std::string& text, const std::string& where);
 
+// Parses 1 to `most` documents, together of at most that size.
+std::vector<YAML::Node> parse_yaml_documents(const std::string& text, const std::string& where,
+                                             std::size_t most);
+
 // "FILE:LINE", or "FILE" for a node made by a program out of no parts of a file.
 std::string yaml_place(const YAML::Node& node, const std::string& where);
 

@@ -1,0 +1,23 @@
+#pragma once
+
+// Which value a parameter of a method has at a tensor.
+
+#include <array>
+#include <string>
+
+#include "merge/method.h"
+#include "merge/recipe.h"
+
+namespace vlm {
+
+// The settings of a slice's source, of the slice and of the recipe; null where there are none.
+using SettingLevels = std::array<const ParameterSettings*, 3>;
+
+// The values of all parameters of that scope: of each the first level's that selects the tensor,
+// else the default. Throws Error{kInvalidArgument} for one that has neither; the message names it,
+// then `who` (file and model), then the tensor.
+ParameterValues resolve_parameters(const MergeMethod& method, ParameterScope scope,
+                                   const SettingLevels& levels, const TensorPlace& place,
+                                   const std::string& who);
+
+}  // namespace vlm

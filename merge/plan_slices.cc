@@ -1,0 +1,58 @@
+#include "merge/plan_slices.h"
+
+#include <set>
+#include <string>
+
+#include "core/error.h"
+
+namespace vlm {
+namespace {
+
+[[noreturn]] void fail(const std::string& what) {
+  throw Error(ErrorCode::kInvalidArgument, what);
+}
+
+void check_layers(const MergePlan& plan, const Slice& slice) {
+  const SliceSource& first = slice.sources.front();
+  for (const SliceSource& source : slice.sources) {
+    if (source.layers.count() == first.layers.count()) continue;
+    fail("models of one slice differ in their number of layers: " + plan.recipe.where + ": " +
+         plan.inputs[first.input].name + " " + std::to_string(first.layers.count()) + ", " +
+         plan.inputs[source.input].name + " " + std::to_string(source.layers.count()));
+  }
+}
+
+}  // namespace
+
+bool has_origin(const MergeMethod& method, std::optional<std::size_t> base) {
+  return method.base == BaseRole::kRequired ||
+         (method.base == BaseRole::kOptional && base.has_value());
+}
+
+void check_slice(const MergePlan& plan, const Slice& slice, std::optional<std::size_t> base) {
+  const bool with_origin = has_origin(*plan.method, base);
+  std::set<std::size_t> seen;
+  std::size_t models = 0;
+  for (const SliceSource& source : slice.sources) {
+    if (!seen.insert(source.input).second) {
+      fail("model is listed twice: " + plan.recipe.where + ": " + plan.inputs[source.input].name);
+    }
+    if (!with_origin || base != source.input) ++models;
+  }
+  if (with_origin && !seen.contains(*base)) {
+    fail("base_model must be a source of every slice: " + plan.recipe.where + ": " +
+         plan.inputs[*base].name);
+  }
+  if (models < plan.method->min_models || models > plan.method->max_models) {
+    const std::string wanted = plan.method->min_models == plan.method->max_models
+                                   ? "exactly " + std::to_string(plan.method->min_models)
+                                   : std::to_string(plan.method->min_models) + " to " +
+                                         std::to_string(plan.method->max_models);
+    fail("method '" + plan.method->name + "' takes " + wanted + " model(s)" +
+         (with_origin ? " besides the base" : "") + ": " + plan.recipe.where + ": " +
+         std::to_string(models));
+  }
+  check_layers(plan, slice);
+}
+
+}  // namespace vlm

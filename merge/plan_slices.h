@@ -1,0 +1,35 @@
+#pragma once
+
+// The slices of a recipe with their models opened.
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "merge/method.h"
+#include "merge/plan.h"
+#include "merge/recipe.h"
+
+namespace vlm {
+
+// A source of a slice: which input, which of its layers, with which parameters.
+struct SliceSource {
+  std::size_t input = 0;
+  LayerRange layers;
+  const ParameterSettings* parameters = nullptr;  // null: the input has none of its own
+};
+
+struct Slice {
+  std::vector<SliceSource> sources;
+  const ParameterSettings* parameters = nullptr;
+};
+
+// Whether the base is the origin of deltas, not an input like the others.
+bool has_origin(const MergeMethod& method, std::optional<std::size_t> base);
+
+// Throws Error{kInvalidArgument} for a model that is there twice, a base that the method needs and
+// that is not among the sources, a number of models that the method does not take, or sources of
+// different numbers of layers. `plan` has recipe, method and inputs.
+void check_slice(const MergePlan& plan, const Slice& slice, std::optional<std::size_t> base);
+
+}  // namespace vlm
