@@ -10,6 +10,7 @@ namespace {
 Json identity_of(const MergedCheckpoint& merged) {
   return {{"program", kVersion},
           {"recipe", merged.plan().recipe.text},
+          {"document", merged.plan().recipe.name},
           {"compat", merged.plan().recipe.imitates_mergekit},
           {"seed", merged.options().seed},
           {"allow-nan", merged.options().allow_nan}};

@@ -23,6 +23,9 @@ std::string ModelPool::located(const std::string& name) const {
 }
 
 std::shared_ptr<const Checkpoint> ModelPool::open_named(const std::string& model) {
+  if (find_document_) {
+    if (auto document = find_document_(model)) return document;
+  }
   const std::string location = located(model);
   const std::size_t plus = model.find('+');
   if (plus == std::string::npos || std::filesystem::is_directory(location)) return open_(location);

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "checkpoint/checkpoint.h"
 #include "merge/plan.h"
@@ -28,6 +29,9 @@ class ModelPool {
   ModelPool(ModelPool&&) = default;
   ModelPool& operator=(ModelPool&&) = default;
 
+  // Models that `find` knows go before those on the disk; it gives null for others.
+  void use_documents(OpenModel find) { find_document_ = std::move(find); }
+
   // Throws what `open` throws; Error{kInvalidArgument} for more than one adapter or one that does
   // not fit the model; what LoraAdapter throws.
   std::shared_ptr<const Checkpoint> operator()(const std::string& model);
@@ -37,6 +41,7 @@ class ModelPool {
   std::shared_ptr<const Checkpoint> open_named(const std::string& model);
 
   OpenModel open_;
+  OpenModel find_document_;  // may be empty
   std::filesystem::path recipe_folder_;
   std::map<std::string, std::shared_ptr<const Checkpoint>> open_models_;
 };

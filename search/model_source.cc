@@ -1,12 +1,12 @@
 #include "search/model_source.h"
 
-#include <functional>
 #include <utility>
+#include <vector>
 
 #include "checkpoint/file_checkpoint.h"
 #include "checkpoint/model_location.h"
 #include "core/files.h"
-#include "merge/plan.h"
+#include "merge/recipe_documents.h"
 #include "merge/recipe_parser.h"
 
 namespace vlm {
@@ -28,17 +28,19 @@ bool names_a_recipe(const std::string& model) {
 }
 
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    MergeOptions options, bool imitates_mergekit) {
+                                                    const RecipeOptions& options) {
   ModelPool models = make_model_pool(file.parent_path());
-  Recipe recipe = parse_recipe(read_text_file(file), file.string());
-  recipe.imitates_mergekit = imitates_mergekit;
-  MergePlan plan = make_merge_plan(recipe, std::ref(models));
-  return std::make_shared<const MergedCheckpoint>(std::move(plan), std::move(options));
+  std::vector<Recipe> recipes = parse_recipe_documents(read_text_file(file), file.string());
+  for (Recipe& recipe : recipes) recipe.imitates_mergekit = options.imitates_mergekit;
+  RecipeDocuments documents(std::move(recipes), models, options.merge);
+  return documents.merge(options.document);
 }
 
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed) {
   if (names_a_recipe(model)) {
-    return open_recipe(model, {.seed = seed, .cache = nullptr, .allow_nan = false});
+    return open_recipe(model, {.merge = {.seed = seed, .cache = nullptr, .allow_nan = false},
+                               .document = "",
+                               .imitates_mergekit = false});
   }
   return make_model_pool({})(model);
 }

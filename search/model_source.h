@@ -21,11 +21,16 @@ ModelPool make_model_pool(const std::filesystem::path& folder);
 // True for a name that ends in .yaml or .yml.
 bool names_a_recipe(const std::string& model);
 
-// Plans a recipe file; `imitates_mergekit` as in Recipe. Throws what parse_recipe() and
-// make_merge_plan() throw.
+struct RecipeOptions {
+  MergeOptions merge;
+  std::string document;            // of a file with several; "": the one without a name
+  bool imitates_mergekit = false;  // as in Recipe
+};
+
+// Plans a recipe file. Throws what parse_recipe_documents(), RecipeDocuments and make_merge_plan()
+// throw.
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    MergeOptions options,
-                                                    bool imitates_mergekit = false);
+                                                    const RecipeOptions& options);
 
 // Opens a model of any kind. Throws Error{kNotFound, kCorruptFile, kUnsupported, ...}.
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed = 0);

@@ -26,6 +26,7 @@ struct MergeArguments {
   bool dry_run = false;
   bool resume = false;
   bool allow_nan = false;
+  std::string document;
   std::string compat;
   std::uint64_t seed = 0;
   std::size_t max_shard_size_bytes = 5'000'000'000;
@@ -73,10 +74,11 @@ void print_costs_and_tensors(const PlanSummary& plan, const PlanCost& cost) {
 }
 
 void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
-  const auto merged =
-      open_recipe(arguments.recipe,
-                  {.seed = arguments.seed, .cache = nullptr, .allow_nan = arguments.allow_nan},
-                  arguments.compat == "mergekit");
+  const auto merged = open_recipe(
+      arguments.recipe,
+      {.merge = {.seed = arguments.seed, .cache = nullptr, .allow_nan = arguments.allow_nan},
+       .document = arguments.document,
+       .imitates_mergekit = arguments.compat == "mergekit"});
   ThreadPool pool(global.num_threads);
   MergeToDiskOptions options;
   options.max_shard_size_bytes = arguments.max_shard_size_bytes;
@@ -115,6 +117,11 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
                     "go on with a merge of the same recipe and models that was stopped or killed");
   command->add_flag("--allow-nan", arguments->allow_nan,
                     "merge weights that are infinite or not a number, instead of refusing them");
+  command
+      ->add_option("--document", arguments->document,
+                   "of a recipe with several documents the one of this name, instead of the one "
+                   "without a name")
+      ->type_name("NAME");
   command->add_option("--compat", arguments->compat, "mergekit: repeat its documented mistakes")
       ->check(CLI::IsMember({"mergekit"}));
   command

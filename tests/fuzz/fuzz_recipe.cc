@@ -10,11 +10,12 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   try {
-    const vlm::Recipe recipe = vlm::parse_recipe(text, "recipe.yaml");
-    static_cast<void>(vlm::evaluate(recipe.parameters.begin() == recipe.parameters.end()
-                                        ? vlm::Setting{}
-                                        : recipe.parameters.begin()->second,
-                                    {"model.norm.weight", std::nullopt, 0.5}));
+    for (const vlm::Recipe& recipe : vlm::parse_recipe_documents(text, "recipe.yaml")) {
+      static_cast<void>(vlm::evaluate(recipe.parameters.begin() == recipe.parameters.end()
+                                          ? vlm::Setting{}
+                                          : recipe.parameters.begin()->second,
+                                      {"model.norm.weight", std::nullopt, 0.5}));
+    }
   } catch (const vlm::Error&) {
     return 0;
   }
