@@ -22,6 +22,7 @@ void add_score_command(CLI::App& app, const GlobalOptions& global);
 void add_eval_command(CLI::App& app, const GlobalOptions& global);
 void add_compare_command(CLI::App& app, const GlobalOptions& global);
 void add_export_command(CLI::App& app, const GlobalOptions& global);
+void add_extract_lora_command(CLI::App& app, const GlobalOptions& global);
 void add_kinship_command(CLI::App& app, const GlobalOptions& global);
 void add_inspect_command(CLI::App& app, const GlobalOptions& global);
 void add_trace_command(CLI::App& app, const GlobalOptions& global);

@@ -47,6 +47,7 @@ void declare(CLI::App& app, vlm::GlobalOptions& global) {
   vlm::add_compare_command(app, global);
   vlm::add_generate_command(app, global);
   vlm::add_export_command(app, global);
+  vlm::add_extract_lora_command(app, global);
   vlm::add_kinship_command(app, global);
   vlm::add_inspect_command(app, global);
   vlm::add_trace_command(app, global);

@@ -82,7 +82,7 @@ TEST(RecipeDocuments, MasksOfTwoDocumentsAreIndependent) {
   const std::string text = dare("a") + dare("b") + document("", "one", "two");
   ModelPool models = pool();
   RecipeDocuments documents(parse_recipe_documents(text, "r.yaml"), models,
-                            {.seed = 1, .cache = {}});
+                            {.seed = 1, .cache = {}, .allow_nan = false});
   const auto values = [&](const std::string& name) {
     const auto merged = documents.merge(name);
     std::vector<float> all;
