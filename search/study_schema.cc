@@ -210,14 +210,14 @@ void require_own_version(SqliteDatabase& database) {
   }
 }
 
-bool is_empty(SqliteDatabase& database) {
+}  // namespace
+
+bool has_no_tables(SqliteDatabase& database) {
   return !database.prepare("SELECT 1 FROM sqlite_master").step();
 }
 
-}  // namespace
-
 void create_study_schema(SqliteDatabase& database) {
-  if (is_empty(database)) database.execute(kOptunaTables);
+  if (has_no_tables(database)) database.execute(kOptunaTables);
   require_optuna_version(database);
   if (!database.has_table("vlm_version")) database.execute(kOwnTables);
   require_own_version(database);

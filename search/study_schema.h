@@ -7,6 +7,9 @@
 
 namespace vlm {
 
+// Whether the file has no table yet: it is new, or its maker was killed before there was one.
+bool has_no_tables(SqliteDatabase& database);
+
 // Makes the tables that are missing: all of them in an empty file, ours alone in one that Optuna
 // made. REQUIRES: inside a transaction. Throws as require_study_schema() for other content.
 void create_study_schema(SqliteDatabase& database);

@@ -107,6 +107,7 @@ StudyStore StudyStore::open(const std::filesystem::path& file, const std::string
 
 std::vector<std::string> StudyStore::study_names(const std::filesystem::path& file) {
   SqliteDatabase database(file, SqliteDatabase::Missing::kRefuse);
+  if (has_no_tables(database)) return {};
   require_study_schema(database);
   return names_in(database);
 }

@@ -41,7 +41,8 @@ class StudyStore {
   // (the message lists the studies there are), otherwise as create().
   static StudyStore open(const std::filesystem::path& file, const std::string& study_name);
 
-  // The names of all studies in a file, in the order in which they were made. Throws as open().
+  // The names of all studies in a file, in the order in which they were made; none if it has no
+  // table yet. Throws as open().
   static std::vector<std::string> study_names(const std::filesystem::path& file);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

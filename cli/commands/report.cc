@@ -25,6 +25,9 @@ struct ReportArguments {
 std::string study_name(const ReportArguments& arguments, const std::filesystem::path& file) {
   if (!arguments.name.empty()) return arguments.name;
   const std::vector<std::string> names = StudyStore::study_names(file);
+  if (names.empty()) {
+    throw Error(ErrorCode::kNotFound, "no study in the file yet: " + file.string());
+  }
   if (names.size() != 1) {
     throw Error(ErrorCode::kInvalidArgument, "the file holds " + std::to_string(names.size()) +
                                                  " studies: " + file.string() +

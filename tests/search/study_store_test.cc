@@ -191,5 +191,12 @@ TEST_F(StudyStoreTest, HoldsSeveralStudiesButEachNameOnce) {
   EXPECT_THAT(message, HasSubstr("study exists"));
 }
 
+TEST_F(StudyStoreTest, AFileWhoseMakerWasKilledHoldsNoStudyAndTakesOne) {
+  write_file_atomically(file, "");
+  EXPECT_TRUE(StudyStore::study_names(file).empty());
+  { const StudyStore store = create(); }
+  EXPECT_THAT(StudyStore::study_names(file), ElementsAre("ja-vlm"));
+}
+
 }  // namespace
 }  // namespace vlm
