@@ -79,6 +79,12 @@ void sync_to_disk(const fs::path& path) {
   if (result != 0 && error != std::errc::invalid_argument) fail("cannot flush", path, error);
 }
 
+void require_directory_of(const fs::path& file) {
+  std::error_code ignored;
+  if (!file.has_parent_path() || fs::is_directory(file.parent_path(), ignored)) return;
+  throw Error(ErrorCode::kNotFound, "cannot create file: " + file.string() + ": no such directory");
+}
+
 AtomicFile::AtomicFile(fs::path target)
     : target_(std::move(target)), working_(temporary_sibling(target_)) {
   std::error_code ignored;

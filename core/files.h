@@ -36,6 +36,9 @@ class AtomicFile {
   std::filesystem::path working_;
 };
 
+// For a file that long work will fill: throws Error{kNotFound} now if its directory is missing.
+void require_directory_of(const std::filesystem::path& file);
+
 // Writes `content` to a temporary file beside `path`, flushes it to the disk and renames it over
 // `path`: a reader, or a run after a crash, sees the old content or the new, nothing between.
 // Throws Error{kNotFound} without that directory, Error{kIo}; the temporary file is then removed.

@@ -70,6 +70,8 @@ void print_result(const EvaluationResult& result) {
 }
 
 void run_eval(const EvalArguments& arguments, const GlobalOptions& global) {
+  require_directory_of(arguments.out);
+  require_directory_of(arguments.samples);
   const std::filesystem::path data_root = find_data_root();
   const LanguageIdentifier identifier(language_model_path(data_root));
   const MetricScorer scorer(identifier);
