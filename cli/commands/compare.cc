@@ -44,14 +44,35 @@ void add_row(TextTable& table, const ComparisonRow& row, const std::string& cand
                  fixed(paired.p_better, 3)});
 }
 
-// The rows of the metrics asked for; of each benchmark's first metric if none was.
+// The rows of the metrics asked for.
 std::vector<ComparisonRow> select(const std::vector<ComparisonRow>& rows,
                                   const std::vector<std::string>& metrics) {
   std::vector<ComparisonRow> selected;
   for (const ComparisonRow& row : rows) {
-    const bool is_first = selected.empty() || selected.back().benchmark != row.benchmark;
     const bool is_wanted = std::find(metrics.begin(), metrics.end(), row.metric) != metrics.end();
-    if (metrics.empty() ? is_first : is_wanted) selected.push_back(row);
+    if (is_wanted) selected.push_back(row);
+  }
+  return selected;
+}
+
+// The rows of the first metric of each benchmark of the baseline.
+std::vector<ComparisonRow> select_first(const std::vector<ComparisonRow>& rows,
+                                        const EvaluationResult& baseline,
+                                        const EvaluationResult& candidate) {
+  std::vector<ComparisonRow> selected;
+  for (const BenchmarkResult& result : baseline.benchmarks) {
+    if (result.metrics.empty()) continue;
+    const std::string benchmark = result.benchmark + "/" + result.split;
+    const std::string& metric = result.metrics.front().metric;
+    const auto found = std::ranges::find_if(rows, [&](const ComparisonRow& row) {
+      return row.benchmark == benchmark && row.metric == metric;
+    });
+    if (found == rows.end()) {
+      throw Error(ErrorCode::kInvalidArgument, "results cannot be compared: " + benchmark + ": " +
+                                                   candidate.model + " has no metric '" + metric +
+                                                   "' (choose others with --metric)");
+    }
+    selected.push_back(*found);
   }
   return selected;
 }
@@ -84,7 +105,8 @@ std::vector<ComparisonRow> rows_of(const EvaluationResult& baseline,
                                    const std::vector<std::string>& metrics) {
   const std::vector<ComparisonRow> all = compare_results(baseline, candidate, {});
   require_metrics(all, metrics);
-  std::vector<ComparisonRow> rows = select(all, metrics);
+  std::vector<ComparisonRow> rows =
+      metrics.empty() ? select_first(all, baseline, candidate) : select(all, metrics);
   const std::vector<BenchmarkMetric> parts = parts_of_mean(rows);
   if (parts.size() > 1) rows.push_back(compare_mean(baseline, candidate, parts, {}));
   return rows;

@@ -113,6 +113,15 @@ TEST_F(Program, MergedCheckpointAnswersAsItsRecipe) {
   const ProgramResult unknown = run({"compare", "disk.json", "memory.json", "--metric", "lang_jp"});
   EXPECT_EQ(unknown.exit_code, 1);
   EXPECT_THAT(unknown.errors, HasSubstr("did you mean 'lang_ja'?"));
+
+  // A candidate without the baseline's first metric is not compared by another one.
+  ASSERT_EQ(run({"eval", "--model", "merged", "--benchmark", "ja-math/test", "--benchmark",
+                 "en-math", "--limit", "5", "--metric", "lang_ja", "--out", "language.json"})
+                .exit_code,
+            0);
+  const ProgramResult other = run({"compare", "disk.json", "language.json"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.errors, HasSubstr("has no metric 'acc_ja'"));
 }
 
 TEST_F(Program, DryRunShowsThePlanAndWritesNothing) {
