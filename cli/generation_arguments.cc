@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
 #include "cli/option_checks.h"
 #include "core/error.h"
@@ -40,20 +41,25 @@ std::string flag_of(std::string key) {
   return "--" + key;
 }
 
-// The values that a count may have; others take any of their type.
+// The values that an option may have.
+template <typename Number>
 struct Range {
-  std::uint64_t low;
-  std::uint64_t high;
+  Number low;
+  Number high;
 };
 
-std::optional<Range> range_of(const std::string& flag) {
-  if (flag == "--max-tokens") return Range{1, kMostTokens};
-  if (flag == "--min-tokens" || flag == "--no-repeat-ngram" || flag == "--top-k") {
-    return Range{0, kMostTokens};
-  }
-  if (flag == "--seed") return Range{0, std::numeric_limits<std::uint64_t>::max()};
-  if (flag == "--beams") return Range{1, kMostBeams};
-  return std::nullopt;
+Range<std::uint64_t> range_of_count(const std::string& flag) {
+  if (flag == "--seed") return {0, std::numeric_limits<std::uint64_t>::max()};
+  if (flag == "--beams") return {1, kMostBeams};
+  return {flag == "--max-tokens" ? std::uint64_t{1} : 0, kMostTokens};
+}
+
+Range<double> range_of_number(const std::string& flag) {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  if (flag == "--top-p" || flag == "--min-p") return {0.0, 1.0};
+  if (flag == "--temperature") return {0.0, kMost};
+  if (flag == "--repetition-penalty") return {0.01, kMost};
+  return {-kMost, kMost};
 }
 
 template <typename Value>
@@ -61,8 +67,12 @@ void declare(CLI::App& command, const std::string& flag, std::optional<Value>& t
              const std::string& help) {
   CLI::Option* option = command.add_option_function<Value>(
       flag, [&target](const Value& value) { target = value; }, help);
-  if (const std::optional<Range> range = range_of(flag)) {
-    whole_number(option, range->low, range->high);
+  if constexpr (std::is_same_v<Value, double>) {
+    const Range<double> range = range_of_number(flag);
+    number(option, range.low, range.high);
+  } else if constexpr (std::is_integral_v<Value>) {
+    const Range<std::uint64_t> range = range_of_count(flag);
+    whole_number(option, range.low, range.high);
   }
 }
 

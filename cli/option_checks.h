@@ -16,6 +16,9 @@ constexpr std::uint64_t kMostBeams = 1024;
 // Refuses all but whole numbers in [low, high]; the help shows the value as N.
 CLI::Option* whole_number(CLI::Option* option, std::uint64_t low, std::uint64_t high);
 
+// Refuses all but finite numbers in [low, high]; the help shows the value as X.
+CLI::Option* number(CLI::Option* option, double low, double high);
+
 // Bytes of "5GB", "300MB", "64KB" (decimal units) or a plain number.
 // Throws CLI::ValidationError naming the option for any other text and for less than one byte.
 std::size_t parse_size_bytes(const std::string& option, const std::string& text);

@@ -64,6 +64,10 @@ TEST_F(ProgramErrors, WrongUsage) {
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--beams", "many"}, "--beams");
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--top-k", "-5"}, "--top-k");
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--seed", "-1"}, "--seed");
+  for (const char* option : {"--temperature=-1", "--temperature=nan", "--top-p=1.5", "--min-p=-0.1",
+                             "--repetition-penalty=0", "--length-penalty=long"}) {
+    expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", option}, "expected a number");
+  }
   expect_wrong_usage({"compare", "one.json"}, "RESULT");
 }
 
@@ -78,6 +82,14 @@ TEST_F(ProgramErrors, MissingFiles) {
   expect_failure({"eval", "--model", model("ja-lm"), "--benchmark", "ja-math=none"}, "none");
   expect_failure({"trace", "--model", model("ja-lm"), "--input", "none.json", "--out", "x"},
                  "none.json");
+}
+
+TEST_F(ProgramErrors, ResultsThatCannotBeWrittenAreRefusedBeforeTheModelRuns) {
+  const std::string late = "none.yaml";  // would be the error if the model were opened first
+  for (const char* option : {"--out", "--samples"}) {
+    expect_failure({"eval", "--model", late, "--benchmark", "ja-math", option, "no/r.json"},
+                   "cannot create file: no/r.json");
+  }
 }
 
 TEST_F(ProgramErrors, DamagedModels) {
