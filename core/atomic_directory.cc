@@ -42,7 +42,7 @@ AtomicDirectory::AtomicDirectory(fs::path target, UnfinishedWork unfinished)
   std::error_code error;
   fs::create_directories(working_, error);
   if (error) fail("cannot create directory", target_, error);
-  lock_ = FileLock::try_lock(working_ / kLockName);
+  lock_ = FileLock::try_lock(working_ / kLockName, FileLock::Missing::kCreate);
   if (!lock_) {
     throw Error(ErrorCode::kExists,
                 "output is being written by another process: " + target_.string());

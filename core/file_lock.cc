@@ -22,9 +22,11 @@ namespace {
 
 }  // namespace
 
-std::optional<FileLock> FileLock::try_lock(const std::filesystem::path& file, std::int64_t byte) {
+std::optional<FileLock> FileLock::try_lock(const std::filesystem::path& file, Missing missing,
+                                           std::int64_t byte) {
   constexpr mode_t kReadableByAll = 0644;
-  FileLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kReadableByAll));
+  const int creates = missing == Missing::kCreate ? O_CREAT : 0;
+  FileLock lock(::open(file.c_str(), O_RDWR | creates | O_CLOEXEC, kReadableByAll));
   if (lock.descriptor_ < 0) fail("cannot open file", file, errno);
   struct flock range {};
   range.l_type = F_WRLCK;

@@ -12,10 +12,14 @@ namespace vlm {
 // description: other locks of this process on the same file do not replace it.
 class FileLock {
  public:
-  // Locks one byte of a file, which need not have that many; the file is made if it is not there.
+  enum class Missing : std::uint8_t { kRefuse, kCreate };
+
+  // Locks one byte of a file, which need not have that many. A file that is not there is made, or
+  // is an error.
   // Nothing if somebody else holds it. Throws Error{kIo, kNotFound} if the file cannot be opened or
   // its file system knows no locks.
-  static std::optional<FileLock> try_lock(const std::filesystem::path& file, std::int64_t byte = 0);
+  static std::optional<FileLock> try_lock(const std::filesystem::path& file, Missing missing,
+                                          std::int64_t byte = 0);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;

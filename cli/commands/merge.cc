@@ -74,11 +74,12 @@ void print_costs_and_tensors(const PlanSummary& plan, const PlanCost& cost) {
 }
 
 void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
-  const auto merged = open_recipe(
-      arguments.recipe,
-      {.merge = {.seed = arguments.seed, .cache = nullptr, .allow_nan = arguments.allow_nan},
-       .document = arguments.document,
-       .imitates_mergekit = arguments.compat == "mergekit"});
+  RecipeOptions recipe_options;
+  recipe_options.merge.seed = arguments.seed;
+  recipe_options.merge.allow_nan = arguments.allow_nan;
+  recipe_options.document = arguments.document;
+  recipe_options.imitates_mergekit = arguments.compat == "mergekit";
+  const auto merged = open_recipe(arguments.recipe, recipe_options);
   ThreadPool pool(global.num_threads);
   MergeToDiskOptions options;
   options.max_shard_size_bytes = arguments.max_shard_size_bytes;

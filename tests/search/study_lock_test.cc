@@ -56,7 +56,7 @@ TEST_F(StudyLockTest, EndsWithItsProcess) {
 
 TEST_F(StudyLockTest, MissingFileIsAnError) {
   const auto [code, message] = refusal([&] { return StudyLock(file, 1); });
-  EXPECT_EQ(code, ErrorCode::kIo);
+  EXPECT_EQ(code, ErrorCode::kNotFound);
   EXPECT_THAT(message, testing::HasSubstr(file.string()));
 }
 
