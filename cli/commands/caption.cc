@@ -31,7 +31,7 @@ struct CaptionArguments {
   std::optional<std::size_t> memory_bytes;
 };
 
-constexpr const char* kJapaneseQuestion = "画像を説明してください。";
+constexpr const char* kJapaneseQuestion = "何が写っていますか？";
 constexpr const char* kEnglishQuestion = "Describe the picture.";
 
 std::string question_of(const CaptionArguments& arguments) {

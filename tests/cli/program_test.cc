@@ -73,7 +73,7 @@ TEST_F(Program, HelpAndVersionAreNoErrors) {
 
 TEST_F(Program, HelpOfCaptionNamesTheDefaults) {
   const std::string help = run({"caption", "--help"}).out;
-  EXPECT_THAT(help, HasSubstr("画像を説明してください。"));
+  EXPECT_THAT(help, HasSubstr("何が写っていますか？"));
   EXPECT_THAT(help, HasSubstr("--max-tokens N=128"));
 }
 
