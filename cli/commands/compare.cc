@@ -55,6 +55,13 @@ std::vector<ComparisonRow> select(const std::vector<ComparisonRow>& rows,
   return selected;
 }
 
+[[noreturn]] void fail_without_metric(const std::string& benchmark, const std::string& model,
+                                      const std::string& metric) {
+  throw Error(ErrorCode::kInvalidArgument, "results cannot be compared: " + benchmark + ": " +
+                                               model + " has no metric '" + metric +
+                                               "' (choose others with --metric)");
+}
+
 // The rows of the first metric of each benchmark of the baseline.
 std::vector<ComparisonRow> select_first(const std::vector<ComparisonRow>& rows,
                                         const EvaluationResult& baseline,
@@ -67,11 +74,7 @@ std::vector<ComparisonRow> select_first(const std::vector<ComparisonRow>& rows,
     const auto found = std::ranges::find_if(rows, [&](const ComparisonRow& row) {
       return row.benchmark == benchmark && row.metric == metric;
     });
-    if (found == rows.end()) {
-      throw Error(ErrorCode::kInvalidArgument, "results cannot be compared: " + benchmark + ": " +
-                                                   candidate.model + " has no metric '" + metric +
-                                                   "' (choose others with --metric)");
-    }
+    if (found == rows.end()) fail_without_metric(benchmark, candidate.model, metric);
     selected.push_back(*found);
   }
   return selected;
