@@ -18,7 +18,10 @@ constexpr double kWrittenBytesPerSecond = 1e9;
 constexpr double kCopiedElementsPerSecond = 5e8;
 // Sides of the matrices that are tried out. Methods differ in how their work grows with the matrix.
 constexpr std::array<std::size_t, 2> kSides = {128, 256};
+constexpr double kTriedElements = 256.0 * 256.0;
+constexpr int kTries = 3;
 constexpr double kSmallestExponent = 1.2;  // smaller growth than this is noise about 1
+constexpr double kLargestExponent = 1.5;   // singular values: n^3 for n^2 elements
 
 std::uint64_t elements_of(const TensorInfo& info) {
   return element_count(info.shape).value_or(0);
@@ -81,38 +84,45 @@ double try_out(const MergePlan& plan, const TensorPlan& tensor, std::size_t side
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double computing_seconds(const MergePlan& plan) {
-  const TensorPlan* largest = nullptr;
-  std::uint64_t copied = 0;
+// The shortest of some tries: what else the machine does only adds to it.
+double shortest_try(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
+  double shortest = try_out(plan, tensor, side);
+  for (int i = 1; i < kTries; ++i) shortest = std::min(shortest, try_out(plan, tensor, side));
+  return shortest;
+}
+
+double computing_seconds(const MergePlan& plan, const MethodSpeed& speed) {
+  double seconds = 0.0;
   for (const TensorPlan& tensor : plan.tensors) {
-    if (tensor.is_copy) {
-      copied += elements_of(tensor.output);
-    } else if (largest == nullptr || elements_of(largest->output) < elements_of(tensor.output)) {
-      largest = &tensor;
-    }
-  }
-  const double copying = static_cast<double>(copied) / kCopiedElementsPerSecond;
-  if (largest == nullptr) return copying;
-  const double small = try_out(plan, *largest, kSides[0]);
-  const double large = std::max(try_out(plan, *largest, kSides[1]), small);
-  const double growth = std::log(large / small) / std::log(4.0);  // four times the elements
-  const double exponent = growth < kSmallestExponent ? 1.0 : growth;
-  const auto tried = static_cast<double>(kSides[1] * kSides[1]);
-  double seconds = copying;
-  for (const TensorPlan& tensor : plan.tensors) {
-    if (tensor.is_copy) continue;
-    seconds += large * std::pow(static_cast<double>(elements_of(tensor.output)) / tried, exponent);
+    const auto elements = static_cast<double>(elements_of(tensor.output));
+    seconds += tensor.is_copy ? elements / kCopiedElementsPerSecond
+                              : speed.seconds * std::pow(elements / kTriedElements, speed.exponent);
   }
   return seconds;
 }
 
 }  // namespace
 
-PlanCost estimate_cost(const MergePlan& plan, std::size_t num_threads) {
+MethodSpeed try_method(const MergePlan& plan) {
+  const TensorPlan* largest = nullptr;
+  for (const TensorPlan& tensor : plan.tensors) {
+    if (tensor.is_copy) continue;
+    if (largest == nullptr || elements_of(largest->output) < elements_of(tensor.output)) {
+      largest = &tensor;
+    }
+  }
+  if (largest == nullptr) return {};
+  const double small = shortest_try(plan, *largest, kSides[0]);
+  const double large = shortest_try(plan, *largest, kSides[1]);
+  const double growth = std::log(large / small) / std::log(4.0);  // four times the elements
+  return {large, growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent)};
+}
+
+PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads) {
   std::uint64_t written = 0;
   for (const TensorPlan& tensor : plan.tensors) written += bytes_of(tensor.output);
   const double computing =
-      computing_seconds(plan) / static_cast<double>(std::max<std::size_t>(num_threads, 1));
+      computing_seconds(plan, speed) / static_cast<double>(std::max<std::size_t>(num_threads, 1));
   return {.peak_memory_bytes = peak_memory(plan, num_threads),
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }

@@ -15,9 +15,19 @@ struct PlanCost {
   double seconds = 0;                   // with the inputs in the page cache
 };
 
-// Reads no weights. The time is that of the method on two small random tensors with the parameters
-// of the plan's largest, continued to the sizes of all tensors by a power law and divided by the
-// threads, plus what writing takes at 1 GB/s; a rough estimate. Takes some milliseconds.
-PlanCost estimate_cost(const MergePlan& plan, std::size_t num_threads);
+// How long the plan's method takes for one tensor of 256 * 256 elements on one thread, and by which
+// power of the elements that grows. Without a tensor that is merged: nothing.
+struct MethodSpeed {
+  double seconds = 0;
+  double exponent = 1;  // 1 ... 1.5
+};
+
+// Runs the method some times on two small random tensors with the parameters of the plan's largest
+// one; takes some milliseconds and reads no weights.
+MethodSpeed try_method(const MergePlan& plan);
+
+// The time is the method's, continued to the sizes of all tensors and divided by the threads, plus
+// what writing takes at 1 GB/s: a rough estimate.
+PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads);
 
 }  // namespace vlm

@@ -90,7 +90,8 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   const PlanSummary plan = summarize(merged->plan());
   print_plan(plan);
   if (arguments.dry_run) {
-    print_costs_and_tensors(plan, estimate_cost(merged->plan(), pool.num_threads()));
+    print_costs_and_tensors(
+        plan, estimate_cost(merged->plan(), try_method(merged->plan()), pool.num_threads()));
     return;
   }
   ProgressLine progress(global.quiet);
