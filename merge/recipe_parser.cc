@@ -298,7 +298,7 @@ std::optional<VocabularyPolicy> RecipeReader::read_policy(const YamlFields& fiel
 }
 
 std::string RecipeReader::read_chat_template(const YamlFields& fields) const {
-  const std::string text = fields.text("chat_template");
+  std::string text = fields.text("chat_template");
   if (text == "auto" || is_chat_template_name(text) || looks_like_chat_template(text)) return text;
   fail_at(fields.at("chat_template"), where_,
           "chat_template is neither auto, nor a known name, nor a template",

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -37,7 +38,8 @@ OrderedJson added_entry(std::size_t id, const Token& token) {
 
 // parse_json() proves that it is JSON without duplicate keys.
 OrderedJson parse_ordered(const std::string& text, const std::string& where) {
-  JsonFields(parse_json(text, where), where);
+  const Json json = parse_json(text, where);
+  const JsonFields fields(json, where);  // an object
   return OrderedJson::parse(text);
 }
 
@@ -72,7 +74,7 @@ std::string with_added_ids(const std::string& text, const std::string& where,
 // The files of a tokenizer while tokens are added to it.
 class TokenizerFiles {
  public:
-  explicit TokenizerFiles(const fs::path& owner) : owner_(owner) {}
+  explicit TokenizerFiles(fs::path owner) : owner_(std::move(owner)) {}
 
   [[nodiscard]] std::optional<std::string> read(const std::string& name) const {
     if (!fs::exists(owner_ / name)) return std::nullopt;

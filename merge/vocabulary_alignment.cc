@@ -79,7 +79,7 @@ class Aligner {
 
   // The rows that a model has of the output's tokens.
   [[nodiscard]] std::vector<std::optional<std::uint32_t>> own_rows(const TokenTable& table) const {
-    const std::size_t model = static_cast<std::size_t>(&table - tables_.data());
+    const auto model = static_cast<std::size_t>(&table - tables_.data());
     const VocabularyInput input{inputs_[model].name, &table, num_rows_[model], true};
     std::vector<std::optional<std::uint32_t>> rows(aligned_.vocabulary.num_rows);
     for (const auto& [id, token] : aligned_.vocabulary.tokens.by_id()) {
