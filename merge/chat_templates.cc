@@ -74,7 +74,8 @@ std::string with_template(const std::optional<std::string>& config, const fs::pa
                           const std::string& text) {
   OrderedJson json = OrderedJson::object();
   if (config) {
-    JsonFields(parse_json(*config, where.string()), where.string());
+    const Json checked = parse_json(*config, where.string());
+    const JsonFields fields(checked, where.string());  // an object
     json = OrderedJson::parse(*config);
   }
   json["chat_template"] = text;
@@ -86,6 +87,7 @@ std::string with_template(const std::optional<std::string>& config, const fs::pa
 const std::vector<std::string>& chat_template_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
+    list.reserve(kTemplates.size());
     for (const KnownTemplate& known : kTemplates) list.emplace_back(known.name);
     return list;
   }();

@@ -362,7 +362,7 @@ void PlanMaker::choose_template() {
   for (const PlanInput& input : plan_.inputs) models.push_back(input.checkpoint->directory());
   const auto text = choose_chat_template(*plan_.recipe.chat_template, models);
   if (!text) {
-    plan_.warnings.push_back("chat_template: auto: no model has a chat template");
+    plan_.warnings.emplace_back("chat_template: auto: no model has a chat template");
     return;
   }
   set_chat_template(*text, models[plan_.donor], plan_.side_files);
