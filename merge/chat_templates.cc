@@ -6,12 +6,12 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json_fields.h"
+#include "merge/ordered_json.h"
 
 namespace vlm {
 namespace {
 
 namespace fs = std::filesystem;
-using OrderedJson = nlohmann::ordered_json;
 
 struct KnownTemplate {
   const char* name;
@@ -72,14 +72,9 @@ std::optional<std::string> current(const std::string& name, const fs::path& dono
 
 std::string with_template(const std::optional<std::string>& config, const fs::path& where,
                           const std::string& text) {
-  OrderedJson json = OrderedJson::object();
-  if (config) {
-    const Json checked = parse_json(*config, where.string());
-    const JsonFields fields(checked, where.string());  // an object
-    json = OrderedJson::parse(*config);
-  }
+  OrderedJson json = config ? parse_ordered(*config, where.string()) : OrderedJson::object();
   json["chat_template"] = text;
-  return json.dump(2) + "\n";
+  return written(json);
 }
 
 }  // namespace

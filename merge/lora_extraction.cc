@@ -16,6 +16,7 @@
 #include "core/json_fields.h"
 #include "core/philox.h"
 #include "merge/kernels/low_rank.h"
+#include "merge/ordered_json.h"
 
 namespace vlm {
 namespace {
@@ -180,7 +181,6 @@ void Extractor::add_tensors(const Difference& difference, std::vector<NamedTenso
 }
 
 std::string Extractor::config_json() const {
-  using OrderedJson = nlohmann::ordered_json;
   std::set<std::string> targets;
   std::set<std::string> saved;
   bool has_bias = false;
@@ -213,7 +213,7 @@ std::string Extractor::config_json() const {
                            {"modules_to_save", saved.empty() ? OrderedJson() : OrderedJson(saved)},
                            {"rank_pattern", ranks},
                            {"alpha_pattern", ranks}};
-  return config.dump(2) + "\n";
+  return written(config);
 }
 
 void Extractor::write(const std::filesystem::path& target) const {

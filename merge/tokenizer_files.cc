@@ -6,12 +6,12 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "merge/ordered_json.h"
 
 namespace vlm {
 namespace {
 
 namespace fs = std::filesystem;
-using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::array<const char*, 10> kTokenizerFiles = {"tokenizer.json",
                                                          "tokenizer.model",
@@ -34,17 +34,6 @@ OrderedJson added_entry(std::size_t id, const Token& token) {
     entry[key] = flags.at(key);
   }
   return entry;
-}
-
-// parse_json() proves that it is JSON without duplicate keys.
-OrderedJson parse_ordered(const std::string& text, const std::string& where) {
-  const Json json = parse_json(text, where);
-  const JsonFields fields(json, where);  // an object
-  return OrderedJson::parse(text);
-}
-
-std::string written(const OrderedJson& json) {
-  return json.dump(2) + "\n";
 }
 
 // Nothing if the config does not list added tokens and need not.
