@@ -5,18 +5,13 @@
 #include <memory>
 
 #include "core/check.h"
-#include "tensor/block_product.h"
 #include "tensor/block_tiling.h"
 #include "tensor/dtype.h"
-#include "tensor/onednn_product.h"
+#include "tensor/packed_product.h"
 #include "tensor/weight_rounding.h"
 
 namespace vlm {
 namespace {
-
-// Up to so many rows the loop, which is bound by reading weights and needs no preparation, is
-// at least as fast.
-constexpr std::size_t kLoopRows = 8;
 
 // Columns that pack_block() moves at a time: 64 rows of them fit into the first-level cache.
 constexpr std::size_t kPackedColumns = 128;
@@ -60,40 +55,19 @@ void Bfloat16Weight::read_row(std::size_t row, std::span<float> out) const noexc
   }
 }
 
-void Bfloat16Weight::multiply_by_loop(MatrixView<const float> x, MatrixView<float> out,
-                                      const BlockTile& tile) const {
-  for (std::size_t b = tile.first_block; b < tile.first_block + tile.num_blocks; ++b) {
-    const std::size_t column = b * PackedLayout::kBlockRows;
-    const std::size_t width = std::min(PackedLayout::kBlockRows, rows() - column);
-    multiply_bfloat16_block(x.rows(tile.first_row, tile.num_rows), blocks_.row(b),
-                            out.rows(tile.first_row, tile.num_rows).columns(column, width));
-  }
-}
-
-void Bfloat16Weight::multiply_by_onednn(MatrixView<const std::uint16_t> x, MatrixView<float> out,
-                                        const BlockTile& tile) const {
-  const std::size_t column = tile.first_block * PackedLayout::kBlockRows;
-  const std::size_t width = std::min(tile.num_blocks * PackedLayout::kBlockRows, rows() - column);
-  multiply_bfloat16(x.rows(tile.first_row, tile.num_rows),
-                    blocks_.values().subspan(tile.first_block * layout_.block_size(),
-                                             tile.num_blocks * layout_.block_size()),
-                    out.rows(tile.first_row, tile.num_rows).columns(column, width));
-}
-
 void Bfloat16Weight::multiply(MatrixView<const float> x, MatrixView<float> out,
                               ThreadPool& pool) const {
   check(!blocks_.empty(), "WeightMatrix::multiply: fill() first");
   check(x.cols() == cols() && out.cols() == rows() && x.rows() == out.rows(),
         "WeightMatrix::multiply: x [m, cols], out [m, rows]");
+  const PackedProduct product(x, pool);
   const BlockTiling tiling(x.rows(), layout_);
-  if (x.rows() <= kLoopRows || !has_bfloat16_products()) {
-    pool.parallel_for(tiling.count(),
-                      [&](std::size_t i) { multiply_by_loop(x, out, tiling.tile(i)); });
-    return;
-  }
-  const Matrix<std::uint16_t> rounded = bfloat16_rows(x, pool);
   pool.parallel_for(tiling.count(), [&](std::size_t i) {
-    multiply_by_onednn(rounded.view(), out, tiling.tile(i));
+    const BlockTile tile = tiling.tile(i);
+    product.multiply(tile,
+                     blocks_.values().subspan(tile.first_block * layout_.block_size(),
+                                              tile.num_blocks * layout_.block_size()),
+                     tile.part_of(out));
   });
 }
 

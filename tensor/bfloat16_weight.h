@@ -27,10 +27,6 @@ class Bfloat16Weight final : public WeightMatrix {
   void multiply(MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) const override;
 
  private:
-  void multiply_by_loop(MatrixView<const float> x, MatrixView<float> out,
-                        const BlockTile& tile) const;
-  void multiply_by_onednn(MatrixView<const std::uint16_t> x, MatrixView<float> out,
-                          const BlockTile& tile) const;
   void pack_block(std::span<const float> values, std::size_t block) noexcept;
 
   PackedLayout layout_;

@@ -11,7 +11,6 @@
 // Highway compiles what is between its two namespace macros once for each instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/block_product.cc"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -21,69 +20,46 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Floats = hn::CappedTag<float, 16>;
 using Words = hn::RebindToUnsigned<Floats>;
-using Integers = hn::RebindToSigned<Floats>;
 using FloatVector = hn::VFromD<Floats>;
 constexpr std::size_t kLanes = HWY_LANES(float) < 16 ? HWY_LANES(float) : 16;
 constexpr std::size_t kMaxRows = 6;
 
-// A block in bfloat16: of each pair of columns, that pair of every row.
-struct Bfloat16Block {
-  using Element = std::uint16_t;
-  static constexpr std::size_t kColumnsTogether = 2;
-  static constexpr std::size_t kPrefetchElements = 0;  // the processor's own guess is enough
-
-  // kLanes pairs of weights.
-  static HWY_INLINE hn::VFromD<Words> load_pairs(const Element* pairs) {
+// A block holds, of each pair of columns, that pair of every row; this loads kLanes pairs.
+HWY_INLINE hn::VFromD<Words> load_pairs(const std::uint16_t* pairs) {
 #if HWY_TARGET == HWY_SCALAR
-    std::uint32_t pair = 0;
-    std::memcpy(&pair, pairs, sizeof(pair));
-    return hn::Set(Words(), pair);
+  std::uint32_t pair = 0;
+  std::memcpy(&pair, pairs, sizeof(pair));
+  return hn::Set(Words(), pair);
 #else
-    return hn::BitCast(Words(), hn::LoadU(hn::Repartition<std::uint16_t, Floats>(), pairs));
+  return hn::BitCast(Words(), hn::LoadU(hn::Repartition<std::uint16_t, Floats>(), pairs));
 #endif
-  }
+}
 
-  // A bfloat16 is the upper half of a float32: of a pair, the even one is shifted up, the odd one
-  // is there already.
-  template <std::size_t kColumn>
-  static HWY_INLINE FloatVector load(const Element* pairs) {
-    const auto words = load_pairs(pairs);
-    return kColumn == 0 ? hn::BitCast(Floats(), hn::ShiftLeft<16>(words))
-                        : hn::BitCast(Floats(), hn::And(words, hn::Set(Words(), 0xFFFF0000U)));
-  }
-};
+// A bfloat16 is the upper half of a float32: of a pair, the even one is shifted up, the odd one
+// is there already.
+template <std::size_t kColumn>
+HWY_INLINE FloatVector load_column(const std::uint16_t* pairs) {
+  const auto words = load_pairs(pairs);
+  return kColumn == 0 ? hn::BitCast(Floats(), hn::ShiftLeft<16>(words))
+                      : hn::BitCast(Floats(), hn::And(words, hn::Set(Words(), 0xFFFF0000U)));
+}
 
-// A block in int8: of each column, every row.
-struct Int8Block {
-  using Element = std::int8_t;
-  static constexpr std::size_t kColumnsTogether = 1;
-  static constexpr std::size_t kPrefetchElements = 4096;
-
-  template <std::size_t kColumn>
-  static HWY_INLINE FloatVector load(const Element* steps) {
-    const hn::Rebind<std::int8_t, Floats> bytes;
-    return hn::ConvertTo(Floats(), hn::PromoteTo(Integers(), hn::LoadU(bytes, steps)));
-  }
-};
-
-template <typename Block>
 struct Strip {
   const float* x;  // [rows, cols]
   std::size_t x_stride;
   std::size_t cols;
-  const typename Block::Element* weights;  // the strip's first row in the first columns
-  const float* scales;                     // of the strip's rows; null: none
-  float* out;                              // [rows, kVectors * kLanes]
+  const std::uint16_t* pairs;  // the strip's first row in the first columns
+  float* out;                  // [rows, kVectors * kLanes]
   std::size_t out_stride;
 };
 
-// sum += column of x * that column of the weights, column kColumn of those that lie together
-template <typename Block, std::size_t kColumn, std::size_t kRows, std::size_t kVectors>
-HWY_INLINE void add_column(const float* x, std::size_t x_stride,
-                           const typename Block::Element* weights, FloatVector (*sums)[kVectors]) {
+// sum += column of x * that column of the weights, column kColumn of a pair
+template <std::size_t kColumn, std::size_t kRows, std::size_t kVectors>
+HWY_INLINE void add_column(const float* x, std::size_t x_stride, const std::uint16_t* pairs,
+                           FloatVector (*sums)[kVectors]) {
   FloatVector columns[kVectors];
   for (std::size_t v = 0; v < kVectors; ++v) {
-    columns[v] = Block::template load<kColumn>(weights + v * kLanes * Block::kColumnsTogether);
+    columns[v] = load_column<kColumn>(pairs + v * kLanes * 2);
   }
   for (std::size_t r = 0; r < kRows; ++r) {
     const FloatVector factor = hn::Set(Floats(), x[r * x_stride]);
@@ -93,42 +69,25 @@ HWY_INLINE void add_column(const float* x, std::size_t x_stride,
   }
 }
 
-template <std::size_t kRows, std::size_t kVectors>
-HWY_INLINE void store_sums(FloatVector (*sums)[kVectors], const float* scales, float* out,
-                           std::size_t out_stride) {
-  for (std::size_t r = 0; r < kRows; ++r) {
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      FloatVector sum = sums[r][v];
-      if (scales != nullptr) sum = hn::Mul(sum, hn::LoadU(Floats(), scales + v * kLanes));
-      hn::StoreU(sum, Floats(), out + r * out_stride + v * kLanes);
-    }
-  }
-}
-
 // kRows rows of x times kVectors * kLanes rows of a block; all sums stay in registers.
-template <typename Block, std::size_t kRows, std::size_t kVectors>
-HWY_INLINE void multiply_strip(const Strip<Block>& strip) {
-  constexpr std::size_t kTogether = Block::kColumnsTogether;
+template <std::size_t kRows, std::size_t kVectors>
+HWY_INLINE void multiply_strip(const Strip& strip) {
   FloatVector sums[kRows][kVectors];
   for (auto& row : sums) {
     for (FloatVector& sum : row) sum = hn::Zero(Floats());
   }
-  const auto* weights = strip.weights;
+  const std::uint16_t* pairs = strip.pairs;
   const float* x = strip.x;
-  for (std::size_t c = 0; c + kTogether <= strip.cols; c += kTogether, x += kTogether) {
-    if constexpr (Block::kPrefetchElements > 0) {
-      hwy::Prefetch(weights + Block::kPrefetchElements);
-    }
-    add_column<Block, 0, kRows, kVectors>(x, strip.x_stride, weights, sums);
-    if constexpr (kTogether == 2) {
-      add_column<Block, 1, kRows, kVectors>(x + 1, strip.x_stride, weights, sums);
-    }
-    weights += PackedLayout::kBlockRows * kTogether;
+  for (std::size_t c = 0; c + 2 <= strip.cols; c += 2, x += 2) {
+    add_column<0, kRows, kVectors>(x, strip.x_stride, pairs, sums);
+    add_column<1, kRows, kVectors>(x + 1, strip.x_stride, pairs, sums);
+    pairs += PackedLayout::kBlockRows * 2;
   }
-  if (strip.cols % kTogether == 1) {
-    add_column<Block, 0, kRows, kVectors>(x, strip.x_stride, weights, sums);
+  if (strip.cols % 2 == 1) add_column<0, kRows, kVectors>(x, strip.x_stride, pairs, sums);
+  for (std::size_t r = 0; r < kRows; ++r) {
+    float* out = strip.out + r * strip.out_stride;
+    for (std::size_t v = 0; v < kVectors; ++v) hn::StoreU(sums[r][v], Floats(), out + v * kLanes);
   }
-  store_sums<kRows, kVectors>(sums, strip.scales, strip.out, strip.out_stride);
 }
 
 // As many sums as fit into the registers and hide the latency of adding to them.
@@ -139,38 +98,34 @@ constexpr std::size_t vectors_per_strip() {
   return kWanted < kBlockVectors ? kWanted : kBlockVectors;
 }
 
-template <typename Block, std::size_t kRows>
-void multiply_rows(Strip<Block> strip) {
+template <std::size_t kRows>
+void multiply_rows(Strip strip) {
   constexpr std::size_t kVectors = vectors_per_strip<kRows>();
   constexpr std::size_t kColumns = kVectors * kLanes;
   for (std::size_t column = 0; column < PackedLayout::kBlockRows; column += kColumns) {
-    multiply_strip<Block, kRows, kVectors>(strip);
-    strip.weights += kColumns * Block::kColumnsTogether;
-    if (strip.scales != nullptr) strip.scales += kColumns;
+    multiply_strip<kRows, kVectors>(strip);
+    strip.pairs += kColumns * 2;
     strip.out += kColumns;
   }
 }
 
 // rows in 1 ... kMaxRows
-template <typename Block>
-void multiply_some_rows(const Strip<Block>& strip, std::size_t rows) {
-  using Function = void (*)(Strip<Block>);
-  static constexpr std::array<Function, kMaxRows> kFunctions{
-      multiply_rows<Block, 1>, multiply_rows<Block, 2>, multiply_rows<Block, 3>,
-      multiply_rows<Block, 4>, multiply_rows<Block, 5>, multiply_rows<Block, 6>};
+void multiply_some_rows(const Strip& strip, std::size_t rows) {
+  using Function = void (*)(Strip);
+  static constexpr std::array<Function, kMaxRows> kFunctions{multiply_rows<1>, multiply_rows<2>,
+                                                             multiply_rows<3>, multiply_rows<4>,
+                                                             multiply_rows<5>, multiply_rows<6>};
   kFunctions[rows - 1](strip);
 }
 
-template <typename Block>
-void multiply_block(MatrixView<const float> x, const typename Block::Element* block,
-                    const float* scales, MatrixView<float> out) {
+void multiply_bfloat16_block(MatrixView<const float> x, const std::uint16_t* block,
+                             MatrixView<float> out) {
   std::array<float, kMaxRows * PackedLayout::kBlockRows> narrow{};  // for a block with padding
   const bool is_whole = out.cols() == PackedLayout::kBlockRows;
   for (std::size_t first = 0; first < x.rows(); first += kMaxRows) {
     const std::size_t rows = std::min(kMaxRows, x.rows() - first);
     const MatrixView<float> target = out.rows(first, rows);
-    Strip<Block> strip{x.row(first).data(), x.stride(),     x.cols(), block, scales,
-                       target.data(),       target.stride()};
+    Strip strip{x.row(first).data(), x.stride(), x.cols(), block, target.data(), target.stride()};
     if (!is_whole) {
       strip.out = narrow.data();
       strip.out_stride = PackedLayout::kBlockRows;
@@ -183,16 +138,6 @@ void multiply_block(MatrixView<const float> x, const typename Block::Element* bl
   }
 }
 
-void multiply_bfloat16_block(MatrixView<const float> x, const std::uint16_t* block,
-                             MatrixView<float> out) {
-  multiply_block<Bfloat16Block>(x, block, nullptr, out);
-}
-
-void multiply_int8_block(MatrixView<const float> x, const std::int8_t* steps, const float* scales,
-                         MatrixView<float> out) {
-  multiply_block<Int8Block>(x, steps, scales, out);
-}
-
 }  // namespace vlm::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -200,7 +145,6 @@ HWY_AFTER_NAMESPACE();
 namespace vlm {
 
 HWY_EXPORT(multiply_bfloat16_block);
-HWY_EXPORT(multiply_int8_block);
 
 void multiply_bfloat16_block(MatrixView<const float> x, std::span<const std::uint16_t> block,
                              MatrixView<float> out) noexcept {
@@ -208,15 +152,6 @@ void multiply_bfloat16_block(MatrixView<const float> x, std::span<const std::uin
   check(x.rows() == out.rows() && layout.num_blocks() == 1 && block.size() == layout.block_size(),
         "multiply_bfloat16_block: x [m, k], one block of k columns, out [m, n <= 64]");
   HWY_DYNAMIC_DISPATCH(multiply_bfloat16_block)(x, block.data(), out);
-}
-
-void multiply_int8_block(MatrixView<const float> x, std::span<const std::int8_t> steps,
-                         std::span<const float> scales, MatrixView<float> out) noexcept {
-  constexpr std::size_t kRows = PackedLayout::kBlockRows;
-  check(x.rows() == out.rows() && out.cols() > 0 && out.cols() <= kRows &&
-            steps.size() == x.cols() * kRows && scales.size() == kRows,
-        "multiply_int8_block: x [m, k], steps [k, 64], scales [64], out [m, n <= 64]");
-  HWY_DYNAMIC_DISPATCH(multiply_int8_block)(x, steps.data(), scales.data(), out);
 }
 
 }  // namespace vlm

@@ -1,7 +1,7 @@
 #pragma once
 
-// Products with one block of 64 rows of a weight, in bfloat16 or int8, compiled for several
-// instruction sets; the processor's best is taken at run time. x stays float32, and sums are
+// Products with one block of 64 rows of a bfloat16 weight, compiled for several instruction
+// sets; the processor's best is taken at run time. x stays float32, and sums are
 // float32, in the order of the columns. Everything runs on the calling thread.
 
 #include <cstdint>
@@ -15,10 +15,5 @@ namespace vlm {
 // n <= 64.
 void multiply_bfloat16_block(MatrixView<const float> x, std::span<const std::uint16_t> block,
                              MatrixView<float> out) noexcept;
-
-// out = x * weight^T, where weight [n, k] is steps * scale of its row: x [m, k], steps [k, 64] (of
-// each column, its 64 rows), scales [64], out [m, n] with n <= 64. The scale is applied to the sum.
-void multiply_int8_block(MatrixView<const float> x, std::span<const std::int8_t> steps,
-                         std::span<const float> scales, MatrixView<float> out) noexcept;
 
 }  // namespace vlm

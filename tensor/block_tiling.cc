@@ -16,6 +16,12 @@ std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
 
 }  // namespace
 
+MatrixView<float> BlockTile::part_of(MatrixView<float> out) const noexcept {
+  const std::size_t column = first_block * PackedLayout::kBlockRows;
+  const std::size_t width = std::min(num_blocks * PackedLayout::kBlockRows, out.cols() - column);
+  return out.rows(first_row, num_rows).columns(column, width);
+}
+
 BlockTiling::BlockTiling(std::size_t num_rows, const PackedLayout& layout) noexcept
     : num_rows_(num_rows),
       num_blocks_(layout.num_blocks()),

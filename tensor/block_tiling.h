@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "tensor/matrix_view.h"
 #include "tensor/packed_layout.h"
 
 namespace vlm {
@@ -15,6 +16,9 @@ struct BlockTile {
   std::size_t num_rows = 0;
   std::size_t first_block = 0;
   std::size_t num_blocks = 0;
+
+  // Its part of the product out [rows of x, rows of the weight].
+  [[nodiscard]] MatrixView<float> part_of(MatrixView<float> out) const noexcept;
 };
 
 class BlockTiling {

@@ -2,9 +2,9 @@
 
 // Weights in int8: a step of -127 to 127 for each element, and one float32 scale for each row (an
 // output of the layer), the row's largest magnitude / 127. A quarter of the bytes of float32 to
-// keep and to read. Activations are not quantised: few rows, and processors without AVX512-BF16 or
-// AMX, multiply float32 by the steps and scale the sums; many rows run on oneDNN, with x rounded to
-// bfloat16, which holds the steps exactly. Sums are float32.
+// keep and to read. A few rows of x become whole numbers of 14 bits (tensor/quantized_rows.h),
+// whose products with the steps are summed exactly; more rows are multiplied by the steps as
+// bfloat16, which holds them exactly (tensor/packed_product.h). Sums are float32.
 //
 // Error: an element is off by at most half a step, that is 1/254 of its row's largest magnitude.
 
@@ -15,6 +15,8 @@
 #include "tensor/block_tiling.h"
 #include "tensor/matrix.h"
 #include "tensor/packed_layout.h"
+#include "tensor/packed_product.h"
+#include "tensor/quantized_rows.h"
 #include "tensor/weight_matrix.h"
 
 namespace vlm {
@@ -31,15 +33,14 @@ class Int8Weight final : public WeightMatrix {
   void multiply(MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) const override;
 
  private:
-  void multiply_by_loop(MatrixView<const float> x, MatrixView<float> out,
-                        const BlockTile& tile) const;
-  void multiply_by_onednn(MatrixView<const std::uint16_t> x, MatrixView<float> out,
-                          const BlockTile& tile) const;
+  void multiply_steps(const QuantizedRows& x, const BlockTile& tile, MatrixView<float> out) const;
+  void multiply_widened(const PackedProduct& product, const BlockTile& tile,
+                        MatrixView<float> out) const;
   void fill_block(std::span<const float> values, std::size_t block) noexcept;
 
   PackedLayout layout_;  // of the same weight in bfloat16
-  Matrix<std::int8_t>
-      blocks_;            // [blocks, cols * 64], see tensor/block_product.h; empty before fill()
+  Matrix<std::uint8_t>
+      blocks_;            // [blocks, block size], see tensor/int8_layout.h; empty before fill()
   Matrix<float> scales_;  // [blocks, 64]
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "tensor/int8_layout.h"
 #include "tensor/packed_layout.h"
 
 // Highway compiles what is between its two namespace macros once for each instruction set.
@@ -85,38 +86,41 @@ void round_to_int8(const float* HWY_RESTRICT values, float inverse, std::int8_t*
   }
 }
 
-// The float32 bits of kLanes steps; the lower half is zero.
-HWY_INLINE hn::VFromD<Words> widened_bits(const std::int8_t* steps) {
-  const auto integers = hn::PromoteTo(Integers(), hn::LoadU(Bytes(), steps));
-  return hn::BitCast(Words(), hn::ConvertTo(Floats(), integers));
+// The float32 bits of step number kStep in each word; the lower half is zero.
+template <int kStep>
+HWY_INLINE hn::VFromD<Words> widened_bits(hn::VFromD<Words> four_steps) {
+  const auto shifted = hn::And(hn::ShiftRight<8 * kStep>(four_steps), hn::Set(Words(), 0xFFU));
+  const auto step =
+      hn::Sub(hn::BitCast(Integers(), shifted), hn::Set(Integers(), Int8Layout::kOffset));
+  return hn::BitCast(Words(), hn::ConvertTo(Floats(), step));
 }
 
-HWY_INLINE void store_pairs(hn::VFromD<Words> words, std::uint16_t* pairs) {
-#if HWY_TARGET == HWY_SCALAR
-  const std::uint32_t pair = hn::GetLane(words);
-  std::memcpy(pairs, &pair, sizeof(pair));
-#else
-  const hn::Repartition<std::uint16_t, Words> halves;
-  hn::StoreU(hn::BitCast(halves, words), halves, pairs);
-#endif
+HWY_INLINE hn::VFromD<Words> load_words(const void* bytes) {
+  HWY_ALIGN std::uint32_t words[kLanes];
+  std::memcpy(words, bytes, sizeof(words));
+  return hn::Load(Words(), words);
 }
 
-// One pair of columns; `odd` null: the second is padding.
-HWY_INLINE void widen_pair(const std::int8_t* even, const std::int8_t* odd, std::uint16_t* pairs) {
-  for (std::size_t row = 0; row < PackedLayout::kBlockRows; row += kLanes) {
-    const auto low = hn::ShiftRight<16>(widened_bits(even + row));
-    const auto pair = odd == nullptr ? low : hn::Or(low, widened_bits(odd + row));
-    store_pairs(pair, pairs + row * 2);
-  }
+template <int kFirstStep>
+HWY_INLINE void store_pairs(hn::VFromD<Words> four_steps, std::uint16_t* pairs) {
+  const auto even = hn::ShiftRight<16>(widened_bits<kFirstStep>(four_steps));
+  HWY_ALIGN std::uint32_t words[kLanes];
+  hn::Store(hn::Or(even, widened_bits<kFirstStep + 1>(four_steps)), Words(), words);
+  std::memcpy(pairs, words, sizeof(words));
 }
 
-void widen_int8_block(const std::int8_t* steps, std::size_t cols, std::uint16_t* packed) {
+// A group of four columns becomes two pairs of columns.
+void widen_int8_groups(const std::uint8_t* groups, std::size_t num_groups, std::uint16_t* packed) {
   constexpr std::size_t kRows = PackedLayout::kBlockRows;
-  std::size_t col = 0;
-  for (; col + 2 <= cols; col += 2) {
-    widen_pair(steps + col * kRows, steps + (col + 1) * kRows, packed + col * kRows);
+  for (std::size_t group = 0; group < num_groups; ++group) {
+    for (std::size_t row = 0; row < kRows; row += kLanes) {
+      const auto four_steps = load_words(groups + row * Int8Layout::kColumnsTogether);
+      store_pairs<0>(four_steps, packed + row * 2);
+      store_pairs<2>(four_steps, packed + (kRows + row) * 2);
+    }
+    groups += kRows * Int8Layout::kColumnsTogether;
+    packed += kRows * Int8Layout::kColumnsTogether;
   }
-  if (col < cols) widen_pair(steps + col * kRows, nullptr, packed + col * kRows);
 }
 
 }  // namespace vlm::HWY_NAMESPACE
@@ -128,7 +132,7 @@ namespace vlm {
 HWY_EXPORT(round_to_bfloat16);
 HWY_EXPORT(largest_magnitude_bits);
 HWY_EXPORT(round_to_int8);
-HWY_EXPORT(widen_int8_block);
+HWY_EXPORT(widen_int8_groups);
 
 void round_to_bfloat16(std::span<const float> values, std::span<std::uint16_t> out) noexcept {
   check(values.size() == out.size(), "round_to_bfloat16: equal sizes");
@@ -150,14 +154,13 @@ void round_to_int8(std::span<const float> values, float scale,
   HWY_DYNAMIC_DISPATCH(round_to_int8)(values.data(), 1.0F / scale, out.data(), values.size());
 }
 
-void widen_int8_block(std::span<const std::int8_t> steps,
+void widen_int8_block(std::span<const std::uint8_t> block,
                       std::span<std::uint16_t> packed) noexcept {
-  const PackedLayout layout{PackedLayout::kBlockRows, steps.size() / PackedLayout::kBlockRows};
-  check(steps.size() == layout.cols * layout.rows && packed.size() == layout.block_size(),
-        "widen_int8_block: steps [cols, 64], packed a block of cols columns");
-  HWY_DYNAMIC_DISPATCH(widen_int8_block)(steps.data(), layout.cols, packed.data());
-  const std::size_t written = (layout.cols + 1) / 2 * 2 * PackedLayout::kBlockRows;
-  std::ranges::fill(packed.subspan(written), std::uint16_t{0});
+  constexpr std::size_t kGroupSize = Int8Layout::block_size(1);
+  check(block.size() % kGroupSize == 0 && packed.size() >= block.size(),
+        "widen_int8_block: whole groups of columns, and room for them");
+  HWY_DYNAMIC_DISPATCH(widen_int8_groups)(block.data(), block.size() / kGroupSize, packed.data());
+  std::ranges::fill(packed.subspan(block.size()), std::uint16_t{0});
 }
 
 }  // namespace vlm

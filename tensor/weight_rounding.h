@@ -20,8 +20,9 @@ float largest_magnitude(std::span<const float> values) noexcept;
 // scale is 0 or NaN; a scale above 0 is a normal number.
 void round_to_int8(std::span<const float> values, float scale, std::span<std::int8_t> out) noexcept;
 
-// A block [cols, 64] of int8 (tensor/block_product.h) as a block of a packed bfloat16 weight
-// (tensor/packed_layout.h), which holds every int8 exactly. REQUIRES: the sizes of these layouts.
-void widen_int8_block(std::span<const std::int8_t> steps, std::span<std::uint16_t> packed) noexcept;
+// A block of an int8 weight (tensor/int8_layout.h) as a block of a packed bfloat16 weight
+// (tensor/packed_layout.h), which holds every step exactly. REQUIRES: blocks of as many columns.
+void widen_int8_block(std::span<const std::uint8_t> block,
+                      std::span<std::uint16_t> packed) noexcept;
 
 }  // namespace vlm

@@ -56,9 +56,9 @@ TEST(Int8Weight, ARowThatIsNotFiniteBecomesNanAndItsNeighboursStay) {
       Matrix<float> out(m, 3);
       weight.multiply(x.view(), out.view(), pool);
       for (std::size_t r = 0; r < m; ++r) {
-        EXPECT_EQ(out.row(r)[0], 128.0F);
+        EXPECT_FLOAT_EQ(out.row(r)[0], 128.0F);
         EXPECT_TRUE(std::isnan(out.row(r)[1]));
-        EXPECT_EQ(out.row(r)[2], 129.0F);
+        EXPECT_FLOAT_EQ(out.row(r)[2], 129.0F);
       }
     }
     EXPECT_TRUE(std::isnan(read_row(weight, 1)[0]));

@@ -11,6 +11,7 @@
 
 #include "core/philox.h"
 #include "tensor/dtype.h"
+#include "tensor/int8_layout.h"
 #include "tensor/packed_layout.h"
 #include "tests/tensor/instruction_sets.h"
 
@@ -107,16 +108,21 @@ TEST(WidenInt8Block, EveryStepIsExactAndPaddingIsZero) {
   for_each_instruction_set([] {
     for (const std::size_t cols : {1U, 2U, 31U, 32U, 33U}) {
       const PackedLayout layout{PackedLayout::kBlockRows, cols};
-      std::vector<std::int8_t> steps(cols * layout.rows);
-      for (std::size_t i = 0; i < steps.size(); ++i) {
-        steps[i] = static_cast<std::int8_t>(static_cast<int>(i * 37 % 255) - 127);
+      std::vector<std::uint8_t> block(Int8Layout::block_size(cols), Int8Layout::kOffset);
+      const auto step = [](std::size_t row, std::size_t col) {
+        return static_cast<int>((row + col * 64) * 37 % 255) - 127;
+      };
+      for (std::size_t col = 0; col < cols; ++col) {
+        for (std::size_t row = 0; row < layout.rows; ++row) {
+          block[Int8Layout::index(row, col)] =
+              static_cast<std::uint8_t>(step(row, col) + Int8Layout::kOffset);
+        }
       }
       std::vector<std::uint16_t> packed(layout.block_size(), 0x7FC0U);
-      widen_int8_block(steps, packed);
+      widen_int8_block(block, packed);
       for (std::size_t col = 0; col < layout.padded_cols(); ++col) {
         for (std::size_t row = 0; row < layout.rows; ++row) {
-          const float expected =
-              col < cols ? static_cast<float>(steps[col * layout.rows + row]) : 0.0F;
+          const float expected = col < cols ? static_cast<float>(step(row, col)) : 0.0F;
           ASSERT_EQ(bf16_to_float(packed[PackedLayout::index(row, col)]), expected)
               << row << ' ' << col;
         }
