@@ -1,59 +1,37 @@
 #!/usr/bin/env python3
-"""Compares the speed of the language model with transformers on torch, both in bfloat16.
+"""Compares the speed of one sequence with transformers on torch and with llama.cpp.
 
-usage: compare_inference.py [--shape mistral-4-layers|tinyllama] [--threads N] [--rounds N]
-                            [--prompt N] [--new N] [--models DIR]
+usage: compare_inference.py [--shape mistral-4-layers|tinyllama|smollm2-135m] [--threads N] [--rounds N]
+                            [--prompt N] [--new N]
 
-Both run the same random weights, written once to DIR, with the same threads, and take turns: ours,
-theirs, ours, ... The ratio of the medians is printed with both, the processor and the versions.
-Needs: tools/build --tests; pip install torch transformers.
+All run the same weights with the same threads: bfloat16 everywhere, and int8 beside llama.cpp's Q8_0.
+They take turns: ours, theirs, ours, ... Printed are the medians, the ratios, the processor and the
+versions. With ONEDNN_MAX_CPU_ISA=AVX2 our side does not use more than that.
+Needs: tools/build --tests; pip install torch transformers, and if llama.cpp is to be compared,
+llama-cpp-python (built on this machine).
 """
 import argparse
+import importlib.util
 import json
-import pathlib
-import platform
-import re
 import statistics
 import subprocess
-import tempfile
 import time
 
 import torch
-import transformers
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-SHAPES = {
-    "mistral-4-layers": dict(hidden_size=4096, intermediate_size=14336, num_hidden_layers=4,
-                             num_attention_heads=32, num_key_value_heads=8),
-    "tinyllama": dict(hidden_size=2048, intermediate_size=5632, num_hidden_layers=22,
-                      num_attention_heads=32, num_key_value_heads=4),
-}
+import peer_models
 
 
-def make_model(shape, directory):
-    """Writes a model of that shape with random weights, unless it is there."""
-    if (directory / "config.json").exists():
-        return
-    torch.manual_seed(1)
-    config = transformers.MistralConfig(vocab_size=32000, sliding_window=None, **SHAPES[shape])
-    with torch.device("meta"):
-        model = transformers.MistralForCausalLM(config)
-    model = model.to(torch.bfloat16).to_empty(device="cpu")
-    for name, weight in model.named_parameters():
-        torch.nn.init.ones_(weight) if "norm" in name else torch.nn.init.normal_(weight, std=0.02)
-    model.save_pretrained(directory)
-
-
-def measure_ours(directory, arguments):
-    command = [ROOT / "build/release/inference_bench", directory, "bfloat16"]
-    command += [str(n) for n in (arguments.threads, arguments.prompt, arguments.new)]
+def measure_ours(directory, weights, arguments):
+    command = [peer_models.ROOT / "build/release/inference_bench", directory, weights, str(arguments.threads)]
+    command += ["sequence", str(arguments.prompt), str(arguments.new)]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return result["prompt_tokens_per_second"], result["new_tokens_per_second"]
 
 
 @torch.no_grad()
 def measure_transformers(model, arguments):
-    ids = torch.tensor([[(1 + i * 17) % 32000 for i in range(arguments.prompt)]])
+    ids = torch.tensor([[(1 + i * 17) % model.config.vocab_size for i in range(arguments.prompt)]])
     start = time.perf_counter()
     state = model(ids, use_cache=True, logits_to_keep=1).past_key_values
     prompt_seconds = time.perf_counter() - start
@@ -63,35 +41,60 @@ def measure_transformers(model, arguments):
     return arguments.prompt / prompt_seconds, arguments.new / (time.perf_counter() - start)
 
 
-def processor():
-    found = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    return found.group(1) if found else platform.machine()
+def measure_llama_cpp(file, arguments):
+    import llama_cpp as llama
+
+    model, context = peer_models.llama_context(file, arguments.threads, arguments.prompt + arguments.new + 8)
+    vocabulary = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
+    prompt = [((1 + i * 17) % vocabulary, i, 0, i + 1 == arguments.prompt) for i in range(arguments.prompt)]
+    peer_models.llama_decode(context, prompt[:8])  # pages are there
+    llama.llama_memory_clear(llama.llama_get_memory(context), True)
+    start = time.perf_counter()
+    for first in range(0, len(prompt), 512):
+        peer_models.llama_decode(context, prompt[first:first + 512])
+    llama.llama_synchronize(context)
+    prompt_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    for i in range(arguments.new):
+        peer_models.llama_decode(context, [(i + 1, arguments.prompt + i, 0, True)])
+        llama.llama_synchronize(context)
+    seconds = time.perf_counter() - start
+    llama.llama_free(context)
+    llama.llama_model_free(model)
+    return arguments.prompt / prompt_seconds, arguments.new / seconds
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--shape", choices=SHAPES, default="mistral-4-layers")
+    parser.add_argument("--shape", choices=peer_models.NAMES, default="mistral-4-layers")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prompt", type=int, default=512)
     parser.add_argument("--new", type=int, default=32)
-    parser.add_argument("--models", type=pathlib.Path,
-                        default=pathlib.Path(tempfile.gettempdir()) / "vlm-merge-bench")
     arguments = parser.parse_args()
-    directory = arguments.models / arguments.shape
-    make_model(arguments.shape, directory)
-    torch.set_num_threads(arguments.threads)
-    peer = transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.bfloat16).eval()
+    directory = peer_models.make_model(arguments.shape)
+    peer = peer_models.load_in_transformers(directory, arguments.threads)
     measure_transformers(peer, argparse.Namespace(prompt=8, new=2))
-    ours, theirs = [], []
+    measures = {
+        "ours, bfloat16": lambda: measure_ours(directory, "bfloat16", arguments),
+        "transformers, bfloat16": lambda: measure_transformers(peer, arguments),
+        "ours, int8": lambda: measure_ours(directory, "int8", arguments),
+    }
+    if importlib.util.find_spec("llama_cpp"):
+        files = {dtype: peer_models.make_gguf(directory, dtype) for dtype in ("bf16", "q8_0")}
+        measures["llama.cpp, bf16"] = lambda: measure_llama_cpp(files["bf16"], arguments)
+        measures["llama.cpp, q8_0"] = lambda: measure_llama_cpp(files["q8_0"], arguments)
+    found = {name: [] for name in measures}
     for _ in range(arguments.rounds):
-        ours.append(measure_ours(directory, arguments))
-        theirs.append(measure_transformers(peer, arguments))
-    print(f"{arguments.shape}, {arguments.threads} threads, {processor()}")
-    print(f"torch {torch.__version__}, transformers {transformers.__version__}")
-    for column, what in enumerate(("prompt tokens/s", "new tokens/s")):
-        our, their = (statistics.median(row[column] for row in rows) for rows in (ours, theirs))
-        print(f"{what:16} ours {our:8.1f}  transformers {their:8.1f}  ratio {our / their:.2f}")
+        for name, measure in measures.items():
+            found[name].append(measure())
+    print(peer_models.describe(arguments.shape, arguments.threads))
+    print(f"{'':24}{'prompt of ' + str(arguments.prompt):>15}{'ours/theirs':>13}{'new tokens':>15}{'ours/theirs':>13}")
+    medians = {name: [statistics.median(row[i] for row in rows) for i in (0, 1)] for name, rows in found.items()}
+    for name, speeds in medians.items():
+        ours = medians["ours, int8" if name.endswith("q8_0") else "ours, bfloat16"]
+        ratios = ["" if name.startswith("ours") else f"{ours[i] / speeds[i]:.2f}" for i in (0, 1)]
+        print(f"{name:24}{speeds[0]:11.1f} /s{ratios[0]:>13}{speeds[1]:13.1f} /s{ratios[1]:>12}")
 
 
 if __name__ == "__main__":

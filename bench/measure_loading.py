@@ -2,12 +2,12 @@
 """Measures the peak memory of loading a language model, in each format of weights.
 
 usage: measure_loading.py [--shape mistral-4-layers|tinyllama] [--model DIR] [--weights FORMAT ...]
-                          [--threads N] [--models DIR]
+                          [--threads N]
 
 Loads the model with inference_bench, which then runs a few tokens, and prints beside the bytes of
 the weights in memory the largest resident size and what is over. Pages of the checkpoint's mapped
 file count as resident while they are mapped. The bound: weights + 2 GB.
-Without --model, a model of that shape with random weights is made (as by compare_inference.py).
+Without --model, a model of that shape with random weights is made (as for compare_inference.py).
 Needs: tools/build --tests; for --shape, pip install torch transformers.
 """
 import argparse
@@ -18,7 +18,6 @@ import pathlib
 import struct
 import subprocess
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
@@ -37,7 +36,7 @@ def count_parameters(directory):
 
 def load(directory, weights, threads):
     """Seconds to load and peak resident bytes."""
-    command = [ROOT / "build/release/inference_bench", directory, weights, str(threads), "8", "2"]
+    command = [ROOT / "build/release/inference_bench", directory, weights, str(threads), "sequence", "8", "2"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     result = json.load(process.stdout)
     _, status, usage = os.wait4(process.pid, 0)
@@ -52,13 +51,12 @@ def main():
     parser.add_argument("--model", type=pathlib.Path)
     parser.add_argument("--weights", nargs="+", choices=ELEMENT_BYTES, default=["bfloat16", "int8"])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--models", type=pathlib.Path,
-                        default=pathlib.Path(tempfile.gettempdir()) / "vlm-merge-bench")
     arguments = parser.parse_args()
-    directory = arguments.model or arguments.models / arguments.shape
-    if not arguments.model:
-        from compare_inference import make_model
-        make_model(arguments.shape, directory)
+    directory = arguments.model
+    if not directory:
+        import peer_models  # needs torch
+
+        directory = peer_models.make_model(arguments.shape)
     parameters = count_parameters(directory)
     print(f"{directory.name}: {parameters / 1e9:.2f} G parameters, {arguments.threads} threads")
     within = True
