@@ -22,6 +22,26 @@ std::vector<std::string> tensor_names(const std::vector<SafetensorsFile>& shards
   return names;
 }
 
+class MappedReader final : public TensorReader {
+ public:
+  explicit MappedReader(std::vector<TensorView> tensors) : tensors_(std::move(tensors)) {}
+  ~MappedReader() override {
+    for (const TensorView& tensor : tensors_) release_mapped_pages(tensor.bytes);
+  }
+  MappedReader(const MappedReader&) = delete;
+  MappedReader& operator=(const MappedReader&) = delete;
+  MappedReader(MappedReader&&) = delete;
+  MappedReader& operator=(MappedReader&&) = delete;
+
+  [[nodiscard]] std::size_t part_size(std::size_t /*index*/) const override { return 1; }
+  void read(std::size_t index, std::size_t first, std::span<float> out) const override {
+    read_floats(tensors_[index], first, out);
+  }
+
+ private:
+  std::vector<TensorView> tensors_;
+};
+
 void check_family(const ModelConfig& config, const Layout& layout) {
   if (config.is_vlm() == layout.is_vlm()) return;
   throw Error(ErrorCode::kCorruptFile, "config and tensor names disagree: " + config.where + ": " +
@@ -92,6 +112,13 @@ void FileCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
 void FileCheckpoint::read_part(const TensorInfo& info, std::size_t first,
                                std::span<float> out) const {
   read_floats(view(info), first, out);
+}
+
+std::unique_ptr<TensorReader> FileCheckpoint::open_tensors(
+    std::span<const TensorInfo* const> tensors, ThreadPool& /*pool*/) const {
+  std::vector<TensorView> views;
+  for (const TensorInfo* const info : tensors) views.push_back(view(*info));
+  return std::make_unique<MappedReader>(std::move(views));
 }
 
 std::vector<FileState> FileCheckpoint::weight_files() const {

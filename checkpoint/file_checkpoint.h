@@ -36,6 +36,9 @@ class FileCheckpoint final : public Checkpoint {
   void read(const TensorInfo& info, std::span<float> out) const override;
   void read_part(const TensorInfo& info, std::size_t first, std::span<float> out) const override;
   [[nodiscard]] bool reads_parts() const override { return true; }
+  // Gives the pages of the tensors back when the reader ends.
+  [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
+      std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
 
   // The mapped bytes of a tensor; they end with this object. REQUIRES: a tensor of tensors().

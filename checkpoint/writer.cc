@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "checkpoint/safetensors_writer.h"
@@ -24,12 +26,46 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxWholeElements = std::size_t{1} << 28U;  // of whole tensors in memory
 constexpr std::size_t kBatchElements = std::size_t{1} << 27U;     // between two reports
-constexpr std::size_t kPartElements = std::size_t{1} << 18U;
+constexpr std::size_t kPartElements = std::size_t{1} << 18U;      // of one write
+constexpr std::size_t kPieceElements = std::size_t{1} << 15U;     // that stay in the cache
 constexpr const char* kJournalName = ".journal";
 
 std::size_t elements_of(const TensorInfo& tensor) {
   return stored_size_bytes(tensor) / element_size_bytes(tensor.dtype);
 }
+
+// What a thread makes a part in. Fresh memory would cost more than the values.
+struct PartBuffers {
+  std::vector<float> values;
+  std::vector<std::byte> bytes;
+};
+
+// Buffers that nobody uses at the moment.
+class BufferPool {
+ public:
+  struct GiveBack {
+    BufferPool* pool;
+    void operator()(PartBuffers* buffers) const { pool->give_back(buffers); }
+  };
+  using Lease = std::unique_ptr<PartBuffers, GiveBack>;
+
+  Lease take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return {new PartBuffers, GiveBack{this}};
+    PartBuffers* const buffers = free_.back().release();
+    free_.pop_back();
+    return {buffers, GiveBack{this}};
+  }
+
+ private:
+  void give_back(PartBuffers* buffers) {
+    const std::lock_guard lock(mutex_);
+    free_.emplace_back(buffers);
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<PartBuffers>> free_;
+};
 
 // Writes the weights of one checkpoint, shard by shard.
 class WeightsWriter {
@@ -39,6 +75,7 @@ class WeightsWriter {
       : source_(source), options_(options), journal_(journal), pool_(pool) {}
 
   void write_shard(const Shard& shard, const fs::path& path) {
+    file_name_ = shard.file_name;
     std::vector<TensorInfo> infos;
     for (const TensorInfo* tensor : shard.tensors) {
       infos.push_back(*tensor);
@@ -85,11 +122,13 @@ class WeightsWriter {
         parts.push_back({shard_index_, first + i, done, std::min(step, size - done)});
       }
     }
+    const auto caller = std::this_thread::get_id();
     pool_.parallel_for(parts.size(), [&](std::size_t i) {
       const std::size_t index = parts[i].tensor - first;
       const TensorInfo& tensor = *tensors[index];
       if (is_written(parts[i], tensor, writer)) return;
       write_part(*reader, index, tensor, parts[i], writer);
+      if (std::this_thread::get_id() == caller) check_stop();
     });
   }
 
@@ -107,10 +146,19 @@ class WeightsWriter {
   void write_part(const TensorReader& reader, std::size_t index, const TensorInfo& tensor,
                   const TensorPart& part, const SafetensorsWriter& writer) {
     const std::size_t element_bytes = element_size_bytes(tensor.dtype);
-    std::vector<float> values(part.count);
-    reader.read(index, part.first, values);
-    std::vector<std::byte> bytes(part.count * element_bytes);
-    store_floats(values, tensor.dtype, bytes);
+    const std::size_t unit = reader.part_size(index);
+    const std::size_t step = std::max<std::size_t>(1, kPieceElements / unit) * unit;
+    const BufferPool::Lease buffers = buffers_.take();
+    buffers->values.resize(std::min(step, part.count));
+    buffers->bytes.resize(part.count * element_bytes);
+    const std::span<std::byte> bytes = buffers->bytes;
+    for (std::size_t done = 0; done < part.count; done += step) {
+      const std::size_t count = std::min(step, part.count - done);
+      const std::span<float> values = std::span(buffers->values).first(count);
+      reader.read(index, part.first + done, values);
+      store_floats(values, tensor.dtype,
+                   bytes.subspan(done * element_bytes, count * element_bytes));
+    }
     writer.write(part.tensor, part.first * element_bytes, bytes);
     if (journal_ != nullptr) journal_->add(part, checksum(bytes));
   }
@@ -122,19 +170,24 @@ class WeightsWriter {
       options_.on_progress(
           {.stage = "write", .done = num_written_, .total = total, .detail = shard.file_name});
     }
-    if (options_.stop_requested && options_.stop_requested()) {
-      throw Error(ErrorCode::kInterrupted,
-                  "stopped while writing: " + shard.file_name + ": " +
-                      std::to_string(num_written_) + " of " + std::to_string(total) + " tensors" +
-                      (journal_ == nullptr ? "; nothing is kept" : " (continue with --resume)"));
-    }
+    check_stop();
+  }
+
+  void check_stop() const {
+    if (!options_.stop_requested || !options_.stop_requested()) return;
+    throw Error(ErrorCode::kInterrupted,
+                "stopped while writing: " + file_name_ + ": " + std::to_string(num_written_) +
+                    " of " + std::to_string(source_.tensors().size()) + " tensors" +
+                    (journal_ == nullptr ? "; nothing is kept" : " (continue with --resume)"));
   }
 
   const Checkpoint& source_;
   const WriteOptions& options_;
   WriteJournal* journal_;  // null: nobody will resume this
   ThreadPool& pool_;
+  BufferPool buffers_;
   std::size_t shard_index_ = 0;
+  std::string file_name_;  // of the shard
   std::size_t num_written_ = 0;
 };
 

@@ -45,13 +45,14 @@ struct WriteOptions {
 // keeps every tensor aligned. The directory appears under its name when everything is written and
 // flushed, or not at all. Parts of tensors are computed and written to their places over the pool;
 // tensors that can be read only as a whole are in memory one per thread, while those together have
-// less than 2^28 elements. The bytes do not depend on the number of threads, nor on where a run was
-// killed (kill -9) before another went on: parts that are in their files are read back and taken if
-// their checksum is that of the journal (checkpoint/write_journal.h).
-// Throws Error{kExists} if `target` exists or another process writes it, Error{kInterrupted} on a
-// stop request, Error{kIo} naming the file or telling that the disk has too little room,
-// Error{kCorruptFile} if a weight file of the source changed meanwhile, Error{kInvalidArgument} for
-// a tensor the layout has no place for or an identity that differs, and what source.read throws.
+// less than 2^28 elements. A stop request is noticed between parts. The bytes do not depend on the
+// number of threads, nor on where a run was killed (kill -9) before another went on: parts that are
+// in their files are read back and taken if their checksum is that of the journal
+// (checkpoint/write_journal.h). Throws Error{kExists} if `target` exists or another process writes
+// it, Error{kInterrupted} on a stop request, Error{kIo} naming the file or telling that the disk
+// has too little room, Error{kCorruptFile} if a weight file of the source changed meanwhile,
+// Error{kInvalidArgument} for a tensor the layout has no place for or an identity that differs, and
+// what source.read throws.
 void write_checkpoint(const Checkpoint& source, const std::filesystem::path& target,
                       const WriteOptions& options, ThreadPool& pool);
 

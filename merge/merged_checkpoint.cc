@@ -1,12 +1,14 @@
 #include "merge/merged_checkpoint.h"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/source_reader.h"
 
@@ -36,6 +38,18 @@ std::string cache_key(std::string_view what, const TensorPlan& tensor, const Pla
       << static_cast<const void*>(tensor.base ? tensor.base->info : nullptr);
   return key.str();
 }
+
+FloatTensor read_whole(const SourceReader& reader, const TensorInfo& info) {
+  FloatTensor values(count_elements(info));
+  reader.read(0, values);
+  return values;
+}
+
+// What cannot be read in parts, from the first look at a part on.
+struct WholeTensor {
+  std::once_flag is_read;
+  FloatTensor values;
+};
 
 }  // namespace
 
@@ -78,30 +92,98 @@ const TensorPlan& MergedCheckpoint::plan_of(const TensorInfo& info) const {
   return plan_.tensors[index];
 }
 
-void MergedCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
-  const TensorPlan& tensor = plan_of(info);
-  check(out.size() == count_elements(info), "MergedCheckpoint::read: out holds all elements");
-  if (tensor.is_copy) {
-    read_source_values(tensor.sources.front(), out);
-  } else {
-    merge(tensor, out);
+// A tensor that is a plain copy, or whose merge was started.
+class MergedCheckpoint::Tensor {
+ public:
+  Tensor(const MergedCheckpoint& checkpoint, const TensorPlan& plan, ThreadPool& pool)
+      : plan_(plan), merged_elements_(merged_elements(plan)) {
+    if (plan.is_copy) {
+      merged_elements_ = 0;
+      donated_ = checkpoint.values_of(plan.sources.front(), count_elements(plan.output), pool);
+      return;
+    }
+    task_ = checkpoint.make_task(plan, pool);
+    merge_.emplace(checkpoint.start_merge(pool), task_, pool);
+    if (plan.further_rows) {
+      donated_ = checkpoint.values_of(*plan.further_rows, count_elements(plan.output), pool);
+    }
   }
-  round_to_dtype(out, tensor.output.dtype);
+
+  [[nodiscard]] std::size_t unit() const noexcept { return merge_ ? merge_->unit() : 1; }
+
+  // Merged rows first, then those that are copied.
+  void read(std::size_t first, std::span<float> out) const {
+    const std::size_t end = std::clamp(merged_elements_, first, first + out.size());
+    const std::span<float> copied = out.subspan(end - first);
+    if (end > first) merge_->read(first, out.first(end - first));
+    if (!copied.empty()) {
+      const std::span<const float> values = donated_.read(end, copied.size(), copied);
+      if (values.data() != copied.data()) std::ranges::copy(values, copied.begin());
+    }
+    round_to_dtype(out, plan_.output.dtype);
+  }
+
+ private:
+  const TensorPlan& plan_;
+  std::size_t merged_elements_;
+  TensorMerge task_;
+  std::optional<StartedMerge> merge_;  // of task_; absent for a copy
+  TensorValues donated_;               // the whole tensor of which rows are copied
+};
+
+class MergedCheckpoint::Reader final : public TensorReader {
+ public:
+  Reader(const MergedCheckpoint& checkpoint, std::span<const TensorInfo* const> tensors,
+         ThreadPool& pool) {
+    for (const TensorInfo* const info : tensors) {
+      tensors_.push_back(
+          std::make_unique<const Tensor>(checkpoint, checkpoint.plan_of(*info), pool));
+    }
+  }
+
+  [[nodiscard]] std::size_t part_size(std::size_t index) const override {
+    return tensors_[index]->unit();
+  }
+  void read(std::size_t index, std::size_t first, std::span<float> out) const override {
+    tensors_[index]->read(first, out);
+  }
+
+ private:
+  std::vector<std::unique_ptr<const Tensor>> tensors_;
+};
+
+std::unique_ptr<TensorReader> MergedCheckpoint::open_tensors(
+    std::span<const TensorInfo* const> tensors, ThreadPool& pool) const {
+  return std::make_unique<Reader>(*this, tensors, pool);
 }
 
-void MergedCheckpoint::read_source_values(const PlannedSource& source, std::span<float> out) const {
+void MergedCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
+  check(out.size() == count_elements(info), "MergedCheckpoint::read: out holds all elements");
+  ThreadPool alone(1);
+  Tensor(*this, plan_of(info), alone).read(0, out);
+}
+
+TensorValues MergedCheckpoint::values_of(const PlannedSource& source, std::size_t size,
+                                         ThreadPool& pool) const {
   const SourceRules rules{plan_.recipe.dtype, options_.allow_nan};
-  read_source(plan_.inputs[source.input], *source.info, rules, 0, out);
-}
-
-std::shared_ptr<const FloatTensor> MergedCheckpoint::load(const PlannedSource& source) const {
-  const auto read_values = [&] {
-    FloatTensor values(count_elements(*source.info));
-    read_source_values(source, values);
-    return values;
+  const PlanInput& input = plan_.inputs[source.input];
+  if (options_.cache != nullptr) {
+    const auto read_all = [&] {
+      return read_whole(SourceReader(input, *source.info, rules, pool), *source.info);
+    };
+    return {options_.cache->values(*source.info, plan_.recipe.dtype, read_all), size};
+  }
+  const auto reader = std::make_shared<const SourceReader>(input, *source.info, rules, pool);
+  if (reader->reads_parts()) {
+    return {[reader](std::size_t first, std::span<float> out) { reader->read(first, out); }, size};
+  }
+  const auto whole = std::make_shared<WholeTensor>();
+  const auto read_part = [reader, whole, info = source.info](std::size_t first,
+                                                             std::span<float> out) {
+    std::call_once(whole->is_read, [&] { whole->values = read_whole(*reader, *info); });
+    std::ranges::copy(std::span(whole->values).subspan(first, out.size()), out.begin());
   };
-  if (options_.cache == nullptr) return std::make_shared<const FloatTensor>(read_values());
-  return options_.cache->values(*source.info, plan_.recipe.dtype, read_values);
+  return {read_part, size};
 }
 
 // A task without values.
@@ -121,18 +203,14 @@ TensorMerge MergedCheckpoint::describe(const TensorPlan& tensor) const {
   return task;
 }
 
-// The task with the values of its inputs, which `loaded` keeps.
-TensorMerge MergedCheckpoint::make_task(const TensorPlan& tensor, LoadedTensors& loaded) const {
+// The task with the values of its inputs.
+TensorMerge MergedCheckpoint::make_task(const TensorPlan& tensor, ThreadPool& pool) const {
   const std::size_t merged = merged_elements(tensor);
-  const auto load_merged_rows = [&](const PlannedSource& source) {
-    loaded.push_back(load(source));
-    return std::span<const float>(*loaded.back()).first(merged);
-  };
   TensorMerge task = describe(tensor);
-  if (tensor.base) task.base = load_merged_rows(*tensor.base);
+  if (tensor.base) task.base = values_of(*tensor.base, merged, pool);
   for (std::size_t i = 0; i < tensor.sources.size(); ++i) {
     const PlannedSource& source = tensor.sources[i];
-    task.models[i].values = load_merged_rows(source);
+    task.models[i].values = values_of(source, merged, pool);
     if (options_.cache == nullptr) continue;
     task.models[i].remember = [this, &tensor, &source](std::string_view what, std::size_t count,
                                                        const std::function<Words()>& make) {
@@ -145,7 +223,8 @@ TensorMerge MergedCheckpoint::make_task(const TensorPlan& tensor, LoadedTensors&
 
 class MergedCheckpoint::Tasks final : public MergeTasks {
  public:
-  explicit Tasks(const MergedCheckpoint& checkpoint) : checkpoint_(checkpoint) {
+  Tasks(const MergedCheckpoint& checkpoint, ThreadPool& pool)
+      : checkpoint_(checkpoint), pool_(pool) {
     for (const TensorPlan& tensor : checkpoint.plan_.tensors) {
       if (!tensor.is_copy) tensors_.push_back(&tensor);
     }
@@ -156,31 +235,21 @@ class MergedCheckpoint::Tasks final : public MergeTasks {
     return checkpoint_.describe(*tensors_[index]);
   }
   void load(std::size_t index, const std::function<void(const TensorMerge&)>& use) const override {
-    LoadedTensors loaded;
-    use(checkpoint_.make_task(*tensors_[index], loaded));
+    use(checkpoint_.make_task(*tensors_[index], pool_));
   }
 
  private:
   const MergedCheckpoint& checkpoint_;
+  ThreadPool& pool_;
   std::vector<const TensorPlan*> tensors_;
 };
 
-const MergeTensor& MergedCheckpoint::merge_tensor() const {
-  std::call_once(prepared_, [this] {
-    if (plan_.method->prepare) merge_tensor_ = plan_.method->prepare(Tasks(*this));
-    if (!merge_tensor_) merge_tensor_ = plan_.method->merge;
+const StartMerge& MergedCheckpoint::start_merge(ThreadPool& pool) const {
+  std::call_once(prepared_, [&] {
+    if (plan_.method->prepare) start_merge_ = plan_.method->prepare(Tasks(*this, pool));
+    if (!start_merge_) start_merge_ = plan_.method->start;
   });
-  return merge_tensor_;
-}
-
-void MergedCheckpoint::merge(const TensorPlan& tensor, std::span<float> out) const {
-  const std::size_t merged = merged_elements(tensor);
-  LoadedTensors loaded;
-  merge_tensor()(make_task(tensor, loaded), out.first(merged));
-  if (!tensor.further_rows) return;
-  const auto donated = load(*tensor.further_rows);
-  std::copy(donated->begin() + static_cast<std::ptrdiff_t>(merged), donated->end(),
-            out.begin() + static_cast<std::ptrdiff_t>(merged));
+  return start_merge_;
 }
 
 }  // namespace vlm

@@ -35,6 +35,9 @@ class MergedCheckpoint final : public Checkpoint {
   // The donor's.
   [[nodiscard]] Layout layout() const override;
   void read(const TensorInfo& info, std::span<float> out) const override;
+  // Looks at the tensors as far as the method has to; the parts are computed when they are read.
+  [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
+      std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
 
   [[nodiscard]] const MergePlan& plan() const noexcept { return plan_; }
@@ -45,15 +48,16 @@ class MergedCheckpoint final : public Checkpoint {
 
  private:
   [[nodiscard]] const TensorPlan& plan_of(const TensorInfo& info) const;
-  class Tasks;  // the method's view of all tensors
-  using LoadedTensors = std::vector<std::shared_ptr<const FloatTensor>>;
+  class Tasks;   // the method's view of all tensors
+  class Tensor;  // one in work
+  class Reader;
 
-  void read_source_values(const PlannedSource& source, std::span<float> out) const;
-  [[nodiscard]] std::shared_ptr<const FloatTensor> load(const PlannedSource& source) const;
+  // The first `size` elements of a source's tensor: in memory with a cache.
+  [[nodiscard]] TensorValues values_of(const PlannedSource& source, std::size_t size,
+                                       ThreadPool& pool) const;
   [[nodiscard]] TensorMerge describe(const TensorPlan& tensor) const;
-  [[nodiscard]] TensorMerge make_task(const TensorPlan& tensor, LoadedTensors& loaded) const;
-  void merge(const TensorPlan& tensor, std::span<float> out) const;
-  [[nodiscard]] const MergeTensor& merge_tensor() const;
+  [[nodiscard]] TensorMerge make_task(const TensorPlan& tensor, ThreadPool& pool) const;
+  [[nodiscard]] const StartMerge& start_merge(ThreadPool& pool) const;
 
   MergePlan plan_;
   MergeOptions options_;
@@ -61,7 +65,7 @@ class MergedCheckpoint final : public Checkpoint {
   mutable std::once_flag changed_;
   mutable std::unique_ptr<const ChangedSideFiles> changed_side_files_;
   mutable std::once_flag prepared_;
-  mutable MergeTensor merge_tensor_;  // set once prepared_
+  mutable StartMerge start_merge_;  // set once prepared_
 };
 
 }  // namespace vlm

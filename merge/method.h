@@ -1,7 +1,7 @@
 #pragma once
 
-// Merge methods: what a method is called, which parameters it takes, and the function that merges
-// one tensor. A new method is one file in merge/methods/ and one row in merge/method.cc.
+// Merge methods: what a method is called, which parameters it takes, and how it merges a tensor
+// block by block. A new method is one file in merge/methods/ and one row in merge/method.cc.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/thread_pool.h"
+#include "merge/tensor_values.h"
 #include "tensor/tensor_view.h"
 
 namespace vlm {
@@ -52,8 +54,8 @@ using RememberWords = std::function<std::shared_ptr<const Words>(
 
 // One model's part of an output tensor.
 struct ModelTensor {
-  std::size_t model = 0;          // position among the recipe's inputs; keys random masks
-  std::span<const float> values;  // [n]
+  std::size_t model = 0;  // position among the recipe's inputs; keys random masks
+  TensorValues values;    // [n]
   ParameterValues parameters;
   RememberWords remember;  // empty: nothing is remembered
 };
@@ -63,7 +65,7 @@ struct TensorMerge {
   std::string_view name;             // of the output, canonical; keys random masks
   Shape shape;                       // product n
   std::uint64_t seed = 0;            // of random masks
-  std::span<const float> base;       // [n]; empty without a base
+  TensorValues base;                 // [n]; empty without a base
   std::vector<ModelTensor> models;   // recipe order; the base is among them only if it is an input
                                      // like the others (BaseRole::kOrdinary)
   ParameterValues parameters;        // global
@@ -85,12 +87,35 @@ class MergeTasks {
   [[nodiscard]] virtual std::size_t size() const = 0;
   // Names, shapes and parameters; no values.
   [[nodiscard]] virtual TensorMerge describe(std::size_t index) const = 0;
-  // Calls use(task) with values, which are gone afterwards.
+  // Calls use(task) with values, which may be gone afterwards.
   virtual void load(std::size_t index,
                     const std::function<void(const TensorMerge&)>& use) const = 0;
 };
 
-using MergeTensor = std::function<void(const TensorMerge& task, std::span<float> out)>;
+// Elements [first, first + size) of all inputs of a task.
+struct InputBlock {
+  std::size_t first = 0;
+  std::size_t size = 0;
+  std::span<const float> base;                 // [size]; empty without a base
+  std::vector<std::span<const float>> models;  // [size] each; those of the task
+  std::span<float> buffers;                    // [BlockMerge::buffers * size], to work in
+};
+
+// How the elements of one tensor are computed, once all is known that concerns the tensor as a
+// whole.
+struct BlockMerge {
+  // Blocks begin at multiples of it, and end at one or at the end of the tensor: 1, the length of a
+  // row, or that of the tensor.
+  std::size_t unit = 1;
+  std::size_t buffers = 0;  // memory of the block's size that `merge` works in
+  // Writes the elements of the block to out [size]. Runs on the calling thread; may be called from
+  // several at once. The result of an element does not depend on how the tensor is cut into blocks.
+  std::function<void(const InputBlock& inputs, std::span<float> out)> merge;
+};
+
+// Looks at a tensor as a whole, as far as the method has to (norms, cuts by magnitude), over the
+// pool, and returns how its elements follow. The task must outlive what is returned.
+using StartMerge = std::function<BlockMerge(const TensorMerge& task, ThreadPool& pool)>;
 
 enum class BaseRole : std::uint8_t {
   kOrdinary,  // a base_model is one more input, with parameters of its own
@@ -106,18 +131,17 @@ struct MergeMethod {
   std::size_t min_models = 1;  // without the base if it is required
   std::size_t max_models = 1;
   std::vector<ParameterSpec> parameters;
-  // Writes the merged tensor to out [n]. Float32 arithmetic, norms and dot products in double. Runs
-  // on the calling thread; the result depends on nothing but the task. Infinities and NaN go
-  // through.
-  MergeTensor merge;
+  // Float32 arithmetic, norms and dot products in double. The result depends on nothing but the
+  // task, neither on the threads nor on where the values are. Infinities and NaN go through.
+  StartMerge start;
   // Complains about parameter values that cannot work together, e.g. weights that sum to 0;
   // nothing if all is well. Called at planning, without values.
   std::function<std::optional<std::string>(const TensorMerge& task)> complaint;
 
   // For methods that look at all tensors before they merge the first (trims over the whole model):
-  // returns the function that merges one of `tasks`, or null if their parameters ask for nothing
-  // beyond `merge`. Absent: `merge` is that function.
-  std::function<MergeTensor(const MergeTasks& tasks)> prepare = nullptr;
+  // returns how one of `tasks` is started, or null if their parameters ask for nothing beyond
+  // `start`. Absent: `start` is that.
+  std::function<StartMerge(const MergeTasks& tasks)> prepare = nullptr;
 
   // The parameter of that name, or nullptr.
   [[nodiscard]] const ParameterSpec* find_parameter(std::string_view parameter) const;

@@ -9,12 +9,18 @@
 #include <vector>
 
 #include "core/philox.h"
+#include "core/thread_pool.h"
+#include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 
 namespace vlm {
 namespace {
 
 constexpr double kWrittenBytesPerSecond = 1e9;
+constexpr std::uint64_t kProgramBytes = std::uint64_t{16} << 20U;
+constexpr std::uint64_t kThreadBytes = std::uint64_t{4} << 20U;  // blocks and a part to write
+// What a cut by magnitude collects of a delta, at most about.
+constexpr std::uint64_t kElementsPerCollectedByte = 8;
 constexpr double kCopiedElementsPerSecond = 5e8;
 // Sides of the matrices that are tried out. Methods differ in how their work grows with the matrix.
 constexpr std::array<std::size_t, 2> kSides = {128, 256};
@@ -33,15 +39,16 @@ std::uint64_t bytes_of(const TensorInfo& info) {
 
 // float32 values of all inputs and of the result, and the bytes that are stored.
 std::uint64_t memory_of(const TensorPlan& tensor) {
+  if (tensor.is_copy) return 0;
   std::uint64_t bytes = bytes_of(tensor.output) + elements_of(tensor.output) * sizeof(float);
-  if (tensor.is_copy) return bytes;
   for (const PlannedSource& source : tensor.sources)
     bytes += elements_of(*source.info) * sizeof(float);
   if (tensor.base) bytes += elements_of(*tensor.base->info) * sizeof(float);
   return bytes;
 }
 
-std::uint64_t peak_memory(const MergePlan& plan, std::size_t num_threads) {
+// The largest tensors of which a thread needs all at once.
+std::uint64_t peak_memory_of_tensors(const MergePlan& plan, std::size_t num_threads) {
   std::vector<std::uint64_t> sizes;
   for (const TensorPlan& tensor : plan.tensors) sizes.push_back(memory_of(tensor));
   const std::size_t count = std::min(num_threads, sizes.size());
@@ -52,9 +59,23 @@ std::uint64_t peak_memory(const MergePlan& plan, std::size_t num_threads) {
   return sum;
 }
 
-// Seconds that the method takes for a random tensor of side * side elements, read from and stored
-// as bfloat16.
-double try_out(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
+std::uint64_t peak_memory_of_blocks(const MergePlan& plan) {
+  std::uint64_t largest = 0;
+  for (const TensorPlan& tensor : plan.tensors) {
+    if (tensor.is_copy) continue;
+    largest = std::max(largest, elements_of(tensor.output) * tensor.sources.size());
+  }
+  return largest / kElementsPerCollectedByte;
+}
+
+struct Try {
+  double seconds = 0;
+  bool is_by_block = true;
+};
+
+// How the method does with a random tensor of side * side elements, read from and stored as
+// bfloat16.
+Try try_out(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
   const std::size_t size = side * side;
   RandomStream random(philox_key(0, "plan cost"), 0);
   std::vector<float> made(size);
@@ -79,15 +100,20 @@ double try_out(const MergePlan& plan, const TensorPlan& tensor, std::size_t side
   for (std::size_t i = 0; i < tensor.sources.size(); ++i) {
     task.models.push_back({i, inputs[i], tensor.sources[i].parameters, nullptr});
   }
-  plan.method->merge(task, made);
+  ThreadPool alone(1);
+  const StartedMerge merge(plan.method->start, task, alone);
+  merge.read(0, made);
   store_floats(made, DType::kBF16, stored);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto end = std::chrono::steady_clock::now();
+  return {std::chrono::duration<double>(end - start).count(), merge.unit() < size};
 }
 
 // The shortest of some tries: what else the machine does only adds to it.
-double shortest_try(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
-  double shortest = try_out(plan, tensor, side);
-  for (int i = 1; i < kTries; ++i) shortest = std::min(shortest, try_out(plan, tensor, side));
+Try shortest_try(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
+  Try shortest = try_out(plan, tensor, side);
+  for (int i = 1; i < kTries; ++i) {
+    shortest.seconds = std::min(shortest.seconds, try_out(plan, tensor, side).seconds);
+  }
   return shortest;
 }
 
@@ -112,10 +138,13 @@ MethodSpeed try_method(const MergePlan& plan) {
     }
   }
   if (largest == nullptr) return {};
-  const double small = shortest_try(plan, *largest, kSides[0]);
-  const double large = shortest_try(plan, *largest, kSides[1]);
-  const double growth = std::log(large / small) / std::log(4.0);  // four times the elements
-  return {large, growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent)};
+  const Try small = shortest_try(plan, *largest, kSides[0]);
+  const Try large = shortest_try(plan, *largest, kSides[1]);
+  const double growth =
+      std::log(large.seconds / small.seconds) / std::log(4.0);  // four times the elements
+  return {.seconds = large.seconds,
+          .exponent = growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent),
+          .is_by_block = large.is_by_block};
 }
 
 PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads) {
@@ -123,7 +152,9 @@ PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::siz
   for (const TensorPlan& tensor : plan.tensors) written += bytes_of(tensor.output);
   const double computing =
       computing_seconds(plan, speed) / static_cast<double>(std::max<std::size_t>(num_threads, 1));
-  return {.peak_memory_bytes = peak_memory(plan, num_threads),
+  const std::uint64_t tensors =
+      speed.is_by_block ? peak_memory_of_blocks(plan) : peak_memory_of_tensors(plan, num_threads);
+  return {.peak_memory_bytes = kProgramBytes + num_threads * kThreadBytes + tensors,
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }
 

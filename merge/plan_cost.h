@@ -19,7 +19,8 @@ struct PlanCost {
 // power of the elements that grows. Without a tensor that is merged: nothing.
 struct MethodSpeed {
   double seconds = 0;
-  double exponent = 1;  // 1 ... 1.5
+  double exponent = 1;      // 1 ... 1.5
+  bool is_by_block = true;  // else a thread has a whole tensor and its inputs in memory
 };
 
 // Runs the method some times on two small random tensors with the parameters of the plan's largest

@@ -17,10 +17,9 @@
 
 #include "checkpoint/checkpoint.h"
 #include "merge/method.h"
+#include "merge/tensor_values.h"
 
 namespace vlm {
-
-using FloatTensor = std::vector<float>;
 
 // Thread-safe. Fills up to `max_bytes`, then gives out what it computes without keeping it; results
 // are the same either way. Keys are addresses of tensors, so the cache keeps their checkpoints

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "merge/kernels/elementwise.h"
@@ -24,33 +25,42 @@ std::string position(const Shape& shape, std::size_t element) {
   return to_string(place);
 }
 
-[[noreturn]] void refuse(const PlanInput& input, const TensorInfo& info, const SourceRules& rules,
-                         std::size_t element) {
-  float stored = 0;
-  input.checkpoint->read_part(info, element, {&stored, 1});
+}  // namespace
+
+SourceReader::SourceReader(const PlanInput& input, const TensorInfo& info, const SourceRules& rules,
+                           ThreadPool& pool)
+    : input_(input), info_(info), rules_(rules) {
+  const TensorInfo* const tensor = &info;
+  reader_ = input.checkpoint->open_tensors({&tensor, 1}, pool);
+}
+
+void SourceReader::read(std::size_t first, std::span<float> out) const {
+  const std::size_t step = reads_parts() ? kBlock : std::max(out.size(), kBlock);
+  for (std::size_t done = 0; done < out.size(); done += step) {
+    const std::span<float> block = out.subspan(done, std::min(step, out.size() - done));
+    reader_->read(0, first + done, block);
+    if (rules_.rounding) round_to_dtype(block, *rules_.rounding);
+    if (!rules_.allow_nan && find_non_finite(block)) refuse();
+  }
+}
+
+// Of the first in the tensor: with several threads one further on may be met before.
+void SourceReader::refuse() const {
+  std::vector<float> stored(element_count(info_.shape).value_or(0));
+  reader_->read(0, 0, stored);
+  std::vector<float> rounded = stored;
+  if (rules_.rounding) round_to_dtype(rounded, *rules_.rounding);
+  const std::size_t element = find_non_finite(rounded).value_or(0);
   std::ostringstream text;
-  if (std::isfinite(stored)) {
-    text << "weight does not fit into " << torch_name(*rules.rounding);
+  if (std::isfinite(stored[element])) {
+    text << "weight does not fit into " << torch_name(*rules_.rounding);
   } else {
     text << "weight is not a number";
   }
-  text << ": " << input.name << ": " << info.name << ": element " << position(info.shape, element)
-       << ": " << stored << " (merge --allow-nan lets it pass)";
+  text << ": " << input_.name << ": " << info_.name << ": element "
+       << position(info_.shape, element) << ": " << stored[element]
+       << " (merge --allow-nan lets it pass)";
   throw Error(ErrorCode::kCorruptFile, text.str());
-}
-
-}  // namespace
-
-void read_source(const PlanInput& input, const TensorInfo& info, const SourceRules& rules,
-                 std::size_t first, std::span<float> out) {
-  const std::size_t step = input.checkpoint->reads_parts() ? kBlock : std::max(out.size(), kBlock);
-  for (std::size_t done = 0; done < out.size(); done += step) {
-    const std::span<float> block = out.subspan(done, std::min(step, out.size() - done));
-    input.checkpoint->read_part(info, first + done, block);
-    if (rules.rounding) round_to_dtype(block, *rules.rounding);
-    if (rules.allow_nan) continue;
-    if (const auto bad = find_non_finite(block)) refuse(input, info, rules, first + done + *bad);
-  }
 }
 
 }  // namespace vlm

@@ -92,6 +92,12 @@ void add_one_where_above(std::span<const float> delta, float threshold,
 struct ChangeCounts {
   std::size_t changed = 0;
   std::size_t unique = 0;
+
+  ChangeCounts& operator+=(const ChangeCounts& more) noexcept {
+    changed += more.changed;
+    unique += more.unique;
+    return *this;
+  }
 };
 ChangeCounts count_changes(std::span<const float> delta, std::span<const float> models,
                            float threshold) noexcept;

@@ -1,7 +1,9 @@
 #include "merge/kernels/gram.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 
 #include "merge/kernels/reduce.h"
 
@@ -18,6 +20,11 @@ void GramMatrix::add(std::size_t i, std::size_t j, double product) {
   if (i != j) products_[j * size_ + i] += product;
 }
 
+void GramMatrix::add(const GramMatrix& other) {
+  std::transform(products_.begin(), products_.end(), other.products_.begin(), products_.begin(),
+                 std::plus<>());
+}
+
 double GramMatrix::product(std::span<const double> a, std::span<const double> b) const {
   double sum = 0;
   for (std::size_t i = 0; i < size_; ++i) {
@@ -30,15 +37,15 @@ double GramMatrix::norm(std::span<const double> a) const {
   return std::sqrt(std::max(0.0, product(a, a)));
 }
 
-GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base) {
+GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base,
+                       std::span<float> buffers) {
   const std::size_t count = vectors.size();
   GramMatrix gram(count);
   const std::size_t size = count == 0 ? 0 : vectors.front().size();
-  std::vector<float> differences(base.empty() ? 0 : count * kBlock);
   for (std::size_t first = 0; first < size; first += kBlock) {
     Vectors block = part_of(vectors, first, std::min(kBlock, size - first));
     for (std::size_t i = 0; i < count && !base.empty(); ++i) {
-      const auto difference = std::span(differences).subspan(i * kBlock, block[i].size());
+      const auto difference = buffers.subspan(i * block[i].size(), block[i].size());
       subtract(block[i], base.subspan(first, block[i].size()), difference);
       block[i] = difference;
     }
@@ -51,8 +58,8 @@ GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base) {
 
 void combine(const Vectors& vectors, std::span<const float> base,
              std::span<const double> coefficients, std::span<float> out) {
-  std::vector<float> buffer(kBlock);
-  std::vector<float> total(kBlock);
+  std::array<float, kBlock> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<float, kBlock> total;   // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::size_t first = 0; first < out.size(); first += kBlock) {
     const std::size_t count = std::min(kBlock, out.size() - first);
     const std::span<float> sum = std::span(total).first(count);

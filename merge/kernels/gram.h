@@ -19,6 +19,8 @@ class GramMatrix {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] double at(std::size_t i, std::size_t j) const { return products_[i * size_ + j]; }
   void add(std::size_t i, std::size_t j, double product);  // to (i, j) and (j, i)
+  // Adds the products of further elements of the same vectors. REQUIRES: the same size.
+  void add(const GramMatrix& other);
 
   // The inner product of sum_i a_i x_i and sum_i b_i x_i.
   [[nodiscard]] double product(std::span<const double> a, std::span<const double> b) const;
@@ -30,8 +32,10 @@ class GramMatrix {
   std::vector<double> products_;
 };
 
-// Of the vectors, or of their differences from `base` unless that is empty.
-GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base);
+// Of the vectors, or of their differences from `base` unless that is empty; `buffers` then has room
+// for all of them.
+GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base,
+                       std::span<float> buffers);
 
 // out = sum_i c_i x_i, or base + sum_i c_i (x_i - base) unless `base` is empty.
 void combine(const Vectors& vectors, std::span<const float> base,

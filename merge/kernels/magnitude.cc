@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <numeric>
 
 #include "core/check.h"
@@ -43,11 +42,9 @@ void for_each_magnitude(std::span<const float> values, std::span<const float> ba
 void MagnitudeSearch::show(std::span<const float> values, std::span<const float> base) {
   if (pass_ == kDigits.size()) {
     for_each_magnitude(values, base, [&](std::size_t index, std::uint32_t seen) {
-      if (seen != bits_ || ++ties_ != wanted_) return;
-      tie_delta_ = shown_;
-      tie_end_ = index + 1;
+      if (seen == bits_ && ++ties_ == wanted_) tie_end_ = shown_ + index + 1;
     });
-    ++shown_;
+    shown_ += values.size();
     return;
   }
   counts_.resize(kMaxDigitValues);
@@ -71,9 +68,8 @@ void MagnitudeSearch::end_pass() {
   ++pass_;
 }
 
-MagnitudeCut MagnitudeSearch::cut(std::size_t delta) const noexcept {
-  if (delta == tie_delta_) return {bits_, tie_end_};
-  return {bits_, delta < tie_delta_ ? std::numeric_limits<std::size_t>::max() : 0};
+MagnitudeCut MagnitudeSearch::cut(std::size_t begin) const noexcept {
+  return {bits_, tie_end_ > begin ? tie_end_ - begin : 0};
 }
 
 MagnitudeCut find_magnitude_cut(std::span<const float> values, std::span<const float> base,
@@ -98,7 +94,8 @@ MagnitudeCut find_magnitude_cut(std::span<const float> values, std::span<const f
 
 std::vector<std::uint32_t> rank_magnitudes(std::span<const float> values,
                                            std::span<const float> base) {
-  check(values.size() < 0xFFFFFFFFU && base.size() == values.size(), "rank_magnitudes: n < 2^32");
+  check(values.size() < 0xFFFFFFFFU && (base.empty() || base.size() == values.size()),
+        "rank_magnitudes: n < 2^32");
   std::vector<std::uint32_t> order(values.size());
   std::iota(order.begin(), order.end(), 0U);
   std::vector<std::uint32_t> bits(values.size());
@@ -128,8 +125,8 @@ std::vector<std::uint32_t> rank_magnitudes_in_rows(std::span<const float> values
   check(row_size > 0 && values.size() % row_size == 0, "rank_magnitudes_in_rows: whole rows");
   std::vector<std::uint32_t> ranks(values.size());
   for (std::size_t first = 0; first < values.size(); first += row_size) {
-    const std::vector<std::uint32_t> order =
-        rank_magnitudes(values.subspan(first, row_size), base.subspan(first, row_size));
+    const std::vector<std::uint32_t> order = rank_magnitudes(
+        values.subspan(first, row_size), base.empty() ? base : base.subspan(first, row_size));
     for (std::size_t rank = 0; rank < row_size; ++rank) {
       ranks[first + order[rank]] = static_cast<std::uint32_t>(rank);
     }

@@ -17,9 +17,9 @@ struct MagnitudeCut {
   std::size_t tie_end = 0;
 };
 
-// Finds the cut that keeps exactly k elements of one or several deltas together; earlier deltas
-// first among equals. Each pass shows all deltas in the same order (a histogram of 11, 10 and 10
-// bits of the magnitude, then the ties). No memory.
+// Finds the cut that keeps exactly k elements of one or several deltas that follow each other;
+// earlier elements first among equals. Each pass shows all elements in the same order, in pieces of
+// any size (a histogram of 11, 10 and 10 bits of the magnitude, then the ties). No memory.
 class MagnitudeSearch {
  public:
   static constexpr std::size_t kPasses = 4;
@@ -30,18 +30,17 @@ class MagnitudeSearch {
   void show(std::span<const float> values, std::span<const float> base);
   void end_pass();
 
-  // For the delta that was shown as number `delta` (from 0) in each pass. REQUIRES: all passes.
-  [[nodiscard]] MagnitudeCut cut(std::size_t delta) const noexcept;
+  // For the delta before which `begin` elements were shown in each pass. REQUIRES: all passes.
+  [[nodiscard]] MagnitudeCut cut(std::size_t begin) const noexcept;
 
  private:
   std::size_t pass_ = 0;
   std::size_t wanted_;  // rank of the cut among the elements that share `bits_` so far
   std::uint32_t bits_ = 0;
   std::vector<std::size_t> counts_;  // of this pass, by value of its digit
-  std::size_t shown_ = 0;            // deltas, in the pass of the ties
+  std::size_t shown_ = 0;            // elements, in the pass of the ties
   std::size_t ties_ = 0;
-  std::size_t tie_delta_ = 0;
-  std::size_t tie_end_ = 0;
+  std::size_t tie_end_ = 0;  // among all that were shown
 };
 
 // The cut of one delta. REQUIRES: 0 < k <= n.

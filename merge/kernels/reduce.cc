@@ -17,6 +17,13 @@ double total(const Lanes& lanes) noexcept {
 
 }  // namespace
 
+InnerProducts& InnerProducts::operator+=(const InnerProducts& more) noexcept {
+  aa += more.aa;
+  ab += more.ab;
+  bb += more.bb;
+  return *this;
+}
+
 InnerProducts inner_products(std::span<const float> a, std::span<const float> b) noexcept {
   Lanes aa{};
   Lanes ab{};

@@ -11,6 +11,11 @@ struct InnerProducts {
   double aa = 0;
   double ab = 0;
   double bb = 0;
+
+  InnerProducts& operator+=(const InnerProducts& more) noexcept;
+  friend InnerProducts operator+(InnerProducts sum, const InnerProducts& more) noexcept {
+    return sum += more;
+  }
 };
 InnerProducts inner_products(std::span<const float> a, std::span<const float> b) noexcept;
 

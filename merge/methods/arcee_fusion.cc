@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "merge/block_loop.h"
 #include "merge/kernels/magnitude.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -49,14 +50,15 @@ double quantile(std::span<const float> values, double share) {
 
 void merge_arcee_fusion(const TensorMerge& task, std::span<float> out) {
   if (out.empty()) return;
-  const std::span<const float> x = task.models.front().values;
+  const std::span<const float> x = task.models.front().values.in_memory();
+  const std::span<const float> base = task.base.in_memory();
   const std::vector<float> importance =
-      importances(x, task.base, task.shape.empty() ? 1 : task.shape.back());
+      importances(x, base, task.shape.empty() ? 1 : task.shape.back());
   const double spread = quantile(importance, 0.75) - quantile(importance, 0.25);
   const double threshold = quantile(importance, 0.5) + 1.5 * spread;
   for (std::size_t i = 0; i < out.size(); ++i) {
     // Written so that a row with a NaN, which has no importance, is taken from x.
-    out[i] = !(double{importance[i]} < threshold) ? x[i] : task.base[i];
+    out[i] = !(double{importance[i]} < threshold) ? x[i] : base[i];
   }
 }
 
@@ -72,7 +74,7 @@ MergeMethod arcee_fusion_method() {
           .min_models = 1,
           .max_models = 1,
           .parameters = {int8_mask_parameter()},
-          .merge = merge_arcee_fusion,
+          .start = start_whole(merge_arcee_fusion),
           .complaint = nullptr};
 }
 

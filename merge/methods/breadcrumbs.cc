@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/magnitude.h"
+#include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 #include "merge/methods/task_vectors.h"
@@ -39,56 +41,59 @@ struct WindowCuts {
   }
 };
 
-WindowCuts cut_window(const ModelTensor& model, std::size_t size,
-                      const std::function<MagnitudeCut(std::size_t k)>& cut) {
+Window window_of(const ModelTensor& model, std::size_t size) {
   const auto share = [&](const char* name) {
     return static_cast<std::size_t>(model.parameters.at(name) * static_cast<double>(size));
   };
-  const Window window = fit_window(share("gamma"), share("density"), size);
-  WindowCuts cuts;
-  if (window.outliers > 0) cuts.outliers = cut(window.outliers);
-  if (window.kept > 0) cuts.kept = cut(window.outliers + window.kept);
-  return cuts;
+  return fit_window(share("gamma"), share("density"), size);
+}
+
+BlockFilter filter_by(const WindowCuts& cuts) {
+  return [cuts](std::size_t first, std::span<float> block) { cuts.apply(first, block); };
 }
 
 // The same window in each row.
 BlockFilter make_row_filter(const TensorMerge& task, const ModelTensor& model) {
-  const std::size_t row_size = task.shape.empty() ? 1 : task.shape.back();
-  std::vector<WindowCuts> cuts;
-  for (std::size_t first = 0; first < model.values.size(); first += row_size) {
-    cuts.push_back(cut_window(model, row_size, [&](std::size_t k) {
-      return find_magnitude_cut(model.values.subspan(first, row_size),
-                                task.base.subspan(first, row_size), k);
-    }));
-  }
-  return [cuts = std::move(cuts), row_size](std::size_t first, std::span<float> block) {
-    while (!block.empty()) {
-      const std::size_t in_row = first % row_size;
-      const std::size_t count = std::min(block.size(), row_size - in_row);
-      cuts[first / row_size].apply(in_row, block.first(count));
-      block = block.subspan(count);
-      first += count;
+  const std::size_t length = row_size(task);
+  const Window window = window_of(model, length);
+  return [window, length](std::size_t /*first*/, std::span<float> block) {
+    for (std::size_t done = 0; done < block.size(); done += length) {
+      const std::span<float> row = block.subspan(done, length);
+      WindowCuts cuts;
+      if (window.outliers > 0) cuts.outliers = find_magnitude_cut(row, {}, window.outliers);
+      if (window.kept > 0) cuts.kept = find_magnitude_cut(row, {}, window.outliers + window.kept);
+      cuts.apply(0, row);
     }
   };
 }
 
 // Davari and Belilovsky: neither the largest nor the smallest entries of the delta.
-BlockFilter make_window_filter(const TensorMerge& task, const ModelTensor& model) {
-  if (task.parameters.at("scope") == kScopeRow) return make_row_filter(task, model);
-  const DeltaRanks ranks(task, model);
-  const WindowCuts cuts =
-      cut_window(model, model.values.size(), [&](std::size_t k) { return ranks.cut(k); });
-  return [cuts](std::size_t first, std::span<float> block) { cuts.apply(first, block); };
-}
-
-MergeTensor merge_with(const MakeFilter& make_filter, Consensus consensus) {
-  return [make_filter, consensus](const TensorMerge& task, std::span<float> out) {
-    merge_task_vectors(task, {make_filter, consensus}, out);
-  };
+DeltaFilters keep_window(const TensorMerge& task, ThreadPool& pool) {
+  if (task.parameters.at("scope") == kScopeRow) {
+    return filter_each(task, row_size(task), make_row_filter);
+  }
+  std::vector<WantedCut> wanted;
+  std::vector<Window> windows;
+  for (std::size_t i = 0; i < task.models.size(); ++i) {
+    windows.push_back(window_of(task.models[i], elements_of(task)));
+    if (!has_weight(task.models[i])) windows.back() = {};
+    if (windows[i].outliers > 0) wanted.push_back({i, windows[i].outliers});
+    if (windows[i].kept > 0) wanted.push_back({i, windows[i].outliers + windows[i].kept});
+  }
+  const std::vector<MagnitudeCut> cuts = find_delta_cuts(task, wanted, pool);
+  auto next = cuts.begin();
+  DeltaFilters filters;
+  for (const Window& window : windows) {
+    WindowCuts found;
+    if (window.outliers > 0) found.outliers = *next++;
+    if (window.kept > 0) found.kept = *next++;
+    filters.of_models.push_back(filter_by(found));
+  }
+  return filters;
 }
 
 // With `scope: model` the window is that of all entries of the model.
-MergeTensor prepare_breadcrumbs(const MergeTasks& tasks, Consensus consensus) {
+StartMerge prepare_breadcrumbs(const MergeTasks& tasks, Consensus consensus) {
   const auto cuts = std::make_shared<const WholeModelCuts>(
       tasks, std::vector<std::string>{"gamma", "density"},
       [](const std::vector<std::size_t>& shares, std::size_t elements) {
@@ -97,13 +102,13 @@ MergeTensor prepare_breadcrumbs(const MergeTasks& tasks, Consensus consensus) {
         return std::vector<std::size_t>{window.outliers, kept};
       });
   if (cuts->empty()) return nullptr;
-  const auto make_filter = [cuts](const TensorMerge& task, const ModelTensor& model) {
-    if (task.parameters.at("scope") != kScopeModel) return make_window_filter(task, model);
-    const WindowCuts window{cuts->find(task, model, 0), cuts->find(task, model, 1)};
-    return BlockFilter(
-        [window](std::size_t first, std::span<float> block) { window.apply(first, block); });
+  const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& pool) {
+    if (task.parameters.at("scope") != kScopeModel) return keep_window(task, pool);
+    return filter_each(task, 1, [&](const TensorMerge& /*same*/, const ModelTensor& model) {
+      return filter_by({cuts->find(task, model, 0), cuts->find(task, model, 1)});
+    });
   };
-  return merge_with(make_filter, consensus);
+  return start_task_vectors({make_filters, consensus});
 }
 
 MergeMethod breadcrumbs_like(const char* name, const char* formula, Consensus consensus) {
@@ -114,7 +119,7 @@ MergeMethod breadcrumbs_like(const char* name, const char* formula, Consensus co
                      .min_models = 1,
                      .max_models = 64,
                      .parameters = task_vector_parameters({.normalize = false, .rescale = false}),
-                     .merge = merge_with(make_window_filter, consensus),
+                     .start = start_task_vectors({keep_window, consensus}),
                      .complaint = nullptr,
                      .prepare = [consensus](const MergeTasks& tasks) {
                        return prepare_breadcrumbs(tasks, consensus);

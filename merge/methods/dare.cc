@@ -20,12 +20,19 @@ BlockFilter make_bernoulli_filter(const TensorMerge& task, const ModelTensor& mo
   if (limit == 0) return drop_all;
   const bool divides = task.parameters.at("rescale") == kRescaleInverse;
   const auto factor = static_cast<float>(divides ? 1.0 / density : 1.0);
-  return [words = random_words(task, model, "dare"), limit, factor](std::size_t first,
-                                                                    std::span<float> block) {
-    zero_unless_below(block, std::span(*words).subspan(first, block.size()),
-                      static_cast<std::uint32_t>(limit));
+  return [words = RandomWords(task, model, "dare"), limit, factor](std::size_t first,
+                                                                   std::span<float> block) {
+    words.for_each_piece(
+        first, block,
+        [&](std::span<const std::uint32_t> bits, std::size_t /*done*/, std::span<float> piece) {
+          zero_unless_below(piece, bits, static_cast<std::uint32_t>(limit));
+        });
     if (factor != 1.0F) scale(block, factor);
   };
+}
+
+DeltaFilters drop_at_random(const TensorMerge& task, ThreadPool& /*pool*/) {
+  return filter_each(task, 1, make_bernoulli_filter);
 }
 
 MergeMethod dare_method(const char* name, const char* formula, Consensus consensus) {
@@ -37,10 +44,7 @@ MergeMethod dare_method(const char* name, const char* formula, Consensus consens
           .max_models = 64,
           .parameters =
               task_vector_parameters({.normalize = false, .rescale = true, .offers_inverse = true}),
-          .merge =
-              [consensus](const TensorMerge& task, std::span<float> out) {
-                merge_task_vectors(task, {make_bernoulli_filter, consensus}, out);
-              },
+          .start = start_task_vectors({drop_at_random, consensus}),
           .complaint = nullptr};
 }
 

@@ -24,33 +24,58 @@ double keep_probability(const ModelTensor& model, std::size_t rank, std::size_t 
   return density + model.parameters.at("epsilon") * (1 - 2 * place);
 }
 
-std::shared_ptr<const Words> ranks_in_rows(const TensorMerge& task, const ModelTensor& model,
-                                           std::size_t row_size) {
-  return remembered(model, "della ranks",
-                    [&] { return rank_magnitudes_in_rows(model.values, task.base, row_size); });
-}
+// The rank of each entry in its row: remembered, or made from a block of the delta.
+class RowRanks {
+ public:
+  RowRanks(const TensorMerge& task, const ModelTensor& model) : row_size_(row_size(task)) {
+    if (!model.remember) return;
+    remembered_ = model.remember("della ranks", model.values.size(), [&] {
+      return rank_magnitudes_in_rows(model.values.in_memory(), task.base.in_memory(), row_size_);
+    });
+  }
+
+  // Of a block of whole rows of the delta, which begins at `first`; `scratch` may hold them.
+  [[nodiscard]] std::span<const std::uint32_t> read(std::size_t first, std::span<const float> block,
+                                                    Words& scratch) const {
+    if (remembered_ != nullptr) return std::span(*remembered_).subspan(first, block.size());
+    scratch = rank_magnitudes_in_rows(block, {}, row_size_);
+    return scratch;
+  }
+
+ private:
+  std::size_t row_size_;
+  std::shared_ptr<const Words> remembered_;  // null: they are not
+};
 
 // Deep et al. (MAGPRUNE): the larger of a row are kept more often.
 BlockFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& model) {
   const double density = model.parameters.at("density");
   if (density >= 1) return nullptr;
   if (density <= 0 || model.values.empty()) return drop_all;
-  const std::size_t row_size = task.shape.empty() ? 1 : task.shape.back();
   const bool divides = task.parameters.at("rescale") == kRescaleInverse;
   std::vector<std::uint32_t> limits;  // by rank: words below keep the entry
   std::vector<float> factors;         // by rank
-  for (std::size_t rank = 0; rank < row_size; ++rank) {
-    const double probability = keep_probability(model, rank, row_size);
+  for (std::size_t rank = 0; rank < row_size(task); ++rank) {
+    const double probability = keep_probability(model, rank, row_size(task));
     limits.push_back(static_cast<std::uint32_t>(std::llround(probability * 0x1p32)));
     if (divides) factors.push_back(static_cast<float>(1.0 / probability));
   }
   return [limits = std::move(limits), factors = std::move(factors),
-          words = random_words(task, model, "della"),
-          ranks = ranks_in_rows(task, model, row_size)](std::size_t first, std::span<float> block) {
-    const auto block_ranks = std::span(*ranks).subspan(first, block.size());
-    zero_unless_below(block, std::span(*words).subspan(first, block.size()), block_ranks, limits);
-    if (!factors.empty()) scale_by_rank(block, block_ranks, factors);
+          words = RandomWords(task, model, "della"),
+          row_ranks = RowRanks(task, model)](std::size_t first, std::span<float> block) {
+    Words scratch;
+    const std::span<const std::uint32_t> ranks = row_ranks.read(first, block, scratch);
+    words.for_each_piece(
+        first, block,
+        [&](std::span<const std::uint32_t> bits, std::size_t done, std::span<float> piece) {
+          zero_unless_below(piece, bits, ranks.subspan(done, piece.size()), limits);
+        });
+    if (!factors.empty()) scale_by_rank(block, ranks, factors);
   };
+}
+
+DeltaFilters prune_by_rank(const TensorMerge& task, ThreadPool& /*pool*/) {
+  return filter_each(task, row_size(task), make_magprune_filter);
 }
 
 std::optional<std::string> complain_della(const TensorMerge& task) {
@@ -73,10 +98,7 @@ MergeMethod della_like(const char* name, const char* formula, Consensus consensu
                      .max_models = 64,
                      .parameters = task_vector_parameters(
                          {.normalize = normalize, .rescale = true, .offers_inverse = true}),
-                     .merge =
-                         [consensus](const TensorMerge& task, std::span<float> out) {
-                           merge_task_vectors(task, {make_magprune_filter, consensus}, out);
-                         },
+                     .start = start_task_vectors({prune_by_rank, consensus}),
                      .complaint = complain_della};
   method.parameters.push_back(
       number_in("epsilon", ParameterScope::kPerModel, {0, 1}, 0.15,

@@ -3,6 +3,7 @@
 #include <numeric>
 #include <vector>
 
+#include "merge/block_loop.h"
 #include "merge/input_tensors.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
@@ -85,8 +86,8 @@ std::vector<Doubles> column_weights(const TensorMerge& task, const std::vector<M
   return weights;
 }
 
-std::span<const float> row(std::span<const float> matrix, std::size_t index, std::size_t size) {
-  return matrix.subspan(index * size, size);
+std::span<const float> row(const TensorValues& matrix, std::size_t index, std::size_t size) {
+  return matrix.in_memory().subspan(index * size, size);
 }
 
 // Of the columns of [rows, columns].
@@ -131,11 +132,13 @@ std::vector<Moves> row_moves(const TensorMerge& task, std::size_t columns) {
 
 // Of vectors: the scores of |x - base| itself.
 std::vector<Doubles> element_weights(const TensorMerge& task) {
+  const std::span<const float> base = task.base.in_memory();
   std::vector<Doubles> moves;
   for (const ModelTensor& model : task.models) {
     Doubles distances;
+    const std::span<const float> values = model.values.in_memory();
     for (std::size_t j = 0; j < task.base.size(); ++j) {
-      distances.push_back(std::fabs(double{model.values[j]} - double{task.base[j]}));
+      distances.push_back(std::fabs(double{values[j]} - double{base[j]}));
     }
     moves.push_back(std::move(distances));
   }
@@ -143,7 +146,7 @@ std::vector<Doubles> element_weights(const TensorMerge& task) {
 }
 
 void merge_dim3(const TensorMerge& task, std::span<float> out) {
-  std::copy(task.base.begin(), task.base.end(), out.begin());
+  std::ranges::copy(task.base.in_memory(), out.begin());
   if (out.empty()) return;
   const bool is_matrix = task.shape.size() > 1;
   const std::size_t columns = is_matrix ? task.shape.back() : out.size();
@@ -181,7 +184,7 @@ MergeMethod dim3_method() {
                      any_number("above_average", ParameterScope::kGlobal, 1,
                                 "a rank above this many times the mean gets the calibration"),
                      any_number("calibration", ParameterScope::kGlobal, 1, "score of such a rank")},
-      .merge = merge_dim3,
+      .start = start_whole(merge_dim3),
       .complaint = nullptr};
 }
 

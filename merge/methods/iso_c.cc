@@ -1,3 +1,4 @@
+#include "merge/block_loop.h"
 #include "merge/methods/matrices.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -27,7 +28,7 @@ MergeMethod iso_c_method() {
           .max_models = 64,
           .parameters = {any_number("lambda", ParameterScope::kGlobal, 1.5,
                                     "factor of the combined delta")},
-          .merge = merge_iso_c,
+          .start = start_whole(merge_iso_c),
           .complaint = nullptr};
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "merge/kernels/gram.h"
+#include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -85,12 +86,10 @@ class KarcherMean {
   std::vector<Coefficients> directions_;  // of length 1
 };
 
-void merge_karcher(const TensorMerge& task, std::span<float> out) {
-  Vectors inputs;
-  for (const ModelTensor& model : task.models) inputs.push_back(model.values);
-  const GramMatrix gram = gram_matrix(inputs, {});
+BlockMerge start_karcher(const TensorMerge& task, ThreadPool& pool) {
+  const GramMatrix gram = gram_of(task, pool);
   const KarcherMean mean(gram, task.parameters.at("tol"));
-  combine(inputs, {}, mean.find(static_cast<std::size_t>(task.parameters.at("max_iter"))), out);
+  return combine_models(mean.find(static_cast<std::size_t>(task.parameters.at("max_iter"))));
 }
 
 }  // namespace
@@ -109,7 +108,7 @@ MergeMethod karcher_method() {
                      number_in("tol", ParameterScope::kGlobal, {0, 1}, 1e-5,
                                "a shorter step is the last; shorter tensors have no direction"),
                      int8_mask_parameter()},
-      .merge = merge_karcher,
+      .start = start_karcher,
       .complaint = nullptr};
 }
 

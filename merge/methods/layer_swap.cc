@@ -24,6 +24,14 @@ double inner_share(const TensorMerge& task) {
   return depth < layers(task, "transition") ? task.parameters.at("blend") : 1;
 }
 
+BlockMerge start_layer_swap(const TensorMerge& task, ThreadPool& /*pool*/) {
+  const auto share = static_cast<float>(inner_share(task));
+  const auto merge = [share](const InputBlock& inputs, std::span<float> out) {
+    blend(inputs.models[0], 1.0F - share, inputs.models[1], share, out);
+  };
+  return {.unit = 1, .buffers = 0, .merge = merge};
+}
+
 }  // namespace
 
 MergeMethod layer_swap_method() {
@@ -44,11 +52,7 @@ MergeMethod layer_swap_method() {
                      count("transition", 1, "layers of both, at either end (rounded)"),
                      number_in("blend", ParameterScope::kGlobal, {0, 1}, 0.5,
                                "the second model's share in them")},
-      .merge =
-          [](const TensorMerge& task, std::span<float> out) {
-            const auto share = static_cast<float>(inner_share(task));
-            blend(task.models[0].values, 1.0F - share, task.models[1].values, share, out);
-          },
+      .start = start_layer_swap,
       .complaint = nullptr};
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "merge/kernels/elementwise.h"
+#include "merge/method.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -11,14 +12,20 @@ bool normalizes(const TensorMerge& task) {
   return task.parameters.at("normalize") != 0;
 }
 
-void merge_linear(const TensorMerge& task, std::span<float> out) {
-  std::fill(out.begin(), out.end(), 0.0F);
+BlockMerge start_linear(const TensorMerge& task, ThreadPool& /*pool*/) {
+  std::vector<float> weights;
   for (const ModelTensor& model : task.models) {
-    const auto weight = static_cast<float>(model.parameters.at("weight"));
-    if (weight != 0.0F) add_scaled(model.values, weight, out);
+    weights.push_back(static_cast<float>(model.parameters.at("weight")));
   }
-  const auto sum = static_cast<float>(weight_sum(task));
-  if (normalizes(task) && sum != 1.0F) divide(out, sum);
+  const float divisor = normalizes(task) ? static_cast<float>(weight_sum(task)) : 1.0F;
+  const auto merge = [weights, divisor](const InputBlock& inputs, std::span<float> out) {
+    std::fill(out.begin(), out.end(), 0.0F);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      if (weights[i] != 0.0F) add_scaled(inputs.models[i], weights[i], out);
+    }
+    if (divisor != 1.0F) divide(out, divisor);
+  };
+  return {.unit = 1, .buffers = 0, .merge = merge};
 }
 
 }  // namespace
@@ -33,7 +40,7 @@ MergeMethod linear_method() {
           .parameters = {weight_parameter(),
                          flag("normalize", true, "divide by the sum of the weights"),
                          int8_mask_parameter()},
-          .merge = merge_linear,
+          .start = start_linear,
           .complaint = [](const TensorMerge& task) {
             return complain_about_weight_sum(task, "normalize");
           }};

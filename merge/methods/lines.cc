@@ -1,5 +1,6 @@
 #include "merge/input_tensors.h"
 #include "merge/kernels/gram.h"
+#include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -14,6 +15,14 @@ double layer_factor(const TensorMerge& task) {
   if (!task.layer) return task.name == kEmbedName ? alpha : alpha + beta;
   if (task.num_layers < 2) return alpha;
   return alpha + beta * static_cast<double>(*task.layer) / static_cast<double>(task.num_layers - 1);
+}
+
+BlockMerge start_lines(const TensorMerge& task, ThreadPool& /*pool*/) {
+  std::vector<double> factors;
+  for (const ModelTensor& model : task.models) {
+    factors.push_back(layer_factor(task) * model.parameters.at("weight"));
+  }
+  return combine_models(std::move(factors));
 }
 
 }  // namespace
@@ -32,16 +41,7 @@ MergeMethod lines_method() {
                                     "factor of the first layer"),
                          any_number("beta", ParameterScope::kGlobal, std::nullopt,
                                     "how much larger the factor of the last layer is")},
-          .merge =
-              [](const TensorMerge& task, std::span<float> out) {
-                Vectors inputs;
-                std::vector<double> factors;
-                for (const ModelTensor& model : task.models) {
-                  inputs.push_back(model.values);
-                  factors.push_back(layer_factor(task) * model.parameters.at("weight"));
-                }
-                combine(inputs, task.base, factors, out);
-              },
+          .start = start_lines,
           .complaint = nullptr};
 }
 

@@ -18,20 +18,22 @@ Eigen::Map<const RowMajor> as_matrix(const TensorMerge& task, std::span<const fl
 }  // namespace
 
 Eigen::MatrixXd delta_matrix(const TensorMerge& task, const ModelTensor& model) {
-  return as_matrix(task, model.values).cast<double>() - as_matrix(task, task.base).cast<double>();
+  return as_matrix(task, model.values.in_memory()).cast<double>() -
+         as_matrix(task, task.base.in_memory()).cast<double>();
 }
 
 void add_mean_delta(const TensorMerge& task, std::span<float> out) {
   Vectors inputs;
-  for (const ModelTensor& model : task.models) inputs.push_back(model.values);
+  for (const ModelTensor& model : task.models) inputs.push_back(model.values.in_memory());
   const double factor = task.parameters.at("lambda") / static_cast<double>(inputs.size());
-  combine(inputs, task.base, std::vector<double>(inputs.size(), factor), out);
+  combine(inputs, task.base.in_memory(), std::vector<double>(inputs.size(), factor), out);
 }
 
 void add_matrix(const TensorMerge& task, const Eigen::MatrixXd& delta, std::span<float> out) {
   Eigen::Map<RowMajor> merged(out.data(), delta.rows(), delta.cols());
-  merged = (as_matrix(task, task.base).cast<double>() + task.parameters.at("lambda") * delta)
-               .cast<float>();
+  merged =
+      (as_matrix(task, task.base.in_memory()).cast<double>() + task.parameters.at("lambda") * delta)
+          .cast<float>();
 }
 
 SingularParts decompose(const Eigen::MatrixXd& matrix) {

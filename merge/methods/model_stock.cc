@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "merge/kernels/gram.h"
+#include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -28,18 +29,17 @@ double distance_from_base(const GramMatrix& gram) {
   return std::fabs(denominator) < kSmallestDenominator ? 0 : models * cosine / denominator;
 }
 
-void merge_model_stock(const TensorMerge& task, std::span<float> out) {
-  Vectors inputs;
-  for (const ModelTensor& model : task.models) inputs.push_back(model.values);
+std::vector<double> model_stock_coefficients(const GramMatrix& gram) {
+  const auto models = static_cast<double>(gram.size());
+  return std::vector<double>(gram.size(), distance_from_base(gram) / models);
+}
+
+BlockMerge start_model_stock(const TensorMerge& task, ThreadPool& pool) {
   const bool by_row = task.parameters.at("filter_wise") != 0 && task.shape.size() > 1;
-  const std::size_t length = by_row && !out.empty() ? out.size() / task.shape.front() : out.size();
-  for (std::size_t first = 0; first < out.size(); first += length) {
-    const Vectors rows = part_of(inputs, first, length);
-    const std::span<const float> base = task.base.subspan(first, length);
-    const double t = distance_from_base(gram_matrix(rows, base));
-    const std::vector<double> factors(rows.size(), t / static_cast<double>(rows.size()));
-    combine(rows, base, factors, out.subspan(first, length));
-  }
+  const std::size_t length =
+      by_row ? elements_of(task) / std::max<std::size_t>(task.shape[0], 1) : 0;
+  if (length > 0) return combine_each_run(task, length, model_stock_coefficients);
+  return combine_models(model_stock_coefficients(gram_of(task, pool)));
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ MergeMethod model_stock_method() {
       .max_models = 64,
       .parameters = {flag("filter_wise", false, "each row has its own angle"),
                      int8_mask_parameter()},
-      .merge = merge_model_stock,
+      .start = start_model_stock,
       .complaint = nullptr};
 }
 

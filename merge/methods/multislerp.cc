@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "merge/kernels/gram.h"
+#include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -68,11 +69,8 @@ Coefficients multislerp_coefficients(const TensorMerge& task, const GramMatrix& 
   return weights;
 }
 
-void merge_multislerp(const TensorMerge& task, std::span<float> out) {
-  Vectors inputs;
-  for (const ModelTensor& model : task.models) inputs.push_back(model.values);
-  const GramMatrix gram = gram_matrix(inputs, task.base);
-  combine(inputs, task.base, multislerp_coefficients(task, gram), out);
+BlockMerge start_multislerp(const TensorMerge& task, ThreadPool& pool) {
+  return combine_models(multislerp_coefficients(task, gram_of(task, pool)));
 }
 
 }  // namespace
@@ -92,7 +90,7 @@ MergeMethod multislerp_method() {
                          number_in("eps", ParameterScope::kGlobal, {0, 1}, 1e-8,
                                    "norms are made this much larger before they divide"),
                          int8_mask_parameter()},
-          .merge = merge_multislerp,
+          .start = start_multislerp,
           .complaint = [](const TensorMerge& task) {
             return complain_about_weight_sum(task, "normalize_weights");
           }};

@@ -3,6 +3,17 @@
 #include "merge/methods/parameters.h"
 
 namespace vlm {
+namespace {
+
+BlockMerge start_nearswap(const TensorMerge& task, ThreadPool& /*pool*/) {
+  const auto t = static_cast<float>(task.parameters.at("t"));
+  const auto merge = [t](const InputBlock& inputs, std::span<float> out) {
+    near_swap(inputs.models.front(), inputs.base, t, out);
+  };
+  return {.unit = 1, .buffers = 0, .merge = merge};
+}
+
+}  // namespace
 
 MergeMethod nearswap_method() {
   return {.name = "nearswap",
@@ -16,11 +27,7 @@ MergeMethod nearswap_method() {
           .parameters = {any_number("t", ParameterScope::kGlobal, std::nullopt,
                                     "differences up to t are taken over whole"),
                          int8_mask_parameter()},
-          .merge =
-              [](const TensorMerge& task, std::span<float> out) {
-                near_swap(task.models.front().values, task.base,
-                          static_cast<float>(task.parameters.at("t")), out);
-              },
+          .start = start_nearswap,
           .complaint = nullptr};
 }
 

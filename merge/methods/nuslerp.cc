@@ -2,9 +2,11 @@
 #include <array>
 #include <cmath>
 
+#include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/gram.h"
 #include "merge/kernels/reduce.h"
+#include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -34,17 +36,11 @@ double arc_position(const TensorMerge& task) {
   return task.models[1].parameters.at("weight") / sum;
 }
 
-// Each run of `length` elements is a vector of its own.
-void merge_runs(const TensorMerge& task, std::size_t length, std::span<float> out) {
-  const Vectors both{task.models[0].values, task.models[1].values};
-  const double t = arc_position(task);
-  for (std::size_t first = 0; first < out.size(); first += length) {
-    const Vectors run = part_of(both, first, length);
-    const auto base = task.base.empty() ? task.base : task.base.subspan(first, length);
-    const GramMatrix gram = gram_matrix(run, base);
+FindCoefficients arc_at(double t) {
+  return [t](const GramMatrix& gram) {
     const Factors factors = arc_factors(gram.at(0, 0), gram.at(0, 1), gram.at(1, 1), t);
-    combine(run, base, factors, out.subspan(first, length));
-  }
+    return std::vector<double>(factors.begin(), factors.end());
+  };
 }
 
 // The inputs' rows, as differences from the base if there is one.
@@ -56,13 +52,13 @@ class Rows {
         buffers_{std::vector<float>(columns), std::vector<float>(columns)} {}
 
   std::span<const float> row(std::size_t model, std::size_t index) {
-    const auto values = task_.models[model].values.subspan(index * columns_, columns_);
+    const auto values = task_.models[model].values.in_memory().subspan(index * columns_, columns_);
     if (task_.base.empty()) return values;
     subtract(values, base(index), buffers_[model]);
     return buffers_[model];
   }
   [[nodiscard]] std::span<const float> base(std::size_t index) const {
-    return task_.base.subspan(index * columns_, columns_);
+    return task_.base.in_memory().subspan(index * columns_, columns_);
   }
 
  private:
@@ -72,7 +68,8 @@ class Rows {
 };
 
 // Each column of [rows, columns] is a vector of its own.
-void merge_columns(const TensorMerge& task, std::size_t rows, std::span<float> out) {
+void merge_columns(const TensorMerge& task, std::span<float> out) {
+  const std::size_t rows = task.shape.front();
   const std::size_t columns = out.size() / rows;
   Rows inputs(task, columns);
   std::array<std::vector<double>, 3> products;  // aa, ab, bb of each column
@@ -102,12 +99,13 @@ void merge_columns(const TensorMerge& task, std::size_t rows, std::span<float> o
   }
 }
 
-void merge_nuslerp(const TensorMerge& task, std::span<float> out) {
-  if (out.empty()) return;
+BlockMerge start_nuslerp(const TensorMerge& task, ThreadPool& pool) {
+  const FindCoefficients find = arc_at(arc_position(task));
   const bool is_whole = task.parameters.at("nuslerp_flatten") != 0 || task.shape.size() < 2;
-  if (is_whole) return merge_runs(task, out.size(), out);
-  if (task.parameters.at("nuslerp_row_wise") == 0) return merge_runs(task, task.shape.back(), out);
-  merge_columns(task, task.shape.front(), out);
+  if (is_whole || elements_of(task) == 0) return combine_models(find(gram_of(task, pool)));
+  if (task.parameters.at("nuslerp_row_wise") == 0)
+    return combine_each_run(task, task.shape.back(), find);
+  return start_whole(merge_columns)(task, pool);
 }
 
 }  // namespace
@@ -126,7 +124,7 @@ MergeMethod nuslerp_method() {
                           "if not flattened: the vectors run along the first dimension, not "
                           "the last"),
                      int8_mask_parameter()},
-      .merge = merge_nuslerp,
+      .start = start_nuslerp,
       .complaint = nullptr};
 }
 

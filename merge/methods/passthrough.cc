@@ -7,11 +7,13 @@
 namespace vlm {
 namespace {
 
-void merge_passthrough(const TensorMerge& task, std::span<float> out) {
-  const ModelTensor& model = task.models.front();
-  std::copy(model.values.begin(), model.values.end(), out.begin());
-  const double factor = model.parameters.at("scale");
-  if (factor != 1.0) scale(out, static_cast<float>(factor));
+BlockMerge start_passthrough(const TensorMerge& task, ThreadPool& /*pool*/) {
+  const auto factor = static_cast<float>(task.models.front().parameters.at("scale"));
+  const auto merge = [factor](const InputBlock& inputs, std::span<float> out) {
+    std::ranges::copy(inputs.models.front(), out.begin());
+    if (factor != 1.0F) scale(out, factor);
+  };
+  return {.unit = 1, .buffers = 0, .merge = merge};
 }
 
 }  // namespace
@@ -25,7 +27,7 @@ MergeMethod passthrough_method() {
           .max_models = 1,
           .parameters = {any_number("scale", ParameterScope::kPerModel, 1, "factor of the tensor"),
                          int8_mask_parameter()},
-          .merge = merge_passthrough,
+          .start = start_passthrough,
           .complaint = nullptr};
 }
 

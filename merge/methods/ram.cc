@@ -1,8 +1,10 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <span>
+#include <utility>
 #include <vector>
 
+#include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -10,86 +12,89 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kBlock = 2048;  // elements that are worked on at once, in cache
-using Block = std::array<float, kBlock>;
+// The blocks that a merge works in.
+constexpr std::size_t kBuffers = 3;
+struct RegionBuffers {
+  explicit RegionBuffers(const InputBlock& inputs)
+      : delta(inputs.buffers.first(inputs.size)),
+        models(inputs.buffers.subspan(inputs.size, inputs.size)),
+        sum(inputs.buffers.last(inputs.size)) {}
 
-// Calls use(first, size) for blocks that cover [0, size).
-template <typename Use>
-void for_each_block(std::size_t size, Use use) {
-  for (std::size_t first = 0; first < size; first += kBlock) {
-    use(first, std::min(kBlock, size - first));
+  std::span<float> delta;
+  std::span<float> models;  // how many models changed an element
+  std::span<float> sum;
+};
+
+std::span<const float> delta_of(const InputBlock& inputs, std::size_t model,
+                                const RegionBuffers& buffers) {
+  subtract(inputs.models[model], inputs.base, buffers.delta);
+  return buffers.delta;
+}
+
+void count_models(const InputBlock& inputs, float threshold, const RegionBuffers& buffers) {
+  std::fill(buffers.models.begin(), buffers.models.end(), 0.0F);
+  for (std::size_t i = 0; i < inputs.models.size(); ++i) {
+    add_one_where_above(delta_of(inputs, i, buffers), threshold, buffers.models);
   }
 }
 
-class RegionMerge {
- public:
-  explicit RegionMerge(const TensorMerge& task)
-      : task_(task),
-        threshold_(static_cast<float>(task.parameters.at("epsilon"))),
-        unique_factors_(task.models.size(), 1.0F) {}
+float threshold_of(const TensorMerge& task) {
+  return static_cast<float>(task.parameters.at("epsilon"));
+}
 
-  // RAM+: entries that only model i changed count 1 + r clip(rho_i, 0, alpha) times, rho_i its
-  // number of shared changes over that of its unique ones.
-  void amplify_unique_changes() {
-    std::vector<std::size_t> changed(task_.models.size());
-    std::vector<std::size_t> unique(task_.models.size());
-    for_each_block(task_.base.size(), [&](std::size_t first, std::size_t size) {
-      count_models(first, size);
-      for (std::size_t i = 0; i < task_.models.size(); ++i) {
-        const ChangeCounts counts = count_changes(delta(i, first, size), models(size), threshold_);
-        changed[i] += counts.changed;
-        unique[i] += counts.unique;
-      }
-    });
-    const double r = task_.parameters.at("r");
-    const double alpha = task_.parameters.at("alpha");
-    for (std::size_t i = 0; i < task_.models.size(); ++i) {
-      if (unique[i] == 0) continue;
-      const double rho =
-          static_cast<double>(changed[i] - unique[i]) / static_cast<double>(unique[i]);
-      unique_factors_[i] = static_cast<float>(1.0 + r * std::clamp(rho, 0.0, alpha));
+// Changes of one model alone count `unique_factors` of that model times.
+BlockMerge merge_regions(const TensorMerge& task, std::vector<float> unique_factors) {
+  const float threshold = threshold_of(task);
+  const auto merge = [factors = std::move(unique_factors), threshold](const InputBlock& inputs,
+                                                                      std::span<float> out) {
+    const RegionBuffers buffers(inputs);
+    count_models(inputs, threshold, buffers);
+    std::fill(buffers.sum.begin(), buffers.sum.end(), 0.0F);
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      add_changes(delta_of(inputs, i, buffers), buffers.models, {threshold, factors[i]},
+                  buffers.sum);
     }
-  }
+    add_to_base(inputs.base, buffers.sum, 1.0F, out);
+  };
+  return {.unit = 1, .buffers = kBuffers, .merge = merge};
+}
 
-  void merge(std::span<float> out) {
-    for_each_block(out.size(), [&](std::size_t first, std::size_t size) {
-      count_models(first, size);
-      const std::span<float> sum(sum_.data(), size);
-      std::fill(sum.begin(), sum.end(), 0.0F);
-      for (std::size_t i = 0; i < task_.models.size(); ++i) {
-        add_changes(delta(i, first, size), models(size), {threshold_, unique_factors_[i]}, sum);
-      }
-      add_to_base(task_.base.subspan(first, size), sum, 1.0F, out.subspan(first, size));
-    });
-  }
+BlockMerge start_ram(const TensorMerge& task, ThreadPool& /*pool*/) {
+  return merge_regions(task, std::vector<float>(task.models.size(), 1.0F));
+}
 
- private:
-  std::span<const float> delta(std::size_t model, std::size_t first, std::size_t size) {
-    const std::span<float> difference(delta_.data(), size);
-    subtract(task_.models[model].values.subspan(first, size), task_.base.subspan(first, size),
-             difference);
-    return difference;
-  }
-
-  // How many models changed each element of the block.
-  void count_models(std::size_t first, std::size_t size) {
-    const std::span<float> counts(models_.data(), size);
-    std::fill(counts.begin(), counts.end(), 0.0F);
-    for (std::size_t i = 0; i < task_.models.size(); ++i) {
-      add_one_where_above(delta(i, first, size), threshold_, counts);
+// Of each model.
+std::vector<ChangeCounts> count_all_changes(const TensorMerge& task, ThreadPool& pool) {
+  std::vector<std::vector<ChangeCounts>> parts(Parts(elements_of(task)).count(),
+                                               std::vector<ChangeCounts>(task.models.size()));
+  const float threshold = threshold_of(task);
+  for_each_block(task, kBuffers, pool, [&](std::size_t part, const InputBlock& inputs) {
+    const RegionBuffers buffers(inputs);
+    count_models(inputs, threshold, buffers);
+    for (std::size_t i = 0; i < inputs.models.size(); ++i) {
+      parts[part][i] += count_changes(delta_of(inputs, i, buffers), buffers.models, threshold);
     }
+  });
+  std::vector<ChangeCounts> sums(task.models.size());
+  for (const std::vector<ChangeCounts>& part : parts) {
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += part[i];
   }
-  [[nodiscard]] std::span<const float> models(std::size_t size) const {
-    return {models_.data(), size};
-  }
+  return sums;
+}
 
-  const TensorMerge& task_;
-  float threshold_;
-  std::vector<float> unique_factors_;
-  Block delta_{};
-  Block models_{};
-  Block sum_{};
-};
+// RAM+: entries that only model i changed count 1 + r clip(rho_i, 0, alpha) times, rho_i its number
+// of shared changes over that of its unique ones.
+BlockMerge start_ramplus(const TensorMerge& task, ThreadPool& pool) {
+  const double r = task.parameters.at("r");
+  const double alpha = task.parameters.at("alpha");
+  std::vector<float> factors;
+  for (const ChangeCounts& counts : count_all_changes(task, pool)) {
+    const auto shared = static_cast<double>(counts.changed - counts.unique);
+    const double rho = counts.unique == 0 ? 0 : shared / static_cast<double>(counts.unique);
+    factors.push_back(static_cast<float>(1.0 + r * std::clamp(rho, 0.0, alpha)));
+  }
+  return merge_regions(task, std::move(factors));
+}
 
 ParameterSpec epsilon_parameter() {
   return number_in("epsilon", ParameterScope::kGlobal, {0, 1}, 1e-5,
@@ -101,16 +106,15 @@ constexpr const char* kPaper = "Yuan et al. 2026, \"Behavior knowledge merge\" (
 }  // namespace
 
 MergeMethod ram_method() {
-  return {
-      .name = "ram",
-      .paper = kPaper,
-      .formula = "base + the mean of the deltas of those models that changed an entry",
-      .base = BaseRole::kRequired,
-      .min_models = 1,
-      .max_models = 64,
-      .parameters = {epsilon_parameter(), int8_mask_parameter()},
-      .merge = [](const TensorMerge& task, std::span<float> out) { RegionMerge(task).merge(out); },
-      .complaint = nullptr};
+  return {.name = "ram",
+          .paper = kPaper,
+          .formula = "base + the mean of the deltas of those models that changed an entry",
+          .base = BaseRole::kRequired,
+          .min_models = 1,
+          .max_models = 64,
+          .parameters = {epsilon_parameter(), int8_mask_parameter()},
+          .start = start_ram,
+          .complaint = nullptr};
 }
 
 MergeMethod ramplus_tl_method() {
@@ -128,12 +132,7 @@ MergeMethod ramplus_tl_method() {
                          number_in("alpha", ParameterScope::kGlobal, {0, 100}, 0.2,
                                    "largest ratio that counts"),
                          int8_mask_parameter()},
-          .merge =
-              [](const TensorMerge& task, std::span<float> out) {
-                RegionMerge regions(task);
-                regions.amplify_unique_changes();
-                regions.merge(out);
-              },
+          .start = start_ramplus,
           .complaint = nullptr};
 }
 

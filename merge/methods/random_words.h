@@ -1,24 +1,48 @@
 #pragma once
 
-// The random bits of methods that drop entries at random.
+// Random bits for the entries of a tensor, which do not depend on who draws first.
 
-#include <functional>
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <string>
+#include <span>
 #include <string_view>
 
 #include "merge/method.h"
 
 namespace vlm {
 
-// 32 random bits for each element of a model's tensor. They depend on the seed, `purpose`, the
-// output's name, the model's place in the recipe and the element alone.
-std::shared_ptr<const Words> random_words(const TensorMerge& task, const ModelTensor& model,
-                                          std::string_view purpose);
+// 32 random bits for each entry of a model's tensor: a function of the seed, the output's name, the
+// model and the entry's place. Made when they are asked for, or at once if the model remembers.
+class RandomWords {
+ public:
+  // `purpose` tells methods apart.
+  RandomWords(const TensorMerge& task, const ModelTensor& model, std::string_view purpose);
 
-// One word per element of the model's tensor: those remembered under `what`, else made (and
-// remembered if there is room).
-std::shared_ptr<const Words> remembered(const ModelTensor& model, std::string_view what,
-                                        const std::function<Words()>& make);
+  // Calls use(words, done, piece) for pieces of `block`, which holds entries from `first` on:
+  // `done` entries are before the piece.
+  template <typename Use>
+  void for_each_piece(std::size_t first, std::span<float> block, const Use& use) const {
+    std::array<std::uint32_t, kPiece> made;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    for (std::size_t done = 0; done < block.size(); done += kPiece) {
+      const std::span<float> piece = block.subspan(done, std::min(kPiece, block.size() - done));
+      use(read(first + done, std::span(made).first(piece.size())), done, piece);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 2048;
+
+  // The words of entries [first, first + scratch.size()), in `scratch` or where they are
+  // remembered.
+  [[nodiscard]] std::span<const std::uint32_t> read(std::size_t first,
+                                                    std::span<std::uint32_t> scratch) const;
+
+  std::uint64_t key_;
+  std::uint64_t stream_;
+  std::shared_ptr<const Words> remembered_;  // null: they are not
+};
 
 }  // namespace vlm

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/gram.h"
 #include "merge/kernels/magnitude.h"
@@ -45,8 +46,8 @@ class SceMerge {
   // The selected entries of a model's delta.
   std::span<float> delta(std::size_t model, std::size_t first, std::size_t size) {
     const std::span<float> made = std::span(deltas_).subspan(model * kBlock, size);
-    subtract(task_.models[model].values.subspan(first, size), task_.base.subspan(first, size),
-             made);
+    subtract(task_.models[model].values.in_memory().subspan(first, size),
+             task_.base.in_memory().subspan(first, size), made);
     if (!variances_.empty()) {
       zero_where_zero(std::span(variances_).subspan(first, size), made);
     }
@@ -116,7 +117,7 @@ class SceMerge {
     }
     replace_zeros_by_one(divisor);
     divide(sum, divisor);
-    add_to_base(task_.base.subspan(first, out.size()), sum, 1.0F, out);
+    add_to_base(task_.base.in_memory().subspan(first, out.size()), sum, 1.0F, out);
   }
 
   const TensorMerge& task_;
@@ -141,7 +142,8 @@ MergeMethod sce_method() {
           .parameters = {number_in("select_topk", ParameterScope::kGlobal, {0, 1}, 1,
                                    "share of the varying entries that is kept"),
                          int8_mask_parameter()},
-          .merge = [](const TensorMerge& task, std::span<float> out) { SceMerge(task).merge(out); },
+          .start = start_whole(
+              [](const TensorMerge& task, std::span<float> out) { SceMerge(task).merge(out); }),
           .complaint = nullptr};
 }
 

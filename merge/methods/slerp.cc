@@ -1,5 +1,7 @@
 #include <cmath>
+#include <numeric>
 
+#include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
 #include "merge/methods/methods.h"
@@ -29,13 +31,23 @@ double norm_or_one(double squared) {
   return norm > kSmallestNorm ? norm : 1.0;
 }
 
-void merge_slerp(const TensorMerge& task, std::span<float> out) {
-  const std::span<const float> other = task.models.front().values;
-  const double t = task.parameters.at("t");
-  const InnerProducts products = inner_products(task.base, other);
+InnerProducts products_of(const TensorMerge& task, ThreadPool& pool) {
+  std::vector<InnerProducts> parts(Parts(elements_of(task)).count());
+  for_each_block(task, 0, pool, [&](std::size_t part, const InputBlock& block) {
+    parts[part] += inner_products(block.base, block.models.front());
+  });
+  return std::accumulate(parts.begin(), parts.end(), InnerProducts());
+}
+
+BlockMerge start_slerp(const TensorMerge& task, ThreadPool& pool) {
+  const InnerProducts products = products_of(task, pool);
   const double cosine = products.ab / (norm_or_one(products.aa) * norm_or_one(products.bb));
-  const SlerpFactors factors = slerp_factors(cosine, t);
-  blend(task.base, static_cast<float>(factors.base), other, static_cast<float>(factors.other), out);
+  const SlerpFactors factors = slerp_factors(cosine, task.parameters.at("t"));
+  const auto merge = [factors](const InputBlock& inputs, std::span<float> out) {
+    blend(inputs.base, static_cast<float>(factors.base), inputs.models.front(),
+          static_cast<float>(factors.other), out);
+  };
+  return {.unit = 1, .buffers = 0, .merge = merge};
 }
 
 }  // namespace
@@ -52,7 +64,7 @@ MergeMethod slerp_method() {
           .parameters = {any_number("t", ParameterScope::kGlobal, std::nullopt,
                                     "0: base, 1: the other model; beyond: extrapolation"),
                          int8_mask_parameter()},
-          .merge = merge_slerp,
+          .start = start_slerp,
           .complaint = nullptr};
 }
 

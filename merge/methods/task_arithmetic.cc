@@ -26,8 +26,7 @@ MergeMethod task_arithmetic_method() {
           .min_models = 1,
           .max_models = 64,
           .parameters = task_arithmetic_parameters(),
-          .merge = [](const TensorMerge& task,
-                      std::span<float> out) { merge_task_vectors(task, {}, out); },
+          .start = start_task_vectors({}),
           .complaint = nullptr};
 }
 

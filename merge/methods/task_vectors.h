@@ -12,35 +12,34 @@
 #include <span>
 #include <vector>
 
-#include "merge/kernels/magnitude.h"
 #include "merge/method.h"
 
 namespace vlm {
 
 // Zeroes what a method drops from one block of a delta: `block` holds elements [first, first +
-// size) of values - base. Empty: everything stays. Called from one thread.
+// size) of values - base. Empty: everything stays. Called from several threads at once.
 using BlockFilter = std::function<void(std::size_t first, std::span<float> block)>;
 
-// Prepares the filter of one model's delta.
-using MakeFilter = std::function<BlockFilter(const TensorMerge& task, const ModelTensor& model)>;
+// The filters of all deltas of a task.
+struct DeltaFilters {
+  std::vector<BlockFilter> of_models;  // parallel to TensorMerge::models
+  std::size_t unit = 1;                // of the blocks they take (BlockMerge::unit)
+};
+using MakeFilters = std::function<DeltaFilters(const TensorMerge& task, ThreadPool& pool)>;
 
 // A filter that keeps nothing.
 void drop_all(std::size_t first, std::span<float> block);
 
-// Finds which entries of a model's delta are the largest. Remembers the ranking where the model
-// remembers, so that a search's next candidate need not look at the delta again.
-class DeltaRanks {
- public:
-  DeltaRanks(const TensorMerge& task, const ModelTensor& model);
+// Whether the model counts: with a weight of 0 it votes for nothing and adds nothing.
+bool has_weight(const ModelTensor& model);
 
-  // The cut that keeps the k largest. REQUIRES: 0 < k <= n.
-  [[nodiscard]] MagnitudeCut cut(std::size_t k) const;
+// Filters of blocks of so many elements, each made from one model's parameters alone. Models
+// without weight get none.
+using MakeFilter = std::function<BlockFilter(const TensorMerge& task, const ModelTensor& model)>;
+DeltaFilters filter_each(const TensorMerge& task, std::size_t unit, const MakeFilter& make_filter);
 
- private:
-  std::span<const float> values_;
-  std::span<const float> base_;
-  std::shared_ptr<const Words> ranking_;  // may be null
-};
+// The length of a tensor's rows, at least 1.
+std::size_t row_size(const TensorMerge& task);
 
 enum class Consensus : std::uint8_t {
   kNone,  // all entries count
@@ -48,7 +47,7 @@ enum class Consensus : std::uint8_t {
 };
 
 struct TaskVectorSteps {
-  MakeFilter make_filter = nullptr;  // null: nothing is dropped
+  MakeFilters make_filters = nullptr;  // null: nothing is dropped
   Consensus consensus = Consensus::kNone;
 };
 
@@ -57,8 +56,7 @@ struct TaskVectorSteps {
 // (0 counts as 1). With `rescale: true` a sparse delta is multiplied so that its L1 norm is that of
 // the full one, unless either norm is below 1e-7; `inverse` is the filter's own business. Reads the
 // parameters weight (per model), lambda, normalize, rescale (global).
-void merge_task_vectors(const TensorMerge& task, const TaskVectorSteps& steps,
-                        std::span<float> out);
+StartMerge start_task_vectors(const TaskVectorSteps& steps);
 
 // Values of the parameter `rescale`.
 inline constexpr double kRescaleL1 = 1;

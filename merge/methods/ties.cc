@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "merge/kernels/elementwise.h"
-#include "merge/kernels/magnitude.h"
+#include "merge/block_loop.h"
+#include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 #include "merge/methods/task_vectors.h"
@@ -19,31 +19,39 @@ BlockFilter filter_by(const MagnitudeCut& cut) {
 
 // Yadav et al., section 4, "trim": the k = int(density n) largest magnitudes stay, at least one
 // unless the density is 0.
-BlockFilter make_magnitude_filter(const TensorMerge& task, const ModelTensor& model) {
-  const double density = model.parameters.at("density");
-  if (density >= 1) return nullptr;
-  if (density <= 0 || model.values.empty()) return drop_all;
-  const auto k = static_cast<std::size_t>(density * static_cast<double>(model.values.size()));
-  return filter_by(DeltaRanks(task, model).cut(std::max<std::size_t>(k, 1)));
-}
-
-MergeTensor merge_with(const MakeFilter& make_filter) {
-  return [make_filter](const TensorMerge& task, std::span<float> out) {
-    merge_task_vectors(task, {make_filter, Consensus::kSum}, out);
-  };
+DeltaFilters keep_largest_entries(const TensorMerge& task, ThreadPool& pool) {
+  DeltaFilters filters;
+  std::vector<WantedCut> wanted;
+  const std::size_t size = elements_of(task);
+  for (std::size_t i = 0; i < task.models.size(); ++i) {
+    const double density = task.models[i].parameters.at("density");
+    const bool keeps_some = density > 0 && size > 0;
+    filters.of_models.push_back(density >= 1 || keeps_some ? nullptr : BlockFilter(drop_all));
+    if (density >= 1 || !keeps_some || !has_weight(task.models[i])) continue;
+    const auto k = static_cast<std::size_t>(density * static_cast<double>(size));
+    wanted.push_back({i, std::max<std::size_t>(k, 1)});
+  }
+  const std::vector<MagnitudeCut> cuts = find_delta_cuts(task, wanted, pool);
+  for (std::size_t i = 0; i < cuts.size(); ++i) {
+    filters.of_models[wanted[i].model] = filter_by(cuts[i]);
+  }
+  return filters;
 }
 
 // With `scope: model` n is the number of all entries of the model.
-MergeTensor prepare_ties(const MergeTasks& tasks) {
+StartMerge prepare_ties(const MergeTasks& tasks) {
   const auto cuts = std::make_shared<const WholeModelCuts>(
       tasks, std::vector<std::string>{"density"},
       [](const std::vector<std::size_t>& shares, std::size_t /*elements*/) { return shares; });
   if (cuts->empty()) return nullptr;
-  return merge_with([cuts](const TensorMerge& task, const ModelTensor& model) -> BlockFilter {
-    if (task.parameters.at("scope") != kScopeModel) return make_magnitude_filter(task, model);
-    const auto cut = cuts->find(task, model, 0);
-    return cut ? filter_by(*cut) : BlockFilter(drop_all);
-  });
+  const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& pool) {
+    if (task.parameters.at("scope") != kScopeModel) return keep_largest_entries(task, pool);
+    return filter_each(task, 1, [&](const TensorMerge& /*same*/, const ModelTensor& model) {
+      const auto cut = cuts->find(task, model, 0);
+      return cut ? filter_by(*cut) : BlockFilter(drop_all);
+    });
+  };
+  return start_task_vectors({make_filters, Consensus::kSum});
 }
 
 }  // namespace
@@ -58,7 +66,7 @@ MergeMethod ties_method() {
                      .min_models = 1,
                      .max_models = 64,
                      .parameters = task_vector_parameters({.normalize = true, .rescale = false}),
-                     .merge = merge_with(make_magnitude_filter),
+                     .start = start_task_vectors({keep_largest_entries, Consensus::kSum}),
                      .complaint = nullptr,
                      .prepare = prepare_ties};
   method.parameters.push_back(choice("scope", {"tensor", "model"},

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "merge/block_loop.h"
 #include "merge/methods/matrices.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -49,7 +50,7 @@ MergeMethod tsv_m_method() {
           .max_models = 64,
           .parameters = {any_number("lambda", ParameterScope::kGlobal, 1,
                                     "factor of the combined delta")},
-          .merge = merge_tsv_m,
+          .start = start_whole(merge_tsv_m),
           .complaint = nullptr};
 }
 

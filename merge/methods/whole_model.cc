@@ -1,15 +1,10 @@
 #include "merge/methods/whole_model.h"
 
 #include "core/check.h"
+#include "merge/block_loop.h"
 
 namespace vlm {
 namespace {
-
-std::size_t elements_of(const TensorMerge& task) {
-  const auto count = element_count(task.shape);
-  check(count.has_value(), "WholeModelCuts: the element count of a planned tensor fits");
-  return *count;
-}
 
 // The elements of one model, by the value of each share.
 struct Demand {
@@ -40,9 +35,8 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
     if (task.parameters.at("scope") != kScopeModel) continue;
     tensors_.push_back(i);
     for (const ModelTensor& model : task.models) {
-      auto& places = models_[model.model].places;
-      places.emplace(task.name, places.size());
       Demand& demand = demands[model.model];
+      models_[model.model].begins.emplace(task.name, demand.elements);
       demand.elements += elements_of(task);
       demand.by_share.resize(share_parameters.size());
       for (std::size_t share = 0; share < share_parameters.size(); ++share) {
@@ -62,10 +56,8 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
 void WholeModelCuts::run_pass(const MergeTasks& tasks) {
   for (const std::size_t tensor : tensors_) {
     tasks.load(tensor, [&](const TensorMerge& task) {
-      for (const ModelTensor& model : task.models) {
-        for (auto& search : models_.at(model.model).searches) {
-          if (search) search->show(model.values, task.base);
-        }
+      for (std::size_t i = 0; i < task.models.size(); ++i) {
+        show(task, i, models_.at(task.models[i].model));
       }
     });
   }
@@ -76,13 +68,26 @@ void WholeModelCuts::run_pass(const MergeTasks& tasks) {
   }
 }
 
+void WholeModelCuts::show(const TensorMerge& task, std::size_t index, Model& model) {
+  const Parts parts(elements_of(task));
+  DeltaReader reader(task, index, parts.block_size());
+  for (std::size_t part = 0; part < parts.count(); ++part) {
+    parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
+      const std::span<const float> delta = reader.read(first, size);
+      for (auto& search : model.searches) {
+        if (search) search->show(delta, {});
+      }
+    });
+  }
+}
+
 std::optional<MagnitudeCut> WholeModelCuts::find(const TensorMerge& task, const ModelTensor& model,
                                                  std::size_t cut) const {
   const Model& searched = models_.at(model.model);
-  const auto place = searched.places.find(task.name);
-  check(place != searched.places.end(), "WholeModelCuts: a tensor that was there before");
+  const auto begin = searched.begins.find(task.name);
+  check(begin != searched.begins.end(), "WholeModelCuts: a tensor that was there before");
   if (!searched.searches[cut]) return std::nullopt;
-  return searched.searches[cut]->cut(place->second);
+  return searched.searches[cut]->cut(begin->second);
 }
 
 }  // namespace vlm

@@ -43,11 +43,14 @@ class WholeModelCuts {
 
  private:
   struct Model {
-    std::map<std::string, std::size_t, std::less<>> places;  // of its tensors, in output order
-    std::vector<std::optional<MagnitudeSearch>> searches;    // one per cut
+    // The number of elements before a tensor, in output order.
+    std::map<std::string, std::size_t, std::less<>> begins;
+    std::vector<std::optional<MagnitudeSearch>> searches;  // one per cut
   };
 
   void run_pass(const MergeTasks& tasks);
+  // Shows the delta of model number `index` of the task to that model's searches.
+  static void show(const TensorMerge& task, std::size_t index, Model& model);
 
   std::vector<std::size_t> tensors_;     // indices of the tasks with `scope: model`
   std::map<std::size_t, Model> models_;  // by ModelTensor::model

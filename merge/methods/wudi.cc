@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "merge/block_loop.h"
 #include "merge/methods/matrices.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -64,7 +65,7 @@ MergeMethod wudi_method() {
       .max_models = 64,
       .parameters = {any_number("lambda", ParameterScope::kGlobal, 1,
                                 "factor of the combined delta")},
-      .merge = merge_wudi,
+      .start = start_whole(merge_wudi),
       .complaint = nullptr};
 }
 

@@ -29,13 +29,18 @@ PlanInput input_with(std::size_t element, float value, std::size_t rows = 70) {
   return {"models/a", model};
 }
 
-std::string refusal(const PlanInput& input, const SourceRules& rules, std::size_t first = 0) {
-  std::vector<float> out(70'000 - first);
-  return message_of(
-      [&] { read_source(input, input.checkpoint->tensors().front(), rules, first, out); });
+void read(const PlanInput& input, const SourceRules& rules, std::size_t first,
+          std::span<float> out) {
+  ThreadPool alone(1);
+  SourceReader(input, input.checkpoint->tensors().front(), rules, alone).read(first, out);
 }
 
-TEST(ReadSource, NamesModelTensorPositionAndValue) {
+std::string refusal(const PlanInput& input, const SourceRules& rules, std::size_t first = 0) {
+  std::vector<float> out(70'000 - first);
+  return message_of([&] { read(input, rules, first, out); });
+}
+
+TEST(SourceReader, NamesModelTensorPositionAndValue) {
   EXPECT_EQ(refusal(input_with(69'003, kNan), {}),
             "weight is not a number: models/a: text/x: element [69, 3]: nan (merge --allow-nan "
             "lets it pass)");
@@ -44,17 +49,17 @@ TEST(ReadSource, NamesModelTensorPositionAndValue) {
   EXPECT_EQ(refusal(input_with(20'000, kNan), {}, 30'000), "") << "outside of the part";
 }
 
-TEST(ReadSource, ValuesThatOverflowTheDtypeAreNamedToo) {
+TEST(SourceReader, ValuesThatOverflowTheDtypeAreNamedToo) {
   EXPECT_EQ(refusal(input_with(1001, 70'000.0F), {DType::kF16, false}),
             "weight does not fit into float16: models/a: text/x: element [1, 1]: 70000 (merge "
             "--allow-nan lets it pass)");
   EXPECT_EQ(refusal(input_with(1001, 70'000.0F), {DType::kBF16, false}), "");
 }
 
-TEST(ReadSource, PassesThemWhereAllowed) {
+TEST(SourceReader, PassesThemWhereAllowed) {
   const PlanInput input = input_with(5, kNan);
   std::vector<float> out(70'000);
-  read_source(input, input.checkpoint->tensors().front(), {std::nullopt, true}, 0, out);
+  read(input, {std::nullopt, true}, 0, out);
   EXPECT_TRUE(std::isnan(out[5]));
   EXPECT_EQ(out[6], 1.0F);
 }

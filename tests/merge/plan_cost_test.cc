@@ -20,10 +20,22 @@ MergePlan plan_of_size(std::size_t vocabulary, const std::string& recipe = kTies
 TEST(PlanCost, GrowsWithTheTensorsAndFallsWithTheThreads) {
   const MergePlan small = plan_of_size(20'000);
   const MergePlan large = plan_of_size(2'000'000);
-  const MethodSpeed speed{.seconds = 0.001, .exponent = 1.5};
+  const MethodSpeed speed{.seconds = 0.001, .exponent = 1.5, .is_by_block = true};
   EXPECT_GT(estimate_cost(small, speed, 1).seconds, 0);
   EXPECT_GT(estimate_cost(large, speed, 1).seconds, 500 * estimate_cost(small, speed, 1).seconds);
   EXPECT_LT(estimate_cost(large, speed, 8).seconds, estimate_cost(large, speed, 1).seconds / 4);
+}
+
+TEST(PlanCost, OnlyMethodsThatNeedAllOfATensorHoldIt) {
+  const MergePlan plan = plan_of_size(2'000'000);
+  const std::uint64_t tensor_bytes = 4 * *element_count(plan.tensors.front().output.shape);
+  const auto peak = [&](bool is_by_block) {
+    const MethodSpeed speed{.seconds = 0.001, .exponent = 1, .is_by_block = is_by_block};
+    return estimate_cost(plan, speed, 2).peak_memory_bytes;
+  };
+  EXPECT_LT(peak(true), (std::uint64_t{32} << 20U) + tensor_bytes);
+  EXPECT_GT(peak(false), 4 * tensor_bytes);
+  EXPECT_TRUE(try_method(plan).is_by_block);
 }
 
 TEST(PlanCost, KnowsEveryMethod) {

@@ -11,7 +11,7 @@
 
 #include "core/json_fields.h"
 #include "core/philox.h"
-#include "merge/method.h"
+#include "merge/block_loop.h"
 
 namespace vlm {
 
@@ -50,7 +50,8 @@ inline Floats run(const std::string& name, const Floats& base, const std::vector
   TensorMerge task = make_task(method, base, inputs, global, shape);
   task.seed = seed;
   Floats out(inputs.front().values.size());
-  method.merge(task, out);
+  ThreadPool alone(1);
+  merge_tensor(method.start, task, alone, out);
   return out;
 }
 

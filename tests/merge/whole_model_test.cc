@@ -45,10 +45,11 @@ class Models final : public MergeTasks {
 
   // All merged tensors equal those of a golden case.
   void expect_merged(const Json& merged, double tolerance) const {
-    const MergeTensor prepared = method_.prepare(*this);
+    ThreadPool alone(1);
+    const StartMerge prepared = method_.prepare(*this);
     for (std::size_t i = 0; i < size(); ++i) {
       Floats out(bases_[i].size());
-      (prepared ? prepared : method_.merge)(describe(i), out);
+      merge_tensor(prepared ? prepared : method_.start, describe(i), alone, out);
       expect_near(out, flatten(merged.at(names_[i])), tolerance);
     }
   }

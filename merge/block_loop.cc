@@ -1,0 +1,120 @@
+#include "merge/block_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "merge/kernels/elementwise.h"
+
+namespace vlm {
+
+InputBlockReader::InputBlockReader(const TensorMerge& task, std::size_t largest,
+                                   std::size_t buffers)
+    : task_(task),
+      largest_(largest),
+      num_buffers_(buffers),
+      scratch_(task.models.size() + 1),
+      buffers_(buffers * largest) {
+  block_.models.resize(task.models.size());
+}
+
+const InputBlock& InputBlockReader::read(std::size_t first, std::size_t size) {
+  check(size <= largest_, "InputBlockReader::read: a block that fits");
+  const auto read_one = [&](const TensorValues& values, std::vector<float>& scratch) {
+    if (!values.is_in_memory()) scratch.resize(largest_);
+    return values.read(first, size, scratch);
+  };
+  block_.first = first;
+  block_.size = size;
+  block_.buffers = std::span(buffers_).first(num_buffers_ * size);
+  if (!task_.base.empty()) block_.base = read_one(task_.base, scratch_.back());
+  for (std::size_t i = 0; i < task_.models.size(); ++i) {
+    block_.models[i] = read_one(task_.models[i].values, scratch_[i]);
+  }
+  return block_;
+}
+
+Parts::Parts(std::size_t elements, std::size_t unit)
+    : elements_(elements),
+      part_(std::max<std::size_t>(1, kPartElements / unit) * unit),
+      block_(std::max<std::size_t>(1, kBlockElements / unit) * unit) {}
+
+std::size_t Parts::count() const noexcept {
+  return (elements_ + part_ - 1) / part_;
+}
+
+void Parts::for_each_block(
+    std::size_t part, const std::function<void(std::size_t first, std::size_t size)>& use) const {
+  const std::size_t end = std::min(elements_, (part + 1) * part_);
+  for (std::size_t first = part * part_; first < end; first += block_) {
+    use(first, std::min(block_, end - first));
+  }
+}
+
+void for_each_block(const TensorMerge& task, std::size_t buffers, ThreadPool& pool,
+                    const std::function<void(std::size_t part, const InputBlock& block)>& use) {
+  const Parts parts(elements_of(task));
+  pool.parallel_for(parts.count(), [&](std::size_t part) {
+    InputBlockReader reader(task, parts.block_size(), buffers);
+    parts.for_each_block(
+        part, [&](std::size_t first, std::size_t size) { use(part, reader.read(first, size)); });
+  });
+}
+
+DeltaReader::DeltaReader(const TensorMerge& task, std::size_t model, std::size_t largest)
+    : task_(task), model_(model), delta_(largest) {
+  if (!task.base.is_in_memory()) base_.resize(largest);
+  if (!task.models[model].values.is_in_memory()) values_.resize(largest);
+}
+
+std::span<float> DeltaReader::read(std::size_t first, std::size_t size) {
+  const std::span<float> delta = std::span(delta_).first(size);
+  const std::span<const float> values = task_.models[model_].values.read(first, size, values_);
+  if (task_.base.empty()) {
+    std::ranges::copy(values, delta.begin());
+  } else {
+    subtract(values, task_.base.read(first, size, base_), delta);
+  }
+  return delta;
+}
+
+std::size_t elements_of(const TensorMerge& task) {
+  const auto count = element_count(task.shape);
+  check(count.has_value(), "TensorMerge: the element count of a planned tensor fits");
+  return *count;
+}
+
+StartedMerge::StartedMerge(const StartMerge& start, const TensorMerge& task, ThreadPool& pool)
+    : task_(task), merge_(start(task, pool)) {}
+
+void StartedMerge::read(std::size_t first, std::span<float> out) const {
+  if (out.empty()) return;
+  const std::size_t step = Parts(out.size(), merge_.unit).block_size();
+  InputBlockReader reader(task_, std::min(step, out.size()), merge_.buffers);
+  for (std::size_t done = 0; done < out.size(); done += step) {
+    const std::size_t size = std::min(step, out.size() - done);
+    merge_.merge(reader.read(first + done, size), out.subspan(done, size));
+  }
+}
+
+void merge_tensor(const StartMerge& start, const TensorMerge& task, ThreadPool& pool,
+                  std::span<float> out) {
+  StartedMerge(start, task, pool).read(0, out);
+}
+
+StartMerge start_whole(MergeWholeTensor merge) {
+  return [merge = std::move(merge)](const TensorMerge& task, ThreadPool& /*pool*/) {
+    const auto merge_block = [&task, merge](const InputBlock& inputs, std::span<float> out) {
+      TensorMerge whole = task;
+      whole.base = inputs.base;
+      for (std::size_t i = 0; i < whole.models.size(); ++i) {
+        whole.models[i].values = inputs.models[i];
+      }
+      merge(whole, out);
+    };
+    return BlockMerge{
+        .unit = std::max<std::size_t>(1, elements_of(task)), .buffers = 0, .merge = merge_block};
+  };
+}
+
+}  // namespace vlm

@@ -1,0 +1,107 @@
+#pragma once
+
+// Going through the inputs of a merge in blocks that stay in a processor's cache.
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "merge/method.h"
+
+namespace vlm {
+
+inline constexpr std::size_t kBlockElements = 2048;
+// What one thread works on between two looks for other work. Sums over a tensor are made of the
+// sums of its parts, in their order, so that they do not depend on the number of threads.
+inline constexpr std::size_t kPartElements = std::size_t{1} << 18U;
+
+// Reads blocks of a task's inputs into its own memory, or shows where they are. For one thread.
+class InputBlockReader {
+ public:
+  // Blocks have up to `largest` elements and so many buffers. The task must outlive it.
+  InputBlockReader(const TensorMerge& task, std::size_t largest, std::size_t buffers = 0);
+
+  // The block is there until the next one is read. REQUIRES: inside of the tensor, not too large.
+  const InputBlock& read(std::size_t first, std::size_t size);
+
+ private:
+  const TensorMerge& task_;
+  std::size_t largest_;
+  std::size_t num_buffers_;
+  std::vector<std::vector<float>> scratch_;  // [models and base][largest]
+  std::vector<float> buffers_;
+  InputBlock block_;
+};
+
+// How a tensor is cut into parts, and those into blocks; both begin at multiples of `unit`
+// (BlockMerge::unit).
+class Parts {
+ public:
+  explicit Parts(std::size_t elements, std::size_t unit = 1);
+
+  [[nodiscard]] std::size_t count() const noexcept;
+  // The elements of the largest block.
+  [[nodiscard]] std::size_t block_size() const noexcept { return block_; }
+  // Calls use(first, size) for the blocks of a part, in order.
+  void for_each_block(std::size_t part,
+                      const std::function<void(std::size_t first, std::size_t size)>& use) const;
+
+ private:
+  std::size_t elements_;
+  std::size_t part_;   // elements
+  std::size_t block_;  // elements
+};
+
+// Calls use(part, block) for all blocks of a task, which have so many buffers: parts at the same
+// time, the blocks of one part in order on one thread.
+void for_each_block(const TensorMerge& task, std::size_t buffers, ThreadPool& pool,
+                    const std::function<void(std::size_t part, const InputBlock& block)>& use);
+
+// Reads blocks of one model's difference from the base (of the values themselves without a base).
+// For one thread.
+class DeltaReader {
+ public:
+  DeltaReader(const TensorMerge& task, std::size_t model, std::size_t largest);
+
+  // The block is there until the next one is read, and may be written to. REQUIRES: inside of the
+  // tensor, not too large.
+  std::span<float> read(std::size_t first, std::size_t size);
+
+ private:
+  const TensorMerge& task_;
+  std::size_t model_;
+  std::vector<float> values_;
+  std::vector<float> base_;
+  std::vector<float> delta_;
+};
+
+// The number of elements of a task's tensor.
+std::size_t elements_of(const TensorMerge& task);
+
+// A tensor whose merge was started. The task must outlive it.
+class StartedMerge {
+ public:
+  StartedMerge(const StartMerge& start, const TensorMerge& task, ThreadPool& pool);
+
+  [[nodiscard]] std::size_t unit() const noexcept { return merge_.unit; }
+  // Elements [first, first + out.size()) of the result. REQUIRES: they begin and end as blocks do
+  // (BlockMerge::unit). May be called from several threads at once.
+  void read(std::size_t first, std::span<float> out) const;
+
+ private:
+  const TensorMerge& task_;
+  BlockMerge merge_;
+};
+
+// The whole merged tensor.
+void merge_tensor(const StartMerge& start, const TensorMerge& task, ThreadPool& pool,
+                  std::span<float> out);
+
+// A method that works on all of a tensor at once: `merge` is called with a task whose values are in
+// memory.
+using MergeWholeTensor = std::function<void(const TensorMerge& task, std::span<float> out)>;
+StartMerge start_whole(MergeWholeTensor merge);
+
+}  // namespace vlm

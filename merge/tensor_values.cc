@@ -1,0 +1,20 @@
+#include "merge/tensor_values.h"
+
+#include "core/check.h"
+
+namespace vlm {
+
+std::span<const float> TensorValues::read(std::size_t first, std::size_t size,
+                                          std::span<float> scratch) const {
+  check(first <= size_ && size <= size_ - first, "TensorValues::read: inside");
+  if (is_in_memory()) return memory_.subspan(first, size);
+  (*read_)(first, scratch.first(size));
+  return scratch.first(size);
+}
+
+std::span<const float> TensorValues::in_memory() const {
+  check(is_in_memory(), "TensorValues::in_memory: values in memory");
+  return memory_;
+}
+
+}  // namespace vlm

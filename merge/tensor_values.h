@@ -1,0 +1,55 @@
+#pragma once
+
+// The values of one input of a merge, wherever they are.
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace vlm {
+
+using FloatTensor = std::vector<float>;
+
+// Values in memory (a view, or owned together with others), or values that are read in pieces when
+// they are asked for. Cheap to copy. May be used from several threads at once.
+class TensorValues {
+ public:
+  // Writes elements [first, first + out.size()). Thread-safe.
+  using Read = std::function<void(std::size_t first, std::span<float> out)>;
+
+  // No values.
+  TensorValues() = default;
+  // A view.
+  TensorValues(std::span<const float> values)  // NOLINT(google-explicit-constructor)
+      : memory_(values), size_(values.size()) {}
+  TensorValues(const FloatTensor& values)  // NOLINT(google-explicit-constructor)
+      : TensorValues(std::span<const float>(values)) {}
+  // The first `size` of `values`, which it keeps alive.
+  TensorValues(std::shared_ptr<const FloatTensor> values, std::size_t size)
+      : owned_(std::move(values)), memory_(std::span(*owned_).first(size)), size_(size) {}
+  // `size` values that are not in memory.
+  TensorValues(Read read, std::size_t size)
+      : read_(std::make_shared<const Read>(std::move(read))), size_(size) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] bool is_in_memory() const noexcept { return read_ == nullptr; }
+
+  // Elements [first, first + size): a view of those in memory, or of the beginning of `scratch`,
+  // into which they were read. REQUIRES: inside; scratch holds them unless all are in memory.
+  [[nodiscard]] std::span<const float> read(std::size_t first, std::size_t size,
+                                            std::span<float> scratch) const;
+  // All values. REQUIRES: they are in memory.
+  [[nodiscard]] std::span<const float> in_memory() const;
+
+ private:
+  std::shared_ptr<const FloatTensor> owned_;
+  std::span<const float> memory_;
+  std::shared_ptr<const Read> read_;  // null: all are in memory
+  std::size_t size_ = 0;
+};
+
+}  // namespace vlm

@@ -1,0 +1,120 @@
+#include "merge/block_loop.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/merge/run_method.h"
+
+namespace vlm {
+namespace {
+
+// Inputs of a method, with parameters that make it do all it can.
+struct Inputs {
+  Inputs(const MergeMethod& used_method, Shape used_shape)
+      : method(used_method), shape(std::move(used_shape)), size(*element_count(shape)) {
+    if (method.base != BaseRole::kOrdinary) base = random_values(size, "base");
+    const std::size_t count = std::min<std::size_t>(method.max_models, 3);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string purpose = "model " + std::to_string(i);
+      inputs.push_back({random_values(size, purpose.c_str()), {}});
+    }
+  }
+
+  [[nodiscard]] TensorMerge task(bool is_streamed) const {
+    TensorMerge made = make_task(method, base, inputs, global, shape);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      made.models[i].parameters["weight"] = 0.5 + 0.25 * static_cast<double>(i);
+      made.models[i].parameters["density"] = 0.5;
+      made.models[i].parameters["gamma"] = 0.02;
+      if (is_streamed) made.models[i].values = streamed(inputs[i].values);
+    }
+    if (is_streamed && !base.empty()) made.base = streamed(base);
+    return made;
+  }
+
+  static TensorValues streamed(const Floats& values) {
+    return {[&values](std::size_t first, std::span<float> out) {
+              std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(first), out.size(),
+                          out.begin());
+            },
+            values.size()};
+  }
+
+  const MergeMethod& method;
+  Shape shape;
+  std::size_t size;
+  Floats base;
+  std::vector<Input> inputs;
+  ParameterValues global{{"t", 0.3},     {"alpha", 0.2}, {"beta", 0.1},
+                         {"rescale", 1}, {"bottom", 1},  {"top", 1}};
+};
+
+Floats merge_at_once(const Inputs& inputs) {
+  ThreadPool alone(1);
+  Floats out(inputs.size);
+  merge_tensor(inputs.method.start, inputs.task(false), alone, out);
+  return out;
+}
+
+// In pieces of so many units, over so many threads.
+Floats merge_in_pieces(const Inputs& inputs, std::size_t units, std::size_t threads) {
+  ThreadPool pool(threads);
+  const TensorMerge task = inputs.task(true);
+  const StartedMerge merge(inputs.method.start, task, pool);
+  const std::size_t step = units * merge.unit();
+  Floats out(inputs.size);
+  pool.parallel_for((out.size() + step - 1) / step, [&](std::size_t i) {
+    const std::size_t size = std::min(step, out.size() - i * step);
+    merge.read(i * step, std::span(out).subspan(i * step, size));
+  });
+  return out;
+}
+
+class EveryMethod : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryMethod, StreamedInPiecesOverThreadsGivesTheBitsOfTheWholeTensorInMemory) {
+  const MergeMethod& method = find_merge_method(GetParam(), "test");
+  // The last is more than a part and ends within a block.
+  for (const Shape& shape : {Shape{1}, Shape{99}, Shape{3, 33}, Shape{31, 8463}}) {
+    const Inputs inputs(method, shape);
+    const Floats wanted = merge_at_once(inputs);
+    EXPECT_EQ(merge_in_pieces(inputs, 1 + kPartElements, 1), wanted) << to_string(shape);
+    EXPECT_EQ(merge_in_pieces(inputs, 1777, 2), wanted) << to_string(shape);
+    EXPECT_EQ(merge_in_pieces(inputs, 4096, 3), wanted) << to_string(shape);
+  }
+}
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const MergeMethod& method : merge_methods()) names.push_back(method.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryMethod, testing::ValuesIn(method_names()),
+                         [](const auto& method) { return method.param; });
+
+TEST(Parts, CoverATensorInOrderAndBeginAtMultiplesOfTheUnit) {
+  for (const std::size_t unit : {1U, 7U, 3000U, 1000000U}) {
+    for (const std::size_t elements : {0U, 1U, 4200U, 1000000U}) {
+      const std::size_t size = elements / unit * unit;
+      const Parts parts(size, unit);
+      std::size_t covered = 0;
+      for (std::size_t part = 0; part < parts.count(); ++part) {
+        parts.for_each_block(part, [&](std::size_t first, std::size_t count) {
+          EXPECT_EQ(first, covered);
+          EXPECT_EQ(first % unit, 0U);
+          EXPECT_LE(count, parts.block_size());
+          covered += count;
+        });
+      }
+      EXPECT_EQ(covered, size);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vlm
