@@ -42,7 +42,8 @@ void preprocess_image(benchmark::State& state) {
 // Arguments: images in the batch, threads.
 void encode_images(benchmark::State& state) {
   ThreadPool pool(static_cast<std::size_t>(state.range(1)));
-  const VisionStorage storage(FileCheckpoint(kProject / "zoo/models/en-vlm"), pool);
+  const VisionStorage storage =
+      VisionStorage::load(FileCheckpoint(kProject / "zoo/models/en-vlm"), pool);
   const VisionEncoder encoder(storage.vision_config(), storage.vision_weights());
   const std::size_t side = storage.vision_config().image_size_px;
   std::vector<PixelValues> images(static_cast<std::size_t>(state.range(0)));

@@ -29,18 +29,6 @@ void fill_random(std::span<float> values) {
   for (float& value : values) value = static_cast<float>(random.uniform() - 0.5);
 }
 
-std::size_t element_bytes(WeightFormat format) {
-  switch (format) {
-    case WeightFormat::kBfloat16:
-      return 2;
-    case WeightFormat::kInt8:
-      return 1;
-    case WeightFormat::kFloat32:
-      break;
-  }
-  return 4;
-}
-
 // Arguments: format, rows, threads.
 void multiply_weight(benchmark::State& state) {
   const auto format = static_cast<WeightFormat>(state.range(0));
@@ -53,8 +41,7 @@ void multiply_weight(benchmark::State& state) {
   Matrix<float> out(rows, kOutputs);
   for (auto _ : state) weight->multiply(x.view(), out.view(), pool);
   state.SetLabel(std::string(weight_format_name(format)));
-  state.SetBytesProcessed(state.iterations() *
-                          static_cast<std::int64_t>(kOutputs * kInputs * element_bytes(format)));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(weight->value_bytes()));
   state.counters["FLOP/s"] =
       benchmark::Counter(2.0 * static_cast<double>(rows * kOutputs * kInputs),
                          benchmark::Counter::kIsIterationInvariantRate);

@@ -19,9 +19,10 @@ void add_memory_option(CLI::App& command, std::optional<std::size_t>& budget_byt
 }
 
 MemoryShares memory_shares(const std::optional<std::size_t>& budget_bytes,
-                           const Checkpoint& checkpoint, WeightFormat format) {
+                           const Checkpoint& checkpoint, WeightFormat format,
+                           std::size_t num_threads) {
   if (!budget_bytes) return {};
-  return share_memory(plan_memory(checkpoint, format), *budget_bytes);
+  return share_memory(plan_memory(checkpoint, format, num_threads), *budget_bytes);
 }
 
 }  // namespace vlm

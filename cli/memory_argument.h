@@ -19,6 +19,7 @@ void add_memory_option(CLI::App& command, std::optional<std::size_t>& budget_byt
 // What the budget, if there is one, leaves for pictures and for keys and values.
 // Throws what share_memory() throws.
 MemoryShares memory_shares(const std::optional<std::size_t>& budget_bytes,
-                           const Checkpoint& checkpoint, WeightFormat format);
+                           const Checkpoint& checkpoint, WeightFormat format,
+                           std::size_t num_threads);
 
 }  // namespace vlm

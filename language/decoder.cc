@@ -17,13 +17,8 @@
 namespace vlm {
 namespace {
 
-bool has_shape(const WeightMatrix* weight, std::size_t rows, std::size_t cols) {
-  return weight != nullptr && weight->rows() == rows && weight->cols() == cols;
-}
-
 void check_linear(const LinearWeights& linear, std::size_t out, std::size_t in, bool biased) {
-  check(has_shape(linear.weight, out, in) && linear.bias.size() == (biased ? out : 0),
-        "Decoder: a weight's shape equals the config's");
+  check(has_shape(linear, out, in, biased), "Decoder: a weight's shape equals the config's");
 }
 
 void check_layer(const DecoderLayerWeights& layer, const DecoderConfig& config) {
@@ -45,8 +40,8 @@ void check_weights(const DecoderWeights& weights, const DecoderConfig& config) {
   check(weights.layers.size() == config.num_layers, "Decoder: one set of weights for each layer");
   check(config.layer_windows.size() == config.num_layers, "Decoder: one window for each layer");
   for (const DecoderLayerWeights& layer : weights.layers) check_layer(layer, config);
-  check(has_shape(weights.embeddings, config.vocab_size, config.hidden_size) &&
-            has_shape(weights.head, config.vocab_size, config.hidden_size) &&
+  check(has_shape({weights.embeddings, {}}, config.vocab_size, config.hidden_size, false) &&
+            has_shape({weights.head, {}}, config.vocab_size, config.hidden_size, false) &&
             weights.final_norm.size() == config.hidden_size,
         "Decoder: embeddings and head [vocab, hidden], norm [hidden]");
 }
@@ -69,12 +64,6 @@ DecoderConfig checked(DecoderConfig config) {
     }
   }
   return config;
-}
-
-void linear(MatrixView<const float> x, const LinearWeights& weights, MatrixView<float> out,
-            ThreadPool& pool) {
-  weights.weight->multiply(x, out, pool);
-  if (!weights.bias.empty()) add_bias(out, weights.bias);
 }
 
 void add_to(MatrixView<float> sum, MatrixView<const float> term) noexcept {
@@ -247,9 +236,9 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   const std::size_t rows = hidden.rows();
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
   rms_norm(hidden, layer.input_norm, config_.rms_norm_eps, normed);
-  linear(normed, layer.query, scratch.query.first_rows(rows), pool);
-  linear(normed, layer.key, scratch.key.first_rows(rows), pool);
-  linear(normed, layer.value, scratch.value.first_rows(rows), pool);
+  apply_linear(normed, layer.query, scratch.query.first_rows(rows), pool);
+  apply_linear(normed, layer.key, scratch.key.first_rows(rows), pool);
+  apply_linear(normed, layer.value, scratch.value.first_rows(rows), pool);
   const std::size_t heads = config_.num_kv_heads;
   pool.parallel_for(sequences.size() * heads, [&](std::size_t item) {
     const SequenceRows& sequence = sequences[item / heads];
@@ -257,8 +246,8 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
     rotate_and_store(config_, sequence, head, scratch);
     attend_sequence(config_, sequence, head, scratch.query.view(), scratch.attended.view());
   });
-  linear(scratch.attended.first_rows(rows), layer.attention_output,
-         scratch.projected.first_rows(rows), pool);
+  apply_linear(scratch.attended.first_rows(rows), layer.attention_output,
+               scratch.projected.first_rows(rows), pool);
   add_to(hidden, scratch.projected.first_rows(rows));
 }
 
@@ -279,10 +268,10 @@ void Decoder::mlp(std::size_t hop, MatrixView<float> hidden, DecoderScratch& scr
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
   const MatrixView<float> gate = scratch.gate.first_rows(rows);
   rms_norm(hidden, layer.post_attention_norm, config_.rms_norm_eps, normed);
-  linear(normed, layer.gate, gate, pool);
-  linear(normed, layer.up, scratch.up.first_rows(rows), pool);
+  apply_linear(normed, layer.gate, gate, pool);
+  apply_linear(normed, layer.up, scratch.up.first_rows(rows), pool);
   pool.parallel_for(rows, [&](std::size_t row) { swiglu(gate.row(row), scratch.up.row(row)); });
-  linear(gate, layer.down, scratch.projected.first_rows(rows), pool);
+  apply_linear(gate, layer.down, scratch.projected.first_rows(rows), pool);
   scale_rows(scratch.projected.first_rows(rows), mlp_scale(hop));
   add_to(hidden, scratch.projected.first_rows(rows));
 }

@@ -6,14 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "tensor/linear.h"
 #include "tensor/weight_matrix.h"
 
 namespace vlm {
-
-struct LinearWeights {
-  const WeightMatrix* weight = nullptr;  // [out, in]
-  std::span<const float> bias;           // [out], or empty: none
-};
 
 struct DecoderLayerWeights {
   std::span<const float> input_norm;           // [hidden], hf: input_layernorm

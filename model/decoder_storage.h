@@ -1,30 +1,31 @@
 #pragma once
 
-// Owns a decoder's weights, read from the `text/` tensors of a checkpoint: matrices in a chosen
-// format, norms and biases in float32.
+// A decoder's weights in memory, read from the `text/` tensors of a checkpoint: matrices in a
+// chosen format, norms and biases in float32.
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
 #include "language/decoder_config.h"
 #include "language/decoder_weights.h"
-#include "tensor/matrix.h"
+#include "model/stored_tensors.h"
 #include "tensor/weight_matrix.h"
 
 namespace vlm {
 
 class DecoderStorage {
  public:
-  // Reads all tensors, in parallel, but so few at a time that at most 1 GiB (or one tensor) is
-  // taken besides the weights. Throws Error{kNotFound} for a missing tensor and
-  // Error{kCorruptFile} for one of another shape than the config gives it.
+  // Reads all tensors as StoredTensors::fill() does. Throws Error{kNotFound} for a missing tensor
+  // and Error{kCorruptFile} for one of another shape than the config gives it.
   static DecoderStorage load(const Checkpoint& checkpoint, const DecoderConfig& config,
                              ThreadPool& pool, WeightFormat format = WeightFormat::kFloat32);
+
+  // What load() takes, from the checkpoint's headers alone. Throws as load().
+  static StorageBytes bytes(const Checkpoint& checkpoint, const DecoderConfig& config,
+                            WeightFormat format);
 
   // Replaces the values by those of another checkpoint of the same config, into the same memory;
   // views stay valid. Errors as in load(); the values are then undefined.
@@ -35,27 +36,16 @@ class DecoderStorage {
   [[nodiscard]] const DecoderWeights& weights() const noexcept { return weights_; }
 
  private:
-  struct Tensor {
-    std::string name;  // canonical
-    Shape shape;
-    std::unique_ptr<WeightMatrix> matrix;  // null for a vector,
-    Matrix<float> vector;                  // [1, n], empty for a matrix
-  };
-
-  // Finds and checks every tensor before it takes memory for it; reads no values.
+  // Finds and checks every tensor; reads no values.
   DecoderStorage(const Checkpoint& checkpoint, DecoderConfig config, WeightFormat format);
   DecoderWeights allocate(const Checkpoint& checkpoint);
   DecoderLayerWeights allocate_layer(const Checkpoint& checkpoint, std::size_t layer);
   LinearWeights allocate_linear(const Checkpoint& checkpoint, const std::string& name,
                                 const Shape& shape, bool biased);
-  const WeightMatrix* allocate_matrix(const Checkpoint& checkpoint, const std::string& name,
-                                      Shape shape);
-  std::span<const float> allocate_vector(const Checkpoint& checkpoint, const std::string& name,
-                                         std::size_t size);
 
   DecoderConfig config_;
   WeightFormat format_;
-  std::vector<Tensor> tensors_;
+  StoredTensors tensors_;
   DecoderWeights weights_;
 };
 

@@ -5,13 +5,6 @@
 #include <utility>
 
 namespace vlm {
-namespace {
-
-// Views in memory at a time, unless a single picture has more.
-constexpr std::size_t kViewsPerStep = 64;
-
-}  // namespace
-
 ImageFeatureCache::ImageFeatureCache(std::shared_ptr<const VisionTower> tower, ImagePolicy policy,
                                      std::size_t held_bytes)
     : tower_(std::move(tower)),

@@ -24,6 +24,8 @@ using ImageFeatures = std::shared_ptr<const Matrix<float>>;  // [features, text_
 class ImageFeatureCache {
  public:
   static constexpr std::size_t kHeldBytes = std::size_t{4} << 30U;
+  // Views in memory at a time, unless a single picture has more.
+  static constexpr std::size_t kViewsPerStep = 64;
 
   // The first features that have room in `held_bytes` are kept, those of further pictures are
   // computed each time.

@@ -5,6 +5,9 @@
 
 #include "core/error.h"
 #include "language/decoder_config.h"
+#include "model/decoder_storage.h"
+#include "model/vision_storage.h"
+#include "vision/vision_encoder.h"
 
 namespace vlm {
 namespace {
@@ -13,31 +16,7 @@ constexpr std::size_t kMegabyte = 1'000'000;
 constexpr std::size_t kProgramBytes = 100 * kMegabyte;  // code, libraries, tokenizer
 constexpr std::size_t kStepRows = 1024 + 64;            // prompts that start, tokens that go on
 constexpr std::size_t kLogitRows = 64;
-constexpr std::size_t kMostLoading = std::size_t{1} << 30U;  // model/decoder_storage.h
 constexpr std::size_t kPictureShare = 4;  // a quarter of what is left, if the model sees pictures
-
-std::size_t bytes_of_weight(WeightFormat format) {
-  switch (format) {
-    case WeightFormat::kBfloat16:
-      return 2;
-    case WeightFormat::kInt8:
-      return 1;
-    case WeightFormat::kFloat32:
-      break;
-  }
-  return sizeof(float);
-}
-
-bool is_text(const TensorInfo& tensor) {
-  return tensor.name.starts_with("text/");
-}
-
-// Rows of int8 weights have a scale each.
-std::size_t bytes_in_memory(const TensorInfo& tensor, WeightFormat format) {
-  const std::size_t count = element_count(tensor.shape).value_or(0);
-  if (!is_text(tensor) || tensor.shape.size() != 2) return count * sizeof(float);
-  return count * bytes_of_weight(format) + tensor.shape.front() * sizeof(float);
-}
 
 // Of one row of a step: language/decoder_scratch.h and the stream itself; a product packs its
 // input.
@@ -48,30 +27,36 @@ std::size_t row_floats(const DecoderConfig& config) {
          2 * config.intermediate_size + config.head_dim + widest;
 }
 
+// Of pictures between file and features: their pixels wait for a thread that encodes them.
+std::size_t looking_bytes(const VisionConfig& config, std::size_t num_threads) {
+  const std::size_t pixels =
+      config.num_channels * config.image_size_px * config.image_size_px * sizeof(float);
+  return ImageFeatureCache::kViewsPerStep * pixels + num_threads * encoding_bytes(config);
+}
+
 std::string megabytes(std::size_t bytes) {
   return std::to_string((bytes + kMegabyte - 1) / kMegabyte) + " MB";
 }
 
 }  // namespace
 
-MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format) {
+MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads) {
   const DecoderConfig config = parse_decoder_config(checkpoint.config().text());
+  StorageBytes bytes = DecoderStorage::bytes(checkpoint, config, format);
   MemoryPlan plan;
-  std::size_t largest = 0;
-  std::size_t all = 0;
-  for (const TensorInfo& tensor : checkpoint.tensors()) {
-    plan.weight_bytes += bytes_in_memory(tensor, format);
-    plan.sees_images = plan.sees_images || !is_text(tensor);
-    const std::size_t bytes = element_count(tensor.shape).value_or(0) * sizeof(float);
-    largest = std::max(largest, bytes);
-    all += bytes;
-  }
-  if (format != WeightFormat::kFloat32) {
-    plan.loading_bytes = std::max(largest, std::min(all, kMostLoading));
-  }
   plan.working_bytes =
       kProgramBytes +
       (kStepRows * row_floats(config) + kLogitRows * config.vocab_size) * sizeof(float);
+  plan.sees_images = checkpoint.config().is_vlm();
+  if (plan.sees_images) {
+    const StorageBytes vision = VisionStorage::bytes(checkpoint, vision_weight_format(format));
+    bytes.values += vision.values;
+    bytes.loading = std::max(bytes.loading, vision.loading);
+    plan.working_bytes +=
+        looking_bytes(VisionConfig::from_json(checkpoint.config().vision()), num_threads);
+  }
+  plan.weight_bytes = bytes.values;
+  plan.loading_bytes = bytes.loading;
   return plan;
 }
 

@@ -13,14 +13,15 @@
 namespace vlm {
 
 struct MemoryPlan {
-  std::size_t weight_bytes = 0;   // language model in its format, vision tower and projector
+  std::size_t weight_bytes = 0;   // language model, vision tower and projector in their formats
   std::size_t loading_bytes = 0;  // besides, while weights are read
-  std::size_t working_bytes = 0;  // activations of one step, logits, the program itself
+  std::size_t working_bytes = 0;  // activations, pixels, logits, the program itself
   bool sees_images = false;
 };
 
 // Pages of mapped files are not counted: the system takes them back when it needs them.
-MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format);
+// Throws what loading the weights would throw for a wrong tensor or config.
+MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads);
 
 // Without a budget: no bound for keys and values, the usual one for pictures.
 struct MemoryShares {

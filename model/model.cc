@@ -11,11 +11,12 @@
 namespace vlm {
 namespace {
 
-SharedModelParts load_shared_parts(const Checkpoint& checkpoint, ThreadPool& pool) {
+SharedModelParts load_shared_parts(const Checkpoint& checkpoint, ThreadPool& pool,
+                                   WeightFormat format) {
   SharedModelParts parts;
   parts.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::load(checkpoint.directory()));
   if (checkpoint.config().is_vlm()) {
-    parts.vision = std::make_shared<const VisionTower>(checkpoint, pool);
+    parts.vision = std::make_shared<const VisionTower>(checkpoint, pool, format);
   }
   return parts;
 }
@@ -85,7 +86,7 @@ void check_run(std::span<const TokenId> ids, TokenId image_token, std::size_t le
 }  // namespace
 
 Model::Model(const Checkpoint& checkpoint, ThreadPool& pool, WeightFormat format)
-    : Model(checkpoint, load_shared_parts(checkpoint, pool), pool, format) {}
+    : Model(checkpoint, load_shared_parts(checkpoint, pool, format), pool, format) {}
 
 Model::Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& pool,
              WeightFormat format)

@@ -39,7 +39,8 @@ struct SharedModelParts {
 
 class Model {
  public:
-  // Loads all parts; `format` is that of the language model. Throws Error{kNotFound, kIo,
+  // Loads all parts; `format` is that of the language model, and of the vision tower as
+  // vision_weight_format() says. Throws Error{kNotFound, kIo,
   // kCorruptFile, kUnsupported}.
   Model(const Checkpoint& checkpoint, ThreadPool& pool,
         WeightFormat format = WeightFormat::kFloat32);

@@ -1,38 +1,47 @@
 #pragma once
 
-// The vision tower and projector of a checkpoint in memory, in the form the encoder takes.
+// The vision tower and projector of a checkpoint in memory, in the form the encoder takes: matrices
+// of the blocks and of the projector in a chosen format, all else in float32.
 
 #include <cstddef>
-#include <deque>
 #include <optional>
 #include <span>
 
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
+#include "model/stored_tensors.h"
 #include "projector/projector.h"
-#include "tensor/matrix.h"
+#include "tensor/weight_matrix.h"
 #include "vision/vision_config.h"
 #include "vision/vision_weights.h"
 
 namespace vlm {
 
-// Owns float32 copies of the tensors below vision/ and projector/. Moves keep the views valid.
+// The format for the tower of a model whose language model has `format`: the same, but bfloat16
+// instead of int8. A tower multiplies hundreds of rows at a time, so reading fewer bytes of weights
+// gains nothing, and it is small beside its language model.
+WeightFormat vision_weight_format(WeightFormat format) noexcept;
+
 class VisionStorage {
  public:
-  // Reads and checks every tensor; the checkpoint may go away afterwards. Blocks behind the hidden
-  // state that the projector reads, and the final norm, are not read.
+  // Reads every tensor as StoredTensors::fill() does; the checkpoint may go away afterwards.
+  // Blocks behind the hidden state that the projector reads, and the final norm, are not read.
   // Throws Error{kNotFound}: a missing tensor; Error{kCorruptFile}: a tensor of another shape than
   // the config says; Error{kUnsupported}: a checkpoint without vision tower.
-  VisionStorage(const Checkpoint& checkpoint, ThreadPool& pool);
+  static VisionStorage load(const Checkpoint& checkpoint, ThreadPool& pool,
+                            WeightFormat format = WeightFormat::kFloat32);
+
+  // What load() takes, from the checkpoint's headers alone. Throws as load().
+  static StorageBytes bytes(const Checkpoint& checkpoint, WeightFormat format);
 
   [[nodiscard]] const VisionConfig& vision_config() const noexcept { return vision_config_; }
   [[nodiscard]] const ProjectorConfig& projector_config() const noexcept {
     return projector_config_;
   }
-  // Views that live as long as this object.
+  // Views that live as long as this object; moves of it keep them valid.
   [[nodiscard]] const VisionWeights& vision_weights() const noexcept { return *vision_weights_; }
   [[nodiscard]] const ProjectorWeights& projector_weights() const noexcept {
-    return *projector_weights_;
+    return projector_weights_;
   }
   // What ends a row of features of a tiled picture; empty unless the model is of LLaVA 1.6.
   [[nodiscard]] std::span<const float> image_newline() const noexcept { return image_newline_; }
@@ -40,11 +49,14 @@ class VisionStorage {
   [[nodiscard]] std::size_t features_per_view() const noexcept;
 
  private:
+  // Finds and checks every tensor; reads no values.
+  VisionStorage(const Checkpoint& checkpoint, WeightFormat format);
+
   VisionConfig vision_config_;
   ProjectorConfig projector_config_;
-  std::deque<Matrix<float>> tensors_;  // what the views look at
+  StoredTensors tensors_;
   std::optional<VisionWeights> vision_weights_;
-  std::optional<ProjectorWeights> projector_weights_;
+  ProjectorWeights projector_weights_;
   std::span<const float> image_newline_;
 };
 

@@ -70,8 +70,8 @@ std::optional<AnyResolutionConfig> read_any_resolution(const VisionStorage& stor
 
 }  // namespace
 
-VisionTower::VisionTower(const Checkpoint& checkpoint, ThreadPool& pool)
-    : storage_(checkpoint, pool),
+VisionTower::VisionTower(const Checkpoint& checkpoint, ThreadPool& pool, WeightFormat format)
+    : storage_(VisionStorage::load(checkpoint, pool, vision_weight_format(format))),
       preprocess_(read_preprocess_config(checkpoint)),
       any_resolution_(read_any_resolution(storage_, preprocess_, checkpoint)),
       encoder_(storage_.vision_config(), storage_.vision_weights()) {}
@@ -147,7 +147,7 @@ std::size_t VisionTower::max_bytes_per_picture() const {
       rows = std::max(rows, packed_rows(tile_layout(canvas)));
     }
   }
-  return rows * storage_.projector_weights().linear_2.rows() * sizeof(float);
+  return rows * storage_.projector_weights().linear_2.weight->rows() * sizeof(float);
 }
 
 }  // namespace vlm

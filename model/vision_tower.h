@@ -30,9 +30,11 @@ struct PictureViews {
 // Immutable; all functions may be called from several threads, each with a pool of its own.
 class VisionTower {
  public:
-  // Reads vision/ and projector/ tensors and preprocessor_config.json.
+  // Reads vision/ and projector/ tensors and preprocessor_config.json. `format` is that of the
+  // language model; the tower has vision_weight_format(format).
   // Throws Error{kCorruptFile, kNotFound, kUnsupported}.
-  VisionTower(const Checkpoint& checkpoint, ThreadPool& pool);
+  VisionTower(const Checkpoint& checkpoint, ThreadPool& pool,
+              WeightFormat format = WeightFormat::kFloat32);
 
   // `rgb`: CV_8UC3, R first. Throws as resize_within_limit().
   [[nodiscard]] PictureViews preprocess(const cv::Mat& rgb, ThreadPool& pool) const;

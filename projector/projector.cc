@@ -6,7 +6,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "tensor/gemm.h"
 
 namespace vlm {
 namespace {
@@ -35,10 +34,6 @@ FeatureSelection read_selection(const JsonFields& json) {
   if (strategy == "full") return FeatureSelection::kAll;
   fail(ErrorCode::kUnsupported, json,
        "vision_feature_select_strategy '" + strategy + "' (known: default, full)");
-}
-
-void add_bias_if_any(Matrix<float>& x, std::span<const float> bias) {
-  if (!bias.empty()) add_bias(x.view(), bias);
 }
 
 }  // namespace
@@ -71,13 +66,11 @@ Matrix<float> select_features(MatrixView<const float> hidden, std::size_t tokens
 
 Matrix<float> project(MatrixView<const float> features, const ProjectorWeights& weights,
                       Activation activation, ThreadPool& pool) {
-  Matrix<float> inner(features.rows(), weights.linear_1.rows());
-  multiply_transposed(features, weights.linear_1, inner.view(), pool);
-  add_bias_if_any(inner, weights.linear_1_bias);
+  Matrix<float> inner(features.rows(), weights.linear_1.weight->rows());
+  apply_linear(features, weights.linear_1, inner.view(), pool);
   activation(inner.values());
-  Matrix<float> out(features.rows(), weights.linear_2.rows());
-  multiply_transposed(inner.view(), weights.linear_2, out.view(), pool);
-  add_bias_if_any(out, weights.linear_2_bias);
+  Matrix<float> out(features.rows(), weights.linear_2.weight->rows());
+  apply_linear(inner.view(), weights.linear_2, out.view(), pool);
   return out;
 }
 

@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "core/json_fields.h"
 #include "core/thread_pool.h"
 #include "tensor/activation.h"
+#include "tensor/linear.h"
 #include "tensor/matrix.h"
 
 namespace vlm {
@@ -29,12 +29,10 @@ struct ProjectorConfig {
   static ProjectorConfig from_json(const JsonFields& json);
 };
 
-// Views; their owner (model/vision_storage.h) outlives them. An empty bias is none.
+// Views; their owner (model/vision_storage.h) outlives them.
 struct ProjectorWeights {
-  MatrixView<const float> linear_1;      // [text_hidden, vision_hidden]
-  std::span<const float> linear_1_bias;  // [text_hidden]
-  MatrixView<const float> linear_2;      // [text_hidden, text_hidden]
-  std::span<const float> linear_2_bias;  // [text_hidden]
+  LinearWeights linear_1;  // [text_hidden, vision_hidden]
+  LinearWeights linear_2;  // [text_hidden, text_hidden]
 };
 
 // The tokens that LLaVA keeps of `hidden` [images * tokens_per_image, vision_hidden], image after

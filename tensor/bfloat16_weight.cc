@@ -18,6 +18,10 @@ constexpr std::size_t kPackedColumns = 128;
 
 }  // namespace
 
+std::size_t Bfloat16Weight::value_bytes() const noexcept {
+  return layout_.num_blocks() * layout_.block_size() * sizeof(std::uint16_t);
+}
+
 std::size_t Bfloat16Weight::fill_bytes() const noexcept {
   return rows() * cols() * sizeof(float);
 }

@@ -22,6 +22,7 @@ class Bfloat16Weight final : public WeightMatrix {
 
   // Rounds to nearest: exact for values of a bfloat16 checkpoint.
   void fill(const Reader& read) override;
+  [[nodiscard]] std::size_t value_bytes() const noexcept override;
   [[nodiscard]] std::size_t fill_bytes() const noexcept override;
   void read_row(std::size_t row, std::span<float> out) const noexcept override;
   void multiply(MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) const override;

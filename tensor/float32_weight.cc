@@ -12,6 +12,10 @@ void Float32Weight::fill(const Reader& read) {
   read(values_.values());
 }
 
+std::size_t Float32Weight::value_bytes() const noexcept {
+  return rows() * cols() * sizeof(float);
+}
+
 void Float32Weight::read_row(std::size_t row, std::span<float> out) const noexcept {
   check(!values_.empty(), "WeightMatrix::read_row: fill() first");
   check(row < rows() && out.size() == cols(), "WeightMatrix::read_row: row < rows, out [cols]");

@@ -32,6 +32,11 @@ float scale_of(std::span<const float> row) noexcept {
 
 }  // namespace
 
+std::size_t Int8Weight::value_bytes() const noexcept {
+  return layout_.num_blocks() *
+         (Int8Layout::block_size(cols()) * sizeof(std::uint8_t) + kBlockRows * sizeof(float));
+}
+
 std::size_t Int8Weight::fill_bytes() const noexcept {
   return rows() * cols() * sizeof(float);
 }

@@ -28,6 +28,7 @@ class Int8Weight final : public WeightMatrix {
   // A row with a value that is not finite becomes NaN, one whose largest magnitude is below
   // 127 * 2^-126 becomes zero.
   void fill(const Reader& read) override;
+  [[nodiscard]] std::size_t value_bytes() const noexcept override;
   [[nodiscard]] std::size_t fill_bytes() const noexcept override;
   void read_row(std::size_t row, std::span<float> out) const noexcept override;
   void multiply(MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) const override;

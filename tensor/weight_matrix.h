@@ -43,7 +43,8 @@ class WeightMatrix {
 
   // Takes the memory for the values of `read`, or replaces those there are in it.
   virtual void fill(const Reader& read) = 0;
-  // Memory that fill() takes besides, while it runs.
+  // Memory of the values once they are there, and what fill() takes besides, while it runs.
+  [[nodiscard]] virtual std::size_t value_bytes() const noexcept = 0;
   [[nodiscard]] virtual std::size_t fill_bytes() const noexcept = 0;
 
   // Writes one row, out [cols]. REQUIRES: row < rows().

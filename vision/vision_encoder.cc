@@ -13,12 +13,6 @@
 namespace vlm {
 namespace {
 
-void linear(MatrixView<const float> x, const VisionLinear& weights, MatrixView<float> out,
-            ThreadPool& pool) {
-  multiply_transposed(x, weights.weight, out, pool);
-  add_bias(out, weights.bias);
-}
-
 void add(MatrixView<float> x, MatrixView<const float> y) {
   for (std::size_t r = 0; r < x.rows(); ++r) {
     const std::span<float> row = x.row(r);
@@ -75,15 +69,15 @@ class ImageRun {
   // x += attention(norm(x)); x += mlp(norm(x)). x [tokens, hidden].
   void block(const VisionBlockWeights& block, MatrixView<float> x) {
     layer_norm(x, block.norm_before_attention, config_.layer_norm_epsilon, normed_.view());
-    linear(normed_.view(), block.query_key_value, query_key_value_.view(), pool_);
+    apply_linear(normed_.view(), block.query_key_value, query_key_value_.view(), pool_);
     attention(normed_.view());
     const MatrixView<float> update = query_key_value_.view().columns(0, config_.hidden_size);
-    linear(normed_.view(), block.output, update, pool_);
+    apply_linear(normed_.view(), block.output, update, pool_);
     add(x, update);
     layer_norm(x, block.norm_before_mlp, config_.layer_norm_epsilon, normed_.view());
-    linear(normed_.view(), block.up, intermediate_.view(), pool_);
+    apply_linear(normed_.view(), block.up, intermediate_.view(), pool_);
     config_.activation(intermediate_.values());
-    linear(intermediate_.view(), block.down, normed_.view(), pool_);
+    apply_linear(intermediate_.view(), block.down, normed_.view(), pool_);
     add(x, normed_.view());
   }
 
@@ -112,6 +106,15 @@ class ImageRun {
   Matrix<float> intermediate_;     // [tokens, intermediate]
 };
 
+void check_block(const VisionConfig& config, const VisionBlockWeights& block) {
+  const std::size_t hidden = config.hidden_size;
+  check(has_shape(block.query_key_value, 3 * hidden, hidden, true) &&
+            has_shape(block.output, hidden, hidden, true) &&
+            has_shape(block.up, config.intermediate_size, hidden, true) &&
+            has_shape(block.down, hidden, config.intermediate_size, true),
+        "VisionEncoder: a block's weights of the config's shape");
+}
+
 void check_weights(const VisionConfig& config, const VisionWeights& weights) {
   const bool clip = config.has_class_token();
   check(weights.class_embedding.size() == (clip ? config.hidden_size : 0) &&
@@ -122,6 +125,7 @@ void check_weights(const VisionConfig& config, const VisionWeights& weights) {
             weights.position_embeddings.cols() == config.hidden_size &&
             weights.blocks.size() <= config.num_layers,
         "VisionEncoder: weights of the config's shape");
+  for (const VisionBlockWeights& block : weights.blocks) check_block(config, block);
 }
 
 void check_images(const VisionConfig& config, std::span<const PixelValues> images) {
@@ -141,6 +145,14 @@ void check_images(const VisionConfig& config, std::span<const PixelValues> image
 }
 
 }  // namespace
+
+std::size_t encoding_bytes(const VisionConfig& config) noexcept {
+  // The stream and ImageRun's matrices; a head's scores; the widest input of a product, packed.
+  const std::size_t widest = std::max(config.hidden_size, config.intermediate_size);
+  const std::size_t row_floats =
+      5 * config.hidden_size + config.intermediate_size + config.num_tokens() + widest;
+  return config.num_tokens() * row_floats * sizeof(float);
+}
 
 VisionEncoder::VisionEncoder(const VisionConfig& config, VisionWeights weights)
     : config_(config), weights_(std::move(weights)) {

@@ -26,6 +26,9 @@ struct VisionHiddenState {
 // from the thread that called encode().
 using VisionObserver = std::function<void(const VisionHiddenState&)>;
 
+// Memory that encode() takes for each image it is working on: one for each thread, at most.
+std::size_t encoding_bytes(const VisionConfig& config) noexcept;
+
 class VisionEncoder {
  public:
   // The weights' owner must outlive the encoder. REQUIRES: shapes as vision_weights.h says.

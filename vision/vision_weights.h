@@ -1,27 +1,25 @@
 #pragma once
 
-// The weights of a vision tower as views. Their owner (model/vision_storage.h) outlives them.
+// The weights of a vision tower as views; matrices of the blocks in any format. Their owner
+// (model/vision_storage.h) outlives them.
 
 #include <span>
 #include <vector>
 
+#include "tensor/linear.h"
 #include "tensor/matrix_view.h"
 #include "tensor/normalization.h"
 
 namespace vlm {
 
-struct VisionLinear {
-  MatrixView<const float> weight;  // [out, in]
-  std::span<const float> bias;     // [out]
-};
-
+// Every linear layer has a bias.
 struct VisionBlockWeights {
   LayerNormWeights norm_before_attention;  // hf: layer_norm1
-  VisionLinear query_key_value;      // [3 * hidden, hidden]; hf: self_attn.{q,k,v}_proj, stacked
-  VisionLinear output;               // [hidden, hidden]; hf: self_attn.out_proj
+  LinearWeights query_key_value;     // [3 * hidden, hidden]; hf: self_attn.{q,k,v}_proj, stacked
+  LinearWeights output;              // [hidden, hidden]; hf: self_attn.out_proj
   LayerNormWeights norm_before_mlp;  // hf: layer_norm2
-  VisionLinear up;                   // [intermediate, hidden]; hf: mlp.fc1
-  VisionLinear down;                 // [hidden, intermediate]; hf: mlp.fc2
+  LinearWeights up;                  // [intermediate, hidden]; hf: mlp.fc1
+  LinearWeights down;                // [hidden, intermediate]; hf: mlp.fc2
 };
 
 struct VisionWeights {

@@ -76,7 +76,8 @@ void run_caption(const CaptionArguments& arguments, const GlobalOptions& global)
       arguments.model.empty() ? bundled_vision_language_model().string() : arguments.model;
   ThreadPool pool(global.num_threads);
   const auto checkpoint = open_model(model_name);
-  const MemoryShares memory = memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights);
+  const MemoryShares memory =
+      memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights, pool.num_threads());
   const Model model(*checkpoint, pool, arguments.weights);
   if (!model.sees_images()) {
     throw Error(ErrorCode::kInvalidArgument, "a text model cannot see pictures: " + model_name);

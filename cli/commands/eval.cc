@@ -78,7 +78,8 @@ void run_eval(const EvalArguments& arguments, const GlobalOptions& global) {
   const std::vector<BenchmarkRun> runs = load_runs(arguments, data_root);
   ThreadPool pool(global.num_threads);
   const auto checkpoint = open_model(arguments.model);
-  const MemoryShares memory = memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights);
+  const MemoryShares memory =
+      memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights, pool.num_threads());
   const Model model(*checkpoint, pool, arguments.weights);
   ProgressLine progress(global.quiet);
   const EvaluateOptions options{arguments.model,

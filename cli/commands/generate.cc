@@ -243,7 +243,8 @@ void run_generate(const GenerateArguments& arguments, const GlobalOptions& globa
   ThreadPool pool(global.num_threads);
   const auto checkpoint = open_model(arguments.model);
   const GenerationOptions defaults = generation_defaults(checkpoint->directory());
-  const MemoryShares memory = memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights);
+  const MemoryShares memory =
+      memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights, pool.num_threads());
   const Model model(*checkpoint, pool, arguments.weights);
   require_known_ids(requests, model.decoder().config().vocab_size);
   apply_chat_template(requests, checkpoint->directory(), model.tokenizer());

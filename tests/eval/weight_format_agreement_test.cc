@@ -61,26 +61,35 @@ TEST_P(WeightFormatAgreement, TheLikeliestTokenIsTheSameAtNinetyNineOfAHundredPl
   ThreadPool pool(2);
   const FileCheckpoint checkpoint(kProject / "zoo/models" / GetParam().model);
   const Model exact(checkpoint, pool);
-  const Model rounded(checkpoint, exact.shared_parts(), pool, GetParam().format);
+  const Model rounded(checkpoint, pool, GetParam().format);
   const BenchmarkReference reference = parse_benchmark_reference(GetParam().benchmark);
   const Task task = find_task(reference.name);
   Benchmark benchmark = open_benchmark(reference, kProject);
   limit_items(benchmark, kItems);
-  std::optional<ImageFeatureCache> images;
-  if (exact.sees_images()) images.emplace(exact.shared_parts().vision);
+  std::optional<ImageFeatureCache> exact_images;
+  std::optional<ImageFeatureCache> rounded_images;
+  if (exact.sees_images()) {
+    exact_images.emplace(exact.shared_parts().vision);
+    rounded_images.emplace(rounded.shared_parts().vision);
+  }
 
   std::size_t places = 0;
   std::size_t equal = 0;
   for (const BenchmarkItem& item : benchmark.items) {
     ModelPrompt question{render_prompt(task.prompt, item.question), {}, {}};
-    if (item.image) question.images = images->get(std::vector{*item.image}, pool);
+    ModelPrompt rounded_question = question;
+    if (item.image) {
+      question.images = exact_images->get(std::vector{*item.image}, pool);
+      rounded_question.images = rounded_images->get(std::vector{*item.image}, pool);
+    }
     GenerationOptions options;
     options.max_tokens = 48;
     const std::vector<ModelPrompt> alone{question};
     const std::vector<TokenId> answer = exact.generate(alone, options, {}, pool).at(0).ids;
-    const GenerationPrompt prompt = exact.build_prompt(question);
-    const std::vector<TokenId> expected = choices(exact.decoder(), prompt, answer, pool);
-    const std::vector<TokenId> found = choices(rounded.decoder(), prompt, answer, pool);
+    const std::vector<TokenId> expected =
+        choices(exact.decoder(), exact.build_prompt(question), answer, pool);
+    const std::vector<TokenId> found =
+        choices(rounded.decoder(), rounded.build_prompt(rounded_question), answer, pool);
     for (std::size_t i = 0; i < expected.size(); ++i) equal += expected[i] == found[i] ? 1 : 0;
     places += expected.size();
   }

@@ -8,6 +8,7 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
+#include "vision/vision_encoder.h"
 
 namespace vlm {
 namespace {
@@ -21,12 +22,12 @@ TEST(PlanMemory, CountsWeightsInTheirFormat) {
   const FileCheckpoint checkpoint(kModels / "base-lm");
   std::size_t weights = 0;
   for (const TensorInfo& tensor : checkpoint.tensors()) weights += *element_count(tensor.shape);
-  const MemoryPlan exact = plan_memory(checkpoint, WeightFormat::kFloat32);
+  const MemoryPlan exact = plan_memory(checkpoint, WeightFormat::kFloat32, 2);
   EXPECT_NEAR(static_cast<double>(exact.weight_bytes), 4.0 * static_cast<double>(weights),
               0.02 * 4.0 * static_cast<double>(weights));
   EXPECT_FALSE(exact.sees_images);
-  const MemoryPlan half = plan_memory(checkpoint, WeightFormat::kBfloat16);
-  const MemoryPlan quarter = plan_memory(checkpoint, WeightFormat::kInt8);
+  const MemoryPlan half = plan_memory(checkpoint, WeightFormat::kBfloat16, 2);
+  const MemoryPlan quarter = plan_memory(checkpoint, WeightFormat::kInt8, 2);
   EXPECT_NEAR(static_cast<double>(half.weight_bytes), 0.5 * static_cast<double>(exact.weight_bytes),
               0.02 * static_cast<double>(exact.weight_bytes));
   EXPECT_NEAR(static_cast<double>(quarter.weight_bytes),
@@ -34,8 +35,33 @@ TEST(PlanMemory, CountsWeightsInTheirFormat) {
               0.02 * static_cast<double>(exact.weight_bytes));
 }
 
+TEST(PlanMemory, CountsAVisionTowerInItsFormat) {
+  const FileCheckpoint checkpoint(kModels / "en-vlm");
+  std::size_t in_bfloat16 = 0;  // weights of linear layers but those of the last block
+  for (const TensorInfo& tensor : checkpoint.tensors()) {
+    const bool used = !tensor.name.starts_with("vision/encoder.layers.5.");
+    const bool linear = tensor.shape.size() == 2 && !tensor.name.ends_with("embedding.weight");
+    if (used && linear) in_bfloat16 += *element_count(tensor.shape);
+  }
+  const MemoryPlan exact = plan_memory(checkpoint, WeightFormat::kFloat32, 2);
+  const MemoryPlan half = plan_memory(checkpoint, WeightFormat::kBfloat16, 2);
+  EXPECT_NEAR(static_cast<double>(exact.weight_bytes - half.weight_bytes),
+              2.0 * static_cast<double>(in_bfloat16), 0.02 * static_cast<double>(in_bfloat16));
+  EXPECT_GT(half.loading_bytes, 0U);
+}
+
+TEST(PlanMemory, EveryThreadEncodesAPictureOfItsOwn) {
+  const FileCheckpoint checkpoint(kModels / "en-vlm");
+  const auto working_bytes = [&](std::size_t num_threads) {
+    return plan_memory(checkpoint, WeightFormat::kFloat32, num_threads).working_bytes;
+  };
+  EXPECT_EQ(working_bytes(3) - working_bytes(2),
+            encoding_bytes(VisionConfig::from_json(checkpoint.config().vision())));
+}
+
 TEST(ShareMemory, GivesAllThatIsLeft) {
-  const MemoryPlan plan = plan_memory(FileCheckpoint(kModels / "en-vlm"), WeightFormat::kFloat32);
+  const MemoryPlan plan =
+      plan_memory(FileCheckpoint(kModels / "en-vlm"), WeightFormat::kFloat32, 2);
   ASSERT_TRUE(plan.sees_images);
   const std::size_t budget = std::size_t{2} << 30U;
   const MemoryShares shares = share_memory(plan, budget);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "model/vision_storage.h"
+#include "tests/model/golden_tower.h"
 #include "vision/image.h"
 #include "vision/preprocess.h"
 #include "vision/vision_encoder.h"
@@ -26,13 +26,6 @@ const std::filesystem::path kData = VLM_TEST_DATA;
 const std::filesystem::path kProject = VLM_PROJECT_DIR;
 constexpr float kHiddenTolerance = 1e-5F;
 
-std::vector<float> floats(const SafetensorsFile& file, const std::string& name) {
-  const TensorView view = file.view(name);
-  std::vector<float> out(element_count(view.shape).value());
-  read_floats(view, 0, out);
-  return out;
-}
-
 float max_difference(std::span<const float> a, std::span<const float> b) {
   EXPECT_EQ(a.size(), b.size());
   float largest = a.size() == b.size() ? 0.0F : INFINITY;
@@ -42,76 +35,10 @@ float max_difference(std::span<const float> a, std::span<const float> b) {
   return largest;
 }
 
-std::vector<PixelValues> split_images(std::span<const float> pixels, std::size_t side_px) {
-  std::vector<PixelValues> images;
-  const std::size_t image_size = 3 * side_px * side_px;
-  for (std::size_t first = 0; first < pixels.size(); first += image_size) {
-    PixelValues& image = images.emplace_back();
-    image = {Matrix<float>(3, side_px * side_px), side_px, side_px};
-    std::copy_n(pixels.begin() + static_cast<std::ptrdiff_t>(first), image_size,
-                image.values.values().begin());
-  }
-  return images;
-}
-
-// A CLIPVisionModel or SiglipVisionModel file seen as the vision part of a LLaVA checkpoint, with
-// an identity projector.
-class TowerCheckpoint final : public Checkpoint {
- public:
-  explicit TowerCheckpoint(const std::filesystem::path& directory)
-      : directory_(directory), file_(directory / "model.safetensors") {
-    config_.where = (directory / "config.json").string();
-    config_.family = ModelFamily::kLlava;
-    const Json vision = read_json_file(directory / "config.json");
-    const std::size_t hidden = vision.at("hidden_size");
-    config_.json = {{"vision_config", vision},
-                    {"text_config", {{"hidden_size", hidden}}},
-                    {"vision_feature_layer", -1},
-                    {"vision_feature_select_strategy", "full"}};
-    for (const SafetensorsEntry& entry : file_.entries()) {
-      add("vision/" + entry.name.substr(std::string("vision_model.").size()), entry.shape,
-          floats(file_, entry.name));
-    }
-    std::vector<float> identity(hidden * hidden);
-    for (std::size_t i = 0; i < hidden; ++i) identity[i * hidden + i] = 1.0F;
-    add("projector/linear_1.weight", {hidden, hidden}, identity);
-    add("projector/linear_2.weight", {hidden, hidden}, identity);
-  }
-
-  [[nodiscard]] const ModelConfig& config() const override { return config_; }
-  [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
-  [[nodiscard]] const std::filesystem::path& directory() const override { return directory_; }
-  void read(const TensorInfo& info, std::span<float> out) const override {
-    std::copy_n(values_.at(info.name).begin(), out.size(), out.begin());
-  }
-
-  ModelConfig& mutable_config() { return config_; }
-  void remove(const std::string& name) {
-    std::erase_if(tensors_, [&](const TensorInfo& info) { return info.name == name; });
-  }
-  void reshape(const std::string& name, const Shape& shape) {
-    for (TensorInfo& info : tensors_) {
-      if (info.name == name) info.shape = shape;
-    }
-  }
-
- private:
-  void add(const std::string& name, const Shape& shape, std::vector<float> values) {
-    tensors_.push_back({name, DType::kF32, shape});
-    values_[name] = std::move(values);
-  }
-
-  std::filesystem::path directory_;
-  SafetensorsFile file_;
-  ModelConfig config_;
-  std::vector<TensorInfo> tensors_;
-  std::map<std::string, std::vector<float>> values_;
-};
-
 std::string message_of(const Checkpoint& checkpoint) {
   ThreadPool pool(1);
   try {
-    const VisionStorage storage(checkpoint, pool);
+    const VisionStorage storage = VisionStorage::load(checkpoint, pool);
   } catch (const Error& error) {
     return error.what();
   }
@@ -123,15 +50,15 @@ class VisionGoldenTower : public testing::TestWithParam<std::string> {};
 TEST_P(VisionGoldenTower, EveryHiddenStateIsEqual) {
   ThreadPool pool(2);
   const std::filesystem::path folder = kData / "vision" / GetParam();
-  const VisionStorage storage(TowerCheckpoint(folder), pool);
+  const VisionStorage storage = VisionStorage::load(TowerCheckpoint(folder), pool);
   const SafetensorsFile golden(folder / "tensors.safetensors");
   const VisionEncoder encoder(storage.vision_config(), storage.vision_weights());
-  const auto images = split_images(floats(golden, "pixel_values"), 32);
+  const auto images = split_images(floats_of(golden, "pixel_values"), 32);
   std::size_t seen = 0;
   const Matrix<float> last = encoder.encode(images, -1, pool, [&](const VisionHiddenState& state) {
     const std::string name = "hidden_" + std::to_string(state.layer);
     const std::size_t size = state.values.rows() * state.values.cols();
-    const std::vector<float> expected = floats(golden, name);
+    const std::vector<float> expected = floats_of(golden, name);
     const float difference = max_difference({state.values.data(), size},
                                             std::span(expected).subspan(state.image * size, size));
     EXPECT_LT(difference, kHiddenTolerance) << name;
@@ -139,27 +66,27 @@ TEST_P(VisionGoldenTower, EveryHiddenStateIsEqual) {
     ++seen;
   });
   EXPECT_EQ(seen, 2U * 4U);
-  EXPECT_LT(max_difference(last.values(), floats(golden, "hidden_3")), kHiddenTolerance);
+  EXPECT_LT(max_difference(last.values(), floats_of(golden, "hidden_3")), kHiddenTolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, VisionGoldenTower, testing::Values("clip", "siglip"));
 
 TEST(VisionGolden, TinyLlavaProjectedFeatures) {
   ThreadPool pool(2);
-  const VisionStorage storage(FileCheckpoint(kData / "vision/llava15"), pool);
+  const VisionStorage storage = VisionStorage::load(FileCheckpoint(kData / "vision/llava15"), pool);
   const SafetensorsFile golden(kData / "vision/llava15/tensors.safetensors");
   const VisionEncoder encoder(storage.vision_config(), storage.vision_weights());
-  const auto images = split_images(floats(golden, "pixel_values"), 32);
+  const auto images = split_images(floats_of(golden, "pixel_values"), 32);
   const Matrix<float> hidden =
       encoder.encode(images, storage.projector_config().vision_feature_layer, pool);
-  EXPECT_LT(max_difference(hidden.values(), floats(golden, "vision_hidden_penultimate")),
+  EXPECT_LT(max_difference(hidden.values(), floats_of(golden, "vision_hidden_penultimate")),
             kHiddenTolerance);
   const Matrix<float> features = select_features(
       hidden.view(), storage.vision_config().num_tokens(), storage.projector_config().selection);
   EXPECT_EQ(features.rows(), storage.features_per_view());
   const Matrix<float> projected = project(features.view(), storage.projector_weights(),
                                           storage.projector_config().activation, pool);
-  EXPECT_LT(max_difference(projected.values(), floats(golden, "projected")), kHiddenTolerance);
+  EXPECT_LT(max_difference(projected.values(), floats_of(golden, "projected")), kHiddenTolerance);
 }
 
 // Values of these features go up to `largest`; float32 sums over 6 blocks stay within 1e-5 of that.
@@ -172,7 +99,7 @@ float relative_difference(std::span<const float> a, std::span<const float> b) {
 TEST(VisionGolden, BundledVlmFromPictureFileToProjectedFeatures) {
   ThreadPool pool(2);
   const std::filesystem::path model = kProject / "zoo/models/en-vlm";
-  const VisionStorage storage(FileCheckpoint(model), pool);
+  const VisionStorage storage = VisionStorage::load(FileCheckpoint(model), pool);
   const Json processor = read_json_file(model / "preprocessor_config.json");
   const auto preprocessing =
       PreprocessConfig::from_json(JsonFields(processor, "preprocessor_config.json"));
@@ -187,19 +114,19 @@ TEST(VisionGolden, BundledVlmFromPictureFileToProjectedFeatures) {
         read_image(kProject / example.at("image").get<std::string>(), ImagePolicy::kPillow);
     std::vector<PixelValues> pixels;
     pixels.push_back(preprocess(rgb, preprocessing, pool));
-    EXPECT_EQ(max_difference(pixels[0].values.values(), floats(golden, "pixel_values")), 0.0F)
+    EXPECT_EQ(max_difference(pixels[0].values.values(), floats_of(golden, "pixel_values")), 0.0F)
         << id;
     const Matrix<float> hidden =
         encoder.encode(pixels, storage.projector_config().vision_feature_layer, pool);
     const Matrix<float> features = select_features(
         hidden.view(), storage.vision_config().num_tokens(), storage.projector_config().selection);
     const float feature_difference =
-        relative_difference(features.values(), floats(golden, "vision_features"));
+        relative_difference(features.values(), floats_of(golden, "vision_features"));
     EXPECT_LT(feature_difference, kHiddenTolerance) << id;
     const Matrix<float> projected = project(features.view(), storage.projector_weights(),
                                             storage.projector_config().activation, pool);
     const float projected_difference =
-        relative_difference(projected.values(), floats(golden, "projected"));
+        relative_difference(projected.values(), floats_of(golden, "projected"));
     EXPECT_LT(projected_difference, kHiddenTolerance) << id;
     RecordProperty(id + "_features", std::to_string(feature_difference));
     RecordProperty(id + "_projected", std::to_string(projected_difference));
@@ -228,7 +155,7 @@ TEST(VisionStorage, LeavesOutBlocksBehindTheFeatureLayer) {
   checkpoint.mutable_config().json["vision_feature_layer"] = -2;
   checkpoint.remove("vision/encoder.layers.2.mlp.fc2.bias");
   ThreadPool pool(1);
-  EXPECT_EQ(VisionStorage(checkpoint, pool).vision_weights().blocks.size(), 2U);
+  EXPECT_EQ(VisionStorage::load(checkpoint, pool).vision_weights().blocks.size(), 2U);
 }
 
 TEST(VisionStorage, RefusesATextModel) {

@@ -2,15 +2,14 @@
 // weight_errors.json holds how far transformers with such weights is from itself in float32.
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "tests/model/golden_decoder.h"
+#include "tests/relative_error.h"
 
 namespace vlm {
 namespace {
@@ -19,17 +18,6 @@ const std::filesystem::path kProject = VLM_PROJECT_DIR;
 
 Json golden_errors() {
   return read_json_file(std::filesystem::path(VLM_TEST_DATA) / "language/weight_errors.json");
-}
-
-// Frobenius norm of the difference over that of the expected values.
-double relative_error(std::span<const float> found, std::span<const float> expected) {
-  double difference = 0.0;
-  double size = 0.0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    difference += std::pow(double{found[i]} - expected[i], 2);
-    size += std::pow(double{expected[i]}, 2);
-  }
-  return std::sqrt(difference / size);
 }
 
 // The folder, in letters a test's name may have.

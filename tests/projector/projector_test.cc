@@ -1,6 +1,9 @@
 #include "projector/projector.h"
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,14 +28,19 @@ TEST(SelectFeatures, DefaultDropsEachImagesClassToken) {
               ElementsAre(0, 1, 2, 10, 11, 12));
 }
 
+std::unique_ptr<WeightMatrix> weight_of(const std::vector<float>& values, std::size_t rows) {
+  auto weight = make_weight(WeightFormat::kFloat32, rows, values.size() / rows);
+  weight->fill([&](std::span<float> out) { std::ranges::copy(values, out.begin()); });
+  return weight;
+}
+
 TEST(Project, IsLinearThenGeluThenLinear) {
   ThreadPool pool(1);
-  const std::vector<float> linear_1{1, 0, 0, 1, 1, 1};  // [3, 2]
+  const auto linear_1 = weight_of({1, 0, 0, 1, 1, 1}, 3);
   const std::vector<float> bias_1{0, 0, -1};
-  const std::vector<float> linear_2{1, 0, 0, 0, 1, 0, 0, 0, 1};
+  const auto linear_2 = weight_of({1, 0, 0, 0, 1, 0, 0, 0, 1}, 3);
   const std::vector<float> bias_2{0, 0, 5};
-  const ProjectorWeights weights{MatrixView<const float>(linear_1, 3, 2), bias_1,
-                                 MatrixView<const float>(linear_2, 3, 3), bias_2};
+  const ProjectorWeights weights{{linear_1.get(), bias_1}, {linear_2.get(), bias_2}};
   const std::vector<float> features{2, -1};
   const Matrix<float> out = project(MatrixView<const float>(features, 1, 2), weights, gelu, pool);
   const auto exact_gelu = [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0))); };
@@ -45,8 +53,9 @@ TEST(Project, IsLinearThenGeluThenLinear) {
 TEST(Project, AnEmptyBiasIsNone) {
   ThreadPool pool(1);
   const std::vector<float> one{1};
-  const MatrixView<const float> identity(one, 1, 1);
-  const Matrix<float> out = project(identity, {identity, {}, identity, {}}, gelu, pool);
+  const auto identity = weight_of(one, 1);
+  const Matrix<float> out = project(MatrixView<const float>(one, 1, 1),
+                                    {{identity.get(), {}}, {identity.get(), {}}}, gelu, pool);
   EXPECT_NEAR(out.values()[0], 0.8413447F, 1e-6);
 }
 

@@ -45,7 +45,7 @@ std::shared_ptr<const MergedCheckpoint> merge_of(const std::string& recipe_file)
 
 Matrix<float> project_picture(const Checkpoint& checkpoint, const std::vector<float>& pixels,
                               ThreadPool& pool) {
-  const VisionStorage storage(checkpoint, pool);
+  const VisionStorage storage = VisionStorage::load(checkpoint, pool);
   std::vector<PixelValues> pictures(1);
   pictures[0] = {Matrix<float>(3, std::size_t{24} * 24), 24, 24};
   std::copy(pixels.begin(), pixels.end(), pictures[0].values.values().begin());

@@ -145,6 +145,14 @@ INSTANTIATE_TEST_SUITE_P(Formats, WeightMatrixTest,
                            return std::string(weight_format_name(test_case.param));
                          });
 
+// 64 rows and an even number of columns need no padding in any format; int8 has a scale a row.
+TEST(WeightFormat, BytesAreThoseOfTheValues) {
+  const auto bytes = [](WeightFormat format) { return make_weight(format, 64, 32)->value_bytes(); };
+  EXPECT_EQ(bytes(WeightFormat::kFloat32), 4U * 64 * 32);
+  EXPECT_EQ(bytes(WeightFormat::kBfloat16), 2U * 64 * 32);
+  EXPECT_EQ(bytes(WeightFormat::kInt8), 64U * 32 + 4U * 64);
+}
+
 TEST(WeightFormat, NamesRoundTrip) {
   EXPECT_EQ(weight_format_names(), (std::vector<std::string>{"float32", "bfloat16", "int8"}));
   for (const std::string& name : weight_format_names()) {

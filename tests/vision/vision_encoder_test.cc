@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -51,8 +52,12 @@ class RandomTower {
     for (float& value : out.values()) value = static_cast<float>(0.3 * random_.normal());
     return out;
   }
-  VisionLinear linear(std::size_t out, std::size_t in) {
-    return {tensor(out, in).view(), tensor(1, out).values()};
+  LinearWeights linear(std::size_t out, std::size_t in) {
+    auto& weight = linears_.emplace_back(make_weight(WeightFormat::kFloat32, out, in));
+    weight->fill([&](std::span<float> values) {
+      std::ranges::copy(tensor(out, in).values(), values.begin());
+    });
+    return {weight.get(), tensor(1, out).values()};
   }
   LayerNormWeights norm() {
     return {tensor(1, config_.hidden_size).values(), tensor(1, config_.hidden_size).values()};
@@ -82,18 +87,21 @@ class RandomTower {
   VisionConfig config_;
   RandomStream random_{philox_key(7, "tower"), 0};
   std::deque<Matrix<float>> tensors_;
+  std::vector<std::unique_ptr<WeightMatrix>> linears_;
   VisionWeights weights_;
 };
 
 using Vector = std::vector<double>;
 using Tokens = std::vector<Vector>;
 
-Vector plain_linear(const Vector& x, const VisionLinear& linear, std::size_t first = 0,
+Vector plain_linear(const Vector& x, const LinearWeights& linear, std::size_t first = 0,
                     std::size_t count = SIZE_MAX) {
   Vector out;
-  for (std::size_t o = first; o < linear.weight.rows() && o - first < count; ++o) {
+  std::vector<float> row(x.size());
+  for (std::size_t o = first; o < linear.weight->rows() && o - first < count; ++o) {
+    linear.weight->read_row(o, row);
     double sum = linear.bias[o];
-    for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * linear.weight.row(o)[i];
+    for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * double{row[i]};
     out.push_back(sum);
   }
   return out;

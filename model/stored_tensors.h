@@ -1,0 +1,63 @@
+#pragma once
+
+// Owns the tensors of a part of a model: found in a checkpoint by name first, filled with values
+// afterwards, so that nothing large is taken before everything is known to be there.
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "core/thread_pool.h"
+#include "tensor/matrix.h"
+#include "tensor/weight_matrix.h"
+
+namespace vlm {
+
+struct StorageBytes {
+  std::size_t values = 0;   // of all tensors
+  std::size_t loading = 0;  // besides, while they are filled
+};
+
+// Views and pointers that it gives live as long as the object; moves keep them valid.
+class StoredTensors {
+ public:
+  // Several tensors of one shape stand one below the other in a matrix or vector. These throw
+  // Error{kNotFound} for a missing tensor, Error{kCorruptFile} for one of another shape or of
+  // numbers that are not floating. REQUIRES: a name.
+  const WeightMatrix* add_matrix(const Checkpoint& checkpoint, std::vector<std::string> names,
+                                 const Shape& shape, WeightFormat format);
+  // float32, of any rank; behind its first dimension a tensor is seen as one row.
+  MatrixView<const float> add_floats(const Checkpoint& checkpoint, std::vector<std::string> names,
+                                     const Shape& shape);
+  std::span<const float> add_vector(const Checkpoint& checkpoint, std::vector<std::string> names,
+                                    std::size_t size);
+
+  // Reads the values of every tensor, or those of another checkpoint in place of the ones there
+  // are, in parallel, but so few at a time that at most 1 GiB (or one tensor) is taken besides.
+  // Throws as add_matrix(); the values are then undefined.
+  void fill(const Checkpoint& checkpoint, ThreadPool& pool);
+
+  [[nodiscard]] StorageBytes bytes() const;
+
+ private:
+  struct Tensor {
+    std::vector<std::string> names;  // canonical
+    Shape shape;                     // of each
+    std::unique_ptr<WeightMatrix> matrix;
+    Matrix<float> floats;  // empty if there is a matrix
+
+    [[nodiscard]] std::size_t size() const noexcept;
+    [[nodiscard]] std::size_t value_bytes() const noexcept;
+    [[nodiscard]] std::size_t fill_bytes() const noexcept;
+  };
+  // Numbers of tensors that are filled at the same time, the largest first.
+  [[nodiscard]] std::vector<std::vector<std::size_t>> batches() const;
+  [[nodiscard]] std::size_t fill_bytes(const std::vector<std::size_t>& batch) const;
+
+  std::vector<Tensor> tensors_;
+};
+
+}  // namespace vlm

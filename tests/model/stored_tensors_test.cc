@@ -1,0 +1,76 @@
+#include "model/stored_tensors.h"
+
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "tests/model/counted_checkpoint.h"
+
+namespace vlm {
+namespace {
+
+using ::testing::ElementsAre;
+
+CountedCheckpoint two_matrices_and_vectors(float offset) {
+  return {{{"a", DType::kF32, {1, 2}},
+           {"b", DType::kF32, {1, 2}},
+           {"c", DType::kF32, {2}},
+           {"d", DType::kF32, {2, 1, 3}}},
+          offset};
+}
+
+TEST(StoredTensors, TensorsOfOneNameListStandBelowOneAnother) {
+  ThreadPool pool(2);
+  const CountedCheckpoint checkpoint = two_matrices_and_vectors(10.0F);
+  StoredTensors tensors;
+  const WeightMatrix* matrix =
+      tensors.add_matrix(checkpoint, {"a", "b"}, {1, 2}, WeightFormat::kFloat32);
+  const std::span<const float> vector = tensors.add_vector(checkpoint, {"c", "c"}, 2);
+  const MatrixView<const float> floats = tensors.add_floats(checkpoint, {"d"}, {2, 1, 3});
+  tensors.fill(checkpoint, pool);
+  std::vector<float> row(2);
+  matrix->read_row(0, row);
+  EXPECT_THAT(row, ElementsAre(10, 10));
+  matrix->read_row(1, row);
+  EXPECT_THAT(row, ElementsAre(11, 11));
+  EXPECT_THAT(vector, ElementsAre(12, 12, 12, 12));
+  EXPECT_EQ(floats.rows(), 2U);
+  EXPECT_THAT(floats.row(1), ElementsAre(13, 13, 13));
+}
+
+TEST(StoredTensors, AnotherCheckpointFillsTheSamePlaces) {
+  ThreadPool pool(1);
+  StoredTensors tensors;
+  const std::span<const float> vector =
+      tensors.add_vector(two_matrices_and_vectors(0.0F), {"c"}, 2);
+  tensors.fill(two_matrices_and_vectors(0.0F), pool);
+  tensors.fill(two_matrices_and_vectors(5.0F), pool);
+  EXPECT_THAT(vector, ElementsAre(7, 7));
+}
+
+TEST(StoredTensors, CountsValuesAndWhatIsTakenToFillThem) {
+  const CountedCheckpoint checkpoint(
+      {{"w", DType::kBF16, {64, 32}}, {"v", DType::kBF16, {64, 32}}, {"n", DType::kF32, {5}}},
+      0.0F);
+  StoredTensors tensors;
+  for (const char* name : {"w", "v"}) {
+    tensors.add_matrix(checkpoint, {name}, {64, 32}, WeightFormat::kBfloat16);
+  }
+  tensors.add_vector(checkpoint, {"n"}, 5);
+  EXPECT_EQ(tensors.bytes().values, 2U * 64 * 32 * 2 + 5 * 4);
+  EXPECT_EQ(tensors.bytes().loading, 2U * 64 * 32 * 4);  // float32 of both, at the same time
+}
+
+TEST(StoredTensors, RefusesACheckpointThatLacksATensor) {
+  ThreadPool pool(1);
+  StoredTensors tensors;
+  tensors.add_vector(two_matrices_and_vectors(0.0F), {"c"}, 2);
+  const CountedCheckpoint other({{"x", DType::kF32, {2}}}, 0.0F);
+  EXPECT_THROW(tensors.fill(other, pool), Error);
+  EXPECT_THROW(tensors.add_vector(other, {"c"}, 2), Error);
+}
+
+}  // namespace
+}  // namespace vlm
