@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,11 @@ class TensorReader {
 
   // Every part of tensor number `index` begins at a multiple of this many elements, at least 1.
   [[nodiscard]] virtual std::size_t part_size(std::size_t index) const = 0;
+  // The dtype in which the tensor's values are exact, as far as that is known; a rounding to it
+  // changes nothing.
+  [[nodiscard]] virtual std::optional<DType> exact_dtype(std::size_t /*index*/) const {
+    return std::nullopt;
+  }
   // Elements [first, first + out.size()), which end at a multiple of part_size() or at the end of
   // the tensor. May be called from several threads at once.
   virtual void read(std::size_t index, std::size_t first, std::span<float> out) const = 0;

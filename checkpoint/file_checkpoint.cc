@@ -34,6 +34,9 @@ class MappedReader final : public TensorReader {
   MappedReader& operator=(MappedReader&&) = delete;
 
   [[nodiscard]] std::size_t part_size(std::size_t /*index*/) const override { return 1; }
+  [[nodiscard]] std::optional<DType> exact_dtype(std::size_t index) const override {
+    return tensors_[index].dtype;
+  }
   void read(std::size_t index, std::size_t first, std::span<float> out) const override {
     read_floats(tensors_[index], first, out);
   }

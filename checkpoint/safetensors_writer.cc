@@ -100,7 +100,11 @@ std::size_t SafetensorsWriter::place(std::size_t tensor, std::size_t first,
 
 void SafetensorsWriter::write(std::size_t tensor, std::size_t first,
                               std::span<const std::byte> bytes) const {
-  write_at(place(tensor, first, bytes.size()), bytes);
+  const std::size_t offset_bytes = place(tensor, first, bytes.size());
+  write_at(offset_bytes, bytes);
+  // Begins to flush; a system that refuses flushes later.
+  ::sync_file_range(descriptor_, static_cast<off_t>(offset_bytes), static_cast<off_t>(bytes.size()),
+                    SYNC_FILE_RANGE_WRITE);
 }
 
 void SafetensorsWriter::read(std::size_t tensor, std::size_t first,

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxWholeElements = std::size_t{1} << 28U;  // of whole tensors in memory
 constexpr std::size_t kBatchElements = std::size_t{1} << 27U;     // between two reports
 constexpr std::size_t kPartElements = std::size_t{1} << 18U;      // of one write
-constexpr std::size_t kPieceElements = std::size_t{1} << 15U;     // that stay in the cache
+constexpr std::size_t kPieceElements = std::size_t{1} << 13U;     // that stay in the cache
 constexpr const char* kJournalName = ".journal";
 
 std::size_t elements_of(const TensorInfo& tensor) {

@@ -47,15 +47,6 @@ PhiloxBlock philox_block(std::uint64_t key, std::uint64_t counter, std::uint64_t
   return block;
 }
 
-void philox_words(std::uint64_t key, std::uint64_t stream, std::uint64_t first,
-                  std::span<std::uint32_t> out) noexcept {
-  for (std::size_t done = 0; done < out.size();) {
-    const std::uint64_t place = first + done;
-    const PhiloxBlock block = philox_block(key, place / 4, stream);
-    for (std::size_t i = place % 4; i < 4 && done < out.size(); ++i) out[done++] = block[i];
-  }
-}
-
 std::uint64_t philox_key(std::uint64_t seed, std::string_view purpose) noexcept {
   std::uint64_t hash = 0xCBF29CE484222325ULL;
   for (const char letter : purpose) {

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 namespace vlm {
@@ -15,10 +14,6 @@ using PhiloxBlock = std::array<std::uint32_t, 4>;
 
 // The 128 random bits at position (counter, stream) under `key`.
 PhiloxBlock philox_block(std::uint64_t key, std::uint64_t counter, std::uint64_t stream) noexcept;
-
-// Words [first, first + out.size()) of a stream: word i is number i mod 4 of the block at i / 4.
-void philox_words(std::uint64_t key, std::uint64_t stream, std::uint64_t first,
-                  std::span<std::uint32_t> out) noexcept;
 
 // A key for a named purpose under a seed (FNV-1a of the name, mixed with the seed).
 std::uint64_t philox_key(std::uint64_t seed, std::string_view purpose) noexcept;

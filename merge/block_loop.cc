@@ -14,19 +14,20 @@ InputBlockReader::InputBlockReader(const TensorMerge& task, std::size_t largest,
       largest_(largest),
       num_buffers_(buffers),
       scratch_(task.models.size() + 1),
-      buffers_(buffers * largest) {
+      buffers_(std::make_unique_for_overwrite<float[]>(buffers * largest)) {
   block_.models.resize(task.models.size());
 }
 
 const InputBlock& InputBlockReader::read(std::size_t first, std::size_t size) {
   check(size <= largest_, "InputBlockReader::read: a block that fits");
-  const auto read_one = [&](const TensorValues& values, std::vector<float>& scratch) {
-    if (!values.is_in_memory()) scratch.resize(largest_);
-    return values.read(first, size, scratch);
+  const auto read_one = [&](const TensorValues& values, Memory& scratch) {
+    if (values.is_in_memory()) return values.read(first, size, {});
+    if (scratch == nullptr) scratch = std::make_unique_for_overwrite<float[]>(largest_);
+    return values.read(first, size, {scratch.get(), size});
   };
   block_.first = first;
   block_.size = size;
-  block_.buffers = std::span(buffers_).first(num_buffers_ * size);
+  block_.buffers = {buffers_.get(), num_buffers_ * size};
   if (!task_.base.empty()) block_.base = read_one(task_.base, scratch_.back());
   for (std::size_t i = 0; i < task_.models.size(); ++i) {
     block_.models[i] = read_one(task_.models[i].values, scratch_[i]);

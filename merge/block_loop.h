@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -27,11 +28,13 @@ class InputBlockReader {
   const InputBlock& read(std::size_t first, std::size_t size);
 
  private:
+  using Memory = std::unique_ptr<float[]>;  // NOLINT(*-avoid-c-arrays): a vector would be cleared
+
   const TensorMerge& task_;
   std::size_t largest_;
   std::size_t num_buffers_;
-  std::vector<std::vector<float>> scratch_;  // [models and base][largest]
-  std::vector<float> buffers_;
+  std::vector<Memory> scratch_;  // [models and base][largest]; null where it is not needed
+  Memory buffers_;
   InputBlock block_;
 };
 

@@ -110,6 +110,7 @@ class MergedCheckpoint::Tensor {
   }
 
   [[nodiscard]] std::size_t unit() const noexcept { return merge_ ? merge_->unit() : 1; }
+  [[nodiscard]] DType dtype() const noexcept { return plan_.output.dtype; }
 
   // Merged rows first, then those that are copied.
   void read(std::size_t first, std::span<float> out) const {
@@ -143,6 +144,9 @@ class MergedCheckpoint::Reader final : public TensorReader {
 
   [[nodiscard]] std::size_t part_size(std::size_t index) const override {
     return tensors_[index]->unit();
+  }
+  [[nodiscard]] std::optional<DType> exact_dtype(std::size_t index) const override {
+    return tensors_[index]->dtype();
   }
   void read(std::size_t index, std::size_t first, std::span<float> out) const override {
     tensors_[index]->read(first, out);

@@ -32,6 +32,7 @@ SourceReader::SourceReader(const PlanInput& input, const TensorInfo& info, const
     : input_(input), info_(info), rules_(rules) {
   const TensorInfo* const tensor = &info;
   reader_ = input.checkpoint->open_tensors({&tensor, 1}, pool);
+  if (rules.rounding == reader_->exact_dtype(0)) rules_.rounding.reset();
 }
 
 void SourceReader::read(std::size_t first, std::span<float> out) const {

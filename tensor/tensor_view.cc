@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "tensor/bfloat16_values.h"
 
 namespace vlm {
 namespace {
@@ -58,8 +59,7 @@ void read_floats(const TensorView& tensor, std::size_t first, std::span<float> o
     case DType::kF16:
       return convert_in<std::uint16_t>(bytes, out, f16_to_float);
     case DType::kBF16:
-      return convert_in<std::uint16_t>(bytes, out,
-                                       [](std::uint16_t v) { return bf16_to_float(v); });
+      return read_bfloat16(bytes, out);
     default:
       check(false, "read_floats: floating dtype");
   }
@@ -76,7 +76,7 @@ void store_floats(std::span<const float> values, DType dtype, std::span<std::byt
     case DType::kF16:
       return convert_out<std::uint16_t>(values, out, float_to_f16);
     case DType::kBF16:
-      return convert_out<std::uint16_t>(values, out, [](float v) { return float_to_bf16(v); });
+      return store_bfloat16(values, out);
     default:
       check(false, "store_floats: floating dtype");
   }

@@ -7,8 +7,16 @@
 
 #include "core/check.h"
 
-namespace vlm {
-namespace {
+// Highway compiles what is between its two namespace macros once for each instruction set. The
+// loops are plain ones, which the compiler makes vectors of.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "merge/kernels/elementwise.cc"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace vlm::HWY_NAMESPACE {
 
 constexpr std::uint32_t kSignBit = 0x80000000U;
 
@@ -26,37 +34,35 @@ bool is_changed(float delta, float threshold) noexcept {
   return !(std::fabs(delta) <= threshold);
 }
 
-}  // namespace
-
-void subtract(std::span<const float> a, std::span<const float> b, std::span<float> out) noexcept {
+void subtract(std::span<const float> a, std::span<const float> b, std::span<float> out) {
   const float* __restrict left = a.data();
   const float* __restrict right = b.data();
   float* __restrict result = out.data();
   for (std::size_t i = 0; i < out.size(); ++i) result[i] = left[i] - right[i];
 }
 
-void scale(std::span<float> x, float factor) noexcept {
+void scale(std::span<float> x, float factor) {
   for (float& value : x) value *= factor;
 }
 
-void add_scaled(std::span<const float> x, float factor, std::span<float> sum) noexcept {
+void add_scaled(std::span<const float> x, float factor, std::span<float> sum) {
   const float* __restrict values = x.data();
   float* __restrict result = sum.data();
   for (std::size_t i = 0; i < sum.size(); ++i) result[i] += factor * values[i];
 }
 
-void divide(std::span<float> x, std::span<const float> divisor) noexcept {
+void divide_by_each(std::span<float> x, std::span<const float> divisor) {
   const float* __restrict by = divisor.data();
   float* __restrict result = x.data();
   for (std::size_t i = 0; i < x.size(); ++i) result[i] /= by[i];
 }
 
-void divide(std::span<float> x, float divisor) noexcept {
+void divide_by_one(std::span<float> x, float divisor) {
   for (float& value : x) value /= divisor;
 }
 
 void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
-                 std::span<float> out) noexcept {
+                 std::span<float> out) {
   const float* __restrict from = base.data();
   const float* __restrict step = x.data();
   float* __restrict result = out.data();
@@ -64,7 +70,7 @@ void add_to_base(std::span<const float> base, std::span<const float> x, float fa
 }
 
 void add_task_vectors(std::span<const float> base, std::span<const WeightedModel> models,
-                      float factor, std::span<float> out) noexcept {
+                      float factor, std::span<float> out) {
   constexpr std::size_t kTogether = 64;  // sums in registers, inputs read side by side
   std::array<float, kTogether> sums{};
   for (std::size_t first = 0; first < out.size(); first += kTogether) {
@@ -86,7 +92,7 @@ void add_task_vectors(std::span<const float> base, std::span<const WeightedModel
 }
 
 void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
-           std::span<float> out) noexcept {
+           std::span<float> out) {
   const float* __restrict left = a.data();
   const float* __restrict right = b.data();
   float* __restrict result = out.data();
@@ -95,37 +101,29 @@ void blend(std::span<const float> a, float factor_a, std::span<const float> b, f
   }
 }
 
-std::uint32_t magnitude_bits(float x) noexcept {
-  return std::bit_cast<std::uint32_t>(x) & ~kSignBit;
+// Both sides are below 2^31, and signed comparison is the one that SSE2 has.
+HWY_INLINE bool reaches(float value, std::uint32_t lowest) {
+  return static_cast<std::int32_t>(magnitude_bits(value)) >= static_cast<std::int32_t>(lowest);
 }
 
-void zero_below(std::span<float> x, std::uint32_t lowest) noexcept {
-  for (float& value : x) {
-    // Both sides are below 2^31, and signed comparison is the one that SSE2 has.
-    const bool keeps =
-        static_cast<std::int32_t>(magnitude_bits(value)) >= static_cast<std::int32_t>(lowest);
-    value = keeps ? value : 0.0F;
-  }
+void zero_below(std::span<float> x, std::uint32_t lowest) {
+  for (float& value : x) value = reaches(value, lowest) ? value : 0.0F;
 }
 
 void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
-                       std::uint32_t limit) noexcept {
+                       std::uint32_t limit) {
   const std::uint32_t* __restrict bits = words.data();
   float* __restrict values = x.data();
   for (std::size_t i = 0; i < x.size(); ++i) values[i] = bits[i] < limit ? values[i] : 0.0F;
 }
 
-void zero_from(std::span<float> x, std::uint32_t lowest) noexcept {
-  for (float& value : x) {
-    const bool drops =
-        static_cast<std::int32_t>(magnitude_bits(value)) >= static_cast<std::int32_t>(lowest);
-    value = drops ? 0.0F : value;
-  }
+void zero_from(std::span<float> x, std::uint32_t lowest) {
+  for (float& value : x) value = reaches(value, lowest) ? 0.0F : value;
 }
 
-void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
-                       std::span<const std::uint32_t> ranks,
-                       std::span<const std::uint32_t> limits) noexcept {
+void zero_unless_below_its_limit(std::span<float> x, std::span<const std::uint32_t> words,
+                                 std::span<const std::uint32_t> ranks,
+                                 std::span<const std::uint32_t> limits) {
   const std::uint32_t* __restrict bits = words.data();
   const std::uint32_t* __restrict places = ranks.data();
   const std::uint32_t* __restrict limit = limits.data();
@@ -136,29 +134,27 @@ void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
 }
 
 void scale_by_rank(std::span<float> x, std::span<const std::uint32_t> ranks,
-                   std::span<const float> factors) noexcept {
+                   std::span<const float> factors) {
   const std::uint32_t* __restrict places = ranks.data();
   const float* __restrict factor = factors.data();
   float* __restrict values = x.data();
   for (std::size_t i = 0; i < x.size(); ++i) values[i] *= factor[places[i]];
 }
 
-void zero_where_zero(std::span<const float> mask, std::span<float> x) noexcept {
+void zero_where_zero(std::span<const float> mask, std::span<float> x) {
   const float* __restrict keeps = mask.data();
   float* __restrict values = x.data();
   for (std::size_t i = 0; i < x.size(); ++i) values[i] = keeps[i] != 0.0F ? values[i] : 0.0F;
 }
 
-void add_product(std::span<const float> x, std::span<const float> factors,
-                 std::span<float> sum) noexcept {
+void add_product(std::span<const float> x, std::span<const float> factors, std::span<float> sum) {
   const float* __restrict values = x.data();
   const float* __restrict by = factors.data();
   float* __restrict result = sum.data();
   for (std::size_t i = 0; i < sum.size(); ++i) result[i] += values[i] * by[i];
 }
 
-void add_products(std::span<const float> x, std::span<const float> y,
-                  std::span<double> sum) noexcept {
+void add_products(std::span<const float> x, std::span<const float> y, std::span<double> sum) {
   const float* left = x.data();
   const float* right = y.data();
   double* __restrict result = sum.data();
@@ -166,7 +162,7 @@ void add_products(std::span<const float> x, std::span<const float> y,
 }
 
 void near_swap(std::span<const float> x, std::span<const float> base, float t,
-               std::span<float> out) noexcept {
+               std::span<float> out) {
   constexpr float kSmallestDistance = 1e-6F;
   const float* __restrict to = x.data();
   const float* __restrict from = base.data();
@@ -178,7 +174,7 @@ void near_swap(std::span<const float> x, std::span<const float> base, float t,
   }
 }
 
-void population_variance(const Vectors& vectors, std::span<float> out) noexcept {
+void population_variance(const Vectors& vectors, std::span<float> out) {
   const auto count = static_cast<float>(vectors.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     float mean = 0;
@@ -192,8 +188,7 @@ void population_variance(const Vectors& vectors, std::span<float> out) noexcept 
   }
 }
 
-void add_one_where_above(std::span<const float> delta, float threshold,
-                         std::span<float> count) noexcept {
+void add_one_where_above(std::span<const float> delta, float threshold, std::span<float> count) {
   const float* __restrict values = delta.data();
   float* __restrict result = count.data();
   for (std::size_t i = 0; i < count.size(); ++i) {
@@ -202,7 +197,7 @@ void add_one_where_above(std::span<const float> delta, float threshold,
 }
 
 ChangeCounts count_changes(std::span<const float> delta, std::span<const float> models,
-                           float threshold) noexcept {
+                           float threshold) {
   ChangeCounts counts;
   for (std::size_t i = 0; i < delta.size(); ++i) {
     const bool changed = is_changed(delta[i], threshold);
@@ -213,7 +208,7 @@ ChangeCounts count_changes(std::span<const float> delta, std::span<const float> 
 }
 
 void add_changes(std::span<const float> delta, std::span<const float> models,
-                 const ChangeRule& rule, std::span<float> sum) noexcept {
+                 const ChangeRule& rule, std::span<float> sum) {
   const float* __restrict values = delta.data();
   const float* __restrict count = models.data();
   float* __restrict result = sum.data();
@@ -224,7 +219,7 @@ void add_changes(std::span<const float> delta, std::span<const float> models,
 }
 
 void add_agreeing(std::span<const float> p, std::span<const float> total, float weight,
-                  std::span<float> sum, std::span<float> divisor) noexcept {
+                  std::span<float> sum, std::span<float> divisor) {
   const float* __restrict values = p.data();
   const float* __restrict votes = total.data();
   float* __restrict merged = sum.data();
@@ -242,11 +237,11 @@ void add_agreeing(std::span<const float> p, std::span<const float> total, float 
   }
 }
 
-void replace_zeros_by_one(std::span<float> x) noexcept {
+void replace_zeros_by_one(std::span<float> x) {
   for (float& value : x) value = value == 0.0F ? 1.0F : value;
 }
 
-void round_to_dtype(std::span<float> x, DType dtype) noexcept {
+void round_to_dtype(std::span<float> x, DType dtype) {
   switch (dtype) {
     case DType::kF32:
     case DType::kF64:
@@ -261,5 +256,145 @@ void round_to_dtype(std::span<float> x, DType dtype) noexcept {
       check(false, "round_to_dtype: floating dtype");
   }
 }
+}  // namespace vlm::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vlm {
+HWY_EXPORT(subtract);
+HWY_EXPORT(scale);
+HWY_EXPORT(add_scaled);
+HWY_EXPORT(divide_by_each);
+HWY_EXPORT(divide_by_one);
+HWY_EXPORT(add_to_base);
+HWY_EXPORT(add_task_vectors);
+HWY_EXPORT(blend);
+HWY_EXPORT(zero_below);
+HWY_EXPORT(zero_unless_below);
+HWY_EXPORT(zero_from);
+HWY_EXPORT(zero_unless_below_its_limit);
+HWY_EXPORT(scale_by_rank);
+HWY_EXPORT(zero_where_zero);
+HWY_EXPORT(add_product);
+HWY_EXPORT(add_products);
+HWY_EXPORT(near_swap);
+HWY_EXPORT(population_variance);
+HWY_EXPORT(add_one_where_above);
+HWY_EXPORT(count_changes);
+HWY_EXPORT(add_changes);
+HWY_EXPORT(add_agreeing);
+HWY_EXPORT(replace_zeros_by_one);
+HWY_EXPORT(round_to_dtype);
+
+void subtract(std::span<const float> a, std::span<const float> b, std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(subtract)(a, b, out);
+}
+
+void scale(std::span<float> x, float factor) noexcept {
+  HWY_DYNAMIC_DISPATCH(scale)(x, factor);
+}
+
+void add_scaled(std::span<const float> x, float factor, std::span<float> sum) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_scaled)(x, factor, sum);
+}
+
+void divide(std::span<float> x, std::span<const float> divisor) noexcept {
+  HWY_DYNAMIC_DISPATCH(divide_by_each)(x, divisor);
+}
+
+void divide(std::span<float> x, float divisor) noexcept {
+  HWY_DYNAMIC_DISPATCH(divide_by_one)(x, divisor);
+}
+
+void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
+                 std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_to_base)(base, x, factor, out);
+}
+
+void add_task_vectors(std::span<const float> base, std::span<const WeightedModel> models,
+                      float factor, std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_task_vectors)(base, models, factor, out);
+}
+
+void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
+           std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(blend)(a, factor_a, b, factor_b, out);
+}
+
+void zero_below(std::span<float> x, std::uint32_t lowest) noexcept {
+  HWY_DYNAMIC_DISPATCH(zero_below)(x, lowest);
+}
+
+void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
+                       std::uint32_t limit) noexcept {
+  HWY_DYNAMIC_DISPATCH(zero_unless_below)(x, words, limit);
+}
+
+void zero_from(std::span<float> x, std::uint32_t lowest) noexcept {
+  HWY_DYNAMIC_DISPATCH(zero_from)(x, lowest);
+}
+
+void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
+                       std::span<const std::uint32_t> ranks,
+                       std::span<const std::uint32_t> limits) noexcept {
+  HWY_DYNAMIC_DISPATCH(zero_unless_below_its_limit)(x, words, ranks, limits);
+}
+
+void scale_by_rank(std::span<float> x, std::span<const std::uint32_t> ranks,
+                   std::span<const float> factors) noexcept {
+  HWY_DYNAMIC_DISPATCH(scale_by_rank)(x, ranks, factors);
+}
+
+void zero_where_zero(std::span<const float> mask, std::span<float> x) noexcept {
+  HWY_DYNAMIC_DISPATCH(zero_where_zero)(mask, x);
+}
+
+void add_product(std::span<const float> x, std::span<const float> factors,
+                 std::span<float> sum) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_product)(x, factors, sum);
+}
+
+void add_products(std::span<const float> x, std::span<const float> y,
+                  std::span<double> sum) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_products)(x, y, sum);
+}
+
+void near_swap(std::span<const float> x, std::span<const float> base, float t,
+               std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(near_swap)(x, base, t, out);
+}
+
+void population_variance(const Vectors& vectors, std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(population_variance)(vectors, out);
+}
+
+void add_one_where_above(std::span<const float> delta, float threshold,
+                         std::span<float> count) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_one_where_above)(delta, threshold, count);
+}
+
+ChangeCounts count_changes(std::span<const float> delta, std::span<const float> models,
+                           float threshold) noexcept {
+  return HWY_DYNAMIC_DISPATCH(count_changes)(delta, models, threshold);
+}
+
+void add_changes(std::span<const float> delta, std::span<const float> models,
+                 const ChangeRule& rule, std::span<float> sum) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_changes)(delta, models, rule, sum);
+}
+
+void add_agreeing(std::span<const float> p, std::span<const float> total, float weight,
+                  std::span<float> sum, std::span<float> divisor) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_agreeing)(p, total, weight, sum, divisor);
+}
+
+void replace_zeros_by_one(std::span<float> x) noexcept {
+  HWY_DYNAMIC_DISPATCH(replace_zeros_by_one)(x);
+}
+
+void round_to_dtype(std::span<float> x, DType dtype) noexcept {
+  HWY_DYNAMIC_DISPATCH(round_to_dtype)(x, dtype);
+}
 
 }  // namespace vlm
+#endif

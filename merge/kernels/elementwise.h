@@ -4,6 +4,7 @@
 // them; results are those of the plain loop in index order. Spans of one call have equal lengths
 // and do not overlap.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -47,7 +48,9 @@ void blend(std::span<const float> a, float factor_a, std::span<const float> b, f
            std::span<float> out) noexcept;
 
 // The bits of |x|: they order as the magnitudes do, NaN above infinity.
-std::uint32_t magnitude_bits(float x) noexcept;
+inline std::uint32_t magnitude_bits(float x) noexcept {
+  return std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFU;
+}
 
 // Sets x to 0 where its magnitude bits are below `lowest`.
 void zero_below(std::span<float> x, std::uint32_t lowest) noexcept;

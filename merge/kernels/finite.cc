@@ -4,8 +4,16 @@
 #include <bit>
 #include <cstdint>
 
-namespace vlm {
-namespace {
+// Highway compiles what is between its two namespace macros once for each instruction set. The
+// loops are plain ones, which the compiler makes vectors of.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "merge/kernels/finite.cc"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace vlm::HWY_NAMESPACE {
 
 constexpr std::size_t kBlock = 2048;  // elements between two looks at the result
 constexpr std::uint32_t kExponent = 0x7F800000U;
@@ -14,9 +22,7 @@ bool is_finite(float x) noexcept {
   return (std::bit_cast<std::uint32_t>(x) & kExponent) != kExponent;
 }
 
-}  // namespace
-
-std::optional<std::size_t> find_non_finite(std::span<const float> x) noexcept {
+std::optional<std::size_t> find_non_finite(std::span<const float> x) {
   for (std::size_t first = 0; first < x.size(); first += kBlock) {
     const std::span<const float> block = x.subspan(first, std::min(kBlock, x.size() - first));
     std::uint32_t seen = 0;  // without a branch, so that the loop is vectorised
@@ -27,5 +33,17 @@ std::optional<std::size_t> find_non_finite(std::span<const float> x) noexcept {
   }
   return std::nullopt;
 }
+}  // namespace vlm::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vlm {
+
+HWY_EXPORT(find_non_finite);
+
+std::optional<std::size_t> find_non_finite(std::span<const float> x) noexcept {
+  return HWY_DYNAMIC_DISPATCH(find_non_finite)(x);
+}
 
 }  // namespace vlm
+#endif

@@ -12,7 +12,12 @@ struct InnerProducts {
   double ab = 0;
   double bb = 0;
 
-  InnerProducts& operator+=(const InnerProducts& more) noexcept;
+  InnerProducts& operator+=(const InnerProducts& more) noexcept {
+    aa += more.aa;
+    ab += more.ab;
+    bb += more.bb;
+    return *this;
+  }
   friend InnerProducts operator+(InnerProducts sum, const InnerProducts& more) noexcept {
     return sum += more;
   }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/philox.h"
+#include "merge/kernels/philox_words.h"
 
 namespace vlm {
 
