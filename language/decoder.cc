@@ -13,6 +13,7 @@
 #include "tensor/gemm.h"
 #include "tensor/normalization.h"
 #include "tensor/rope.h"
+#include "tensor/row_ranges.h"
 
 namespace vlm {
 namespace {
@@ -66,12 +67,23 @@ DecoderConfig checked(DecoderConfig config) {
   return config;
 }
 
-void add_to(MatrixView<float> sum, MatrixView<const float> term) noexcept {
-  for (std::size_t r = 0; r < sum.rows(); ++r) {
-    const std::span<float> row = sum.row(r);
-    const std::span<const float> other = term.row(r);
-    for (std::size_t c = 0; c < row.size(); ++c) row[c] += other[c];
-  }
+void normalize(MatrixView<const float> x, std::span<const float> weight, float epsilon,
+               MatrixView<float> out, ThreadPool& pool) {
+  for_row_ranges(x, pool, [&](std::size_t first, std::size_t count) {
+    rms_norm(x.rows(first, count), weight, epsilon, out.rows(first, count));
+  });
+}
+
+// sum += factor * term; each product is rounded first.
+void add_scaled(MatrixView<float> sum, float factor, MatrixView<const float> term,
+                ThreadPool& pool) {
+  for_row_ranges(sum, pool, [&](std::size_t first, std::size_t count) {
+    for (std::size_t r = first; r < first + count; ++r) {
+      const std::span<float> row = sum.row(r);
+      const std::span<const float> other = term.row(r);
+      for (std::size_t c = 0; c < row.size(); ++c) row[c] += factor * other[c];
+    }
+  });
 }
 
 void scale_rows(MatrixView<float> x, float factor) noexcept {
@@ -235,7 +247,7 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   const DecoderLayerWeights& layer = weights_.layers[hops()[hop].layer];
   const std::size_t rows = hidden.rows();
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
-  rms_norm(hidden, layer.input_norm, config_.rms_norm_eps, normed);
+  normalize(hidden, layer.input_norm, config_.rms_norm_eps, normed, pool);
   apply_linear(normed, layer.query, scratch.query.first_rows(rows), pool);
   apply_linear(normed, layer.key, scratch.key.first_rows(rows), pool);
   apply_linear(normed, layer.value, scratch.value.first_rows(rows), pool);
@@ -248,7 +260,7 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   });
   apply_linear(scratch.attended.first_rows(rows), layer.attention_output,
                scratch.projected.first_rows(rows), pool);
-  add_to(hidden, scratch.projected.first_rows(rows));
+  add_scaled(hidden, 1.0F, scratch.projected.first_rows(rows), pool);
 }
 
 float Decoder::stream_scale(std::size_t hop) const noexcept {
@@ -267,13 +279,14 @@ void Decoder::mlp(std::size_t hop, MatrixView<float> hidden, DecoderScratch& scr
   const std::size_t rows = hidden.rows();
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
   const MatrixView<float> gate = scratch.gate.first_rows(rows);
-  rms_norm(hidden, layer.post_attention_norm, config_.rms_norm_eps, normed);
+  normalize(hidden, layer.post_attention_norm, config_.rms_norm_eps, normed, pool);
   apply_linear(normed, layer.gate, gate, pool);
   apply_linear(normed, layer.up, scratch.up.first_rows(rows), pool);
-  pool.parallel_for(rows, [&](std::size_t row) { swiglu(gate.row(row), scratch.up.row(row)); });
+  for_row_ranges(gate, pool, [&](std::size_t first, std::size_t count) {
+    for (std::size_t r = first; r < first + count; ++r) swiglu(gate.row(r), scratch.up.row(r));
+  });
   apply_linear(gate, layer.down, scratch.projected.first_rows(rows), pool);
-  scale_rows(scratch.projected.first_rows(rows), mlp_scale(hop));
-  add_to(hidden, scratch.projected.first_rows(rows));
+  add_scaled(hidden, mlp_scale(hop), scratch.projected.first_rows(rows), pool);
 }
 
 void Decoder::final_norm(MatrixView<const float> hidden, MatrixView<float> out) const noexcept {

@@ -64,8 +64,8 @@ void Bfloat16Weight::multiply(MatrixView<const float> x, MatrixView<float> out,
   check(!blocks_.empty(), "WeightMatrix::multiply: fill() first");
   check(x.cols() == cols() && out.cols() == rows() && x.rows() == out.rows(),
         "WeightMatrix::multiply: x [m, cols], out [m, rows]");
-  const PackedProduct product(x, pool);
   const BlockTiling tiling(x.rows(), layout_);
+  const PackedProduct product(x, tiling, pool);
   pool.parallel_for(tiling.count(), [&](std::size_t i) {
     const BlockTile tile = tiling.tile(i);
     product.multiply(tile,

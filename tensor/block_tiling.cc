@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kTileRows = 256;
 constexpr std::size_t kTileBytes = std::size_t{1} << 20U;  // in bfloat16: stays in a core's cache
 constexpr std::size_t kMaxTileBlocks = 8;
+constexpr std::size_t kWantedTiles = 8;  // for threads to share evenly
 
 std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
   return (value + divisor - 1) / divisor;
@@ -16,18 +17,24 @@ std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
 
 }  // namespace
 
+std::size_t BlockTile::width(std::size_t weight_rows) const noexcept {
+  return std::min(num_blocks * PackedLayout::kBlockRows,
+                  weight_rows - first_block * PackedLayout::kBlockRows);
+}
+
 MatrixView<float> BlockTile::part_of(MatrixView<float> out) const noexcept {
-  const std::size_t column = first_block * PackedLayout::kBlockRows;
-  const std::size_t width = std::min(num_blocks * PackedLayout::kBlockRows, out.cols() - column);
-  return out.rows(first_row, num_rows).columns(column, width);
+  return out.rows(first_row, num_rows)
+      .columns(first_block * PackedLayout::kBlockRows, width(out.cols()));
 }
 
 BlockTiling::BlockTiling(std::size_t num_rows, const PackedLayout& layout) noexcept
-    : num_rows_(num_rows),
-      num_blocks_(layout.num_blocks()),
-      blocks_per_tile_(std::clamp(kTileBytes / (layout.block_size() * sizeof(std::uint16_t)),
-                                  std::size_t{1}, kMaxTileBlocks)),
-      tiles_across_(ceiling(num_blocks_, blocks_per_tile_)) {}
+    : num_rows_(num_rows), layout_(layout) {
+  const std::size_t in_cache = kTileBytes / (layout.block_size() * sizeof(std::uint16_t));
+  const std::size_t shared =
+      ceiling(layout.num_blocks() * ceiling(num_rows, kTileRows), kWantedTiles);
+  blocks_per_tile_ = std::clamp(std::min(in_cache, shared), std::size_t{1}, kMaxTileBlocks);
+  tiles_across_ = ceiling(layout.num_blocks(), blocks_per_tile_);
+}
 
 std::size_t BlockTiling::count() const noexcept {
   return ceiling(num_rows_, kTileRows) * tiles_across_;
@@ -38,7 +45,7 @@ BlockTile BlockTiling::tile(std::size_t number) const noexcept {
   tile.first_row = number / tiles_across_ * kTileRows;
   tile.num_rows = std::min(kTileRows, num_rows_ - tile.first_row);
   tile.first_block = number % tiles_across_ * blocks_per_tile_;
-  tile.num_blocks = std::min(blocks_per_tile_, num_blocks_ - tile.first_block);
+  tile.num_blocks = std::min(blocks_per_tile_, layout_.num_blocks() - tile.first_block);
   return tile;
 }
 

@@ -17,6 +17,8 @@ struct BlockTile {
   std::size_t first_block = 0;
   std::size_t num_blocks = 0;
 
+  // Rows of the weight in its blocks, of a weight with so many.
+  [[nodiscard]] std::size_t width(std::size_t weight_rows) const noexcept;
   // Its part of the product out [rows of x, rows of the weight].
   [[nodiscard]] MatrixView<float> part_of(MatrixView<float> out) const noexcept;
 };
@@ -26,13 +28,14 @@ class BlockTiling {
   // Of a product x [num_rows, layout.cols] * weight^T.
   BlockTiling(std::size_t num_rows, const PackedLayout& layout) noexcept;
 
+  [[nodiscard]] const PackedLayout& layout() const noexcept { return layout_; }
   [[nodiscard]] std::size_t count() const noexcept;
   // REQUIRES: number < count().
   [[nodiscard]] BlockTile tile(std::size_t number) const noexcept;
 
  private:
   std::size_t num_rows_;
-  std::size_t num_blocks_;
+  PackedLayout layout_;
   std::size_t blocks_per_tile_;
   std::size_t tiles_across_;
 };

@@ -127,7 +127,7 @@ void Int8Weight::multiply(MatrixView<const float> x, MatrixView<float> out,
     });
     return;
   }
-  const PackedProduct product(x, pool);
+  const PackedProduct product(x, tiling, pool);
   pool.parallel_for(tiling.count(), [&](std::size_t i) {
     const BlockTile tile = tiling.tile(i);
     multiply_widened(product, tile, tile.part_of(out));

@@ -1,6 +1,7 @@
 #include "tensor/linear.h"
 
 #include "tensor/gemm.h"
+#include "tensor/row_ranges.h"
 
 namespace vlm {
 
@@ -12,7 +13,10 @@ bool has_shape(const LinearWeights& linear, std::size_t out, std::size_t in, boo
 void apply_linear(MatrixView<const float> x, const LinearWeights& linear, MatrixView<float> out,
                   ThreadPool& pool) {
   linear.weight->multiply(x, out, pool);
-  if (!linear.bias.empty()) add_bias(out, linear.bias);
+  if (linear.bias.empty()) return;
+  for_row_ranges(out, pool, [&](std::size_t first, std::size_t count) {
+    add_bias(out.rows(first, count), linear.bias);
+  });
 }
 
 }  // namespace vlm

@@ -30,28 +30,16 @@ void* writable(const void* data) {
   return const_cast<void*>(data);
 }
 
-// All rows one after another.
-void multiply_dense(MatrixView<const std::uint16_t> x, std::span<const std::uint16_t> blocks,
-                    MatrixView<float> out) {
+dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, std::size_t m, std::size_t k,
+                                      std::size_t n) {
   omp_set_num_threads(1);
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  dnnl::stream stream(engine);
-  const memory::desc weight({dimension(x.cols()), dimension(out.cols())}, memory::data_type::bf16,
+  const memory::desc weight({dimension(k), dimension(n)}, memory::data_type::bf16,
                             memory::format_tag::BA16a64b2a);
   dnnl::primitive_attr attributes;  // oneDNN's own scratch memory belongs to one thread
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::matmul::primitive_desc description(
-      {rows_of(x.rows(), x.cols(), memory::data_type::bf16), weight,
-       rows_of(out.rows(), out.cols(), memory::data_type::f32)},
-      attributes, engine);
-  const memory::desc scratch = description.scratchpad_desc();
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(scratch.get_size());
-  dnnl::matmul(description)
-      .execute(stream, {{DNNL_ARG_SRC, {description.src_desc(), engine, writable(x.data())}},
-                        {DNNL_ARG_WEIGHTS, {weight, engine, writable(blocks.data())}},
-                        {DNNL_ARG_DST, {description.dst_desc(), engine, out.data()}},
-                        {DNNL_ARG_SCRATCHPAD, {scratch, engine, buffer.get()}}});
-  stream.wait();
+  return {{rows_of(m, k, memory::data_type::bf16), weight, rows_of(m, n, memory::data_type::f32)},
+          attributes,
+          engine};
 }
 
 }  // namespace
@@ -69,14 +57,47 @@ Matrix<std::uint16_t> bfloat16_rows(MatrixView<const float> x, ThreadPool& pool)
   return rounded;
 }
 
-void multiply_bfloat16(MatrixView<const std::uint16_t> x, std::span<const std::uint16_t> blocks,
-                       MatrixView<float> out) {
-  const PackedLayout layout{out.cols(), x.cols()};
-  check(x.rows() == out.rows() && x.stride() == x.cols() &&
-            blocks.size() == layout.num_blocks() * layout.block_size(),
-        "multiply_bfloat16: x [m, k] without gaps, blocks [n, k], out [m, n]");
-  auto result = Matrix<float>::for_overwrite(out.rows(), out.cols());  // oneDNN leaves no gaps
-  multiply_dense(x, blocks, result.view());
+struct Bfloat16Product::Primitive {
+  Primitive(std::size_t m, std::size_t k, std::size_t n)
+      : layout{n, k},
+        num_rows(m),
+        engine(dnnl::engine::kind::cpu, 0),
+        description(describe(engine, m, k, n)),
+        matmul(description) {}
+
+  PackedLayout layout;  // of the weight
+  std::size_t num_rows;
+  dnnl::engine engine;
+  dnnl::matmul::primitive_desc description;
+  dnnl::matmul matmul;
+};
+
+Bfloat16Product::Bfloat16Product(std::size_t m, std::size_t k, std::size_t n)
+    : primitive_(std::make_unique<const Primitive>(m, k, n)) {}
+Bfloat16Product::~Bfloat16Product() = default;
+Bfloat16Product::Bfloat16Product(Bfloat16Product&&) noexcept = default;
+Bfloat16Product& Bfloat16Product::operator=(Bfloat16Product&&) noexcept = default;
+
+void Bfloat16Product::run(MatrixView<const std::uint16_t> x, std::span<const std::uint16_t> blocks,
+                          MatrixView<float> out) const {
+  const Primitive& it = *primitive_;
+  check(x.rows() == it.num_rows && x.cols() == it.layout.cols && x.stride() == x.cols() &&
+            blocks.size() == it.layout.num_blocks() * it.layout.block_size() &&
+            out.rows() == it.num_rows && out.cols() == it.layout.rows,
+        "Bfloat16Product: x [m, k] without gaps, blocks [n, k], out [m, n]");
+  omp_set_num_threads(1);
+  // oneDNN leaves no gaps between the rows of a result.
+  auto result = Matrix<float>::for_overwrite(out.rows(), out.cols());
+  const memory::desc scratch = it.description.scratchpad_desc();
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(scratch.get_size());
+  dnnl::stream stream(it.engine);
+  it.matmul.execute(
+      stream,
+      {{DNNL_ARG_SRC, {it.description.src_desc(), it.engine, writable(x.data())}},
+       {DNNL_ARG_WEIGHTS, {it.description.weights_desc(), it.engine, writable(blocks.data())}},
+       {DNNL_ARG_DST, {it.description.dst_desc(), it.engine, result.values().data()}},
+       {DNNL_ARG_SCRATCHPAD, {scratch, it.engine, buffer.get()}}});
+  stream.wait();
   for (std::size_t r = 0; r < out.rows(); ++r) {
     std::ranges::copy(result.row(r), out.row(r).begin());
   }
