@@ -71,7 +71,7 @@ class BatchEngine {
       rows += new_rows;
       running_.push_back({next_prompt_, work_->begin(next_prompt_)});
       if (shared.tokens > 0) {
-        running_.back().search->cache().assign(*shared.cache, shared.tokens);
+        running_.back().search->cache() = shared.cache->prefix(shared.tokens);
       }
       ++next_prompt_;
     }

@@ -54,7 +54,7 @@ class BeamSearch : public PromptSearch {
  public:
   BeamSearch(const Decoder& decoder, const GenerationPrompt& prompt,
              const GenerationOptions& options)
-      : decoder_(&decoder), options_(&options), prompt_tokens_(prompt.ids.size()) {
+      : options_(&options), prompt_tokens_(prompt.ids.size()) {
     beams_.push_back({prompt.ids, 0.0, decoder.make_cache()});
   }
 
@@ -141,42 +141,21 @@ class BeamSearch : public PromptSearch {
     return normalized(best.log_probability, length) > complete_.back().score;
   }
 
-  // Replaces the beams by their extensions. The first extension of a beam takes over its cache, any
-  // further one copies it.
+  // Replaces the beams by their extensions, which share what their caches have in common.
   void grow(const std::vector<Candidate>& candidates) {
-    constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
-    std::vector<std::size_t> heir(beams_.size(), kNone);
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (heir[candidates[i].beam] == kNone) heir[candidates[i].beam] = i;
-    }
-    for (std::size_t beam = 0; beam < beams_.size(); ++beam) {
-      if (heir[beam] == kNone) spare_.push_back(std::move(beams_[beam].cache));
-    }
     std::vector<Beam> next;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const Candidate& candidate = candidates[i];
-      Beam& parent = beams_[candidate.beam];
-      const bool inherits = heir[candidate.beam] == i;
-      next.push_back({parent.ids, candidate.log_probability,
-                      inherits ? std::move(parent.cache) : spare_cache()});
+    next.reserve(candidates.size());
+    for (const Candidate& candidate : candidates) {
+      const Beam& parent = beams_[candidate.beam];
+      next.push_back({parent.ids, candidate.log_probability, parent.cache});
       next.back().ids.push_back(candidate.id);
-      if (!inherits) next.back().cache.assign(next[heir[candidate.beam]].cache);
     }
     beams_ = std::move(next);
   }
 
-  KvCache spare_cache() {
-    if (spare_.empty()) return decoder_->make_cache();
-    KvCache cache = std::move(spare_.back());
-    spare_.pop_back();
-    return cache;
-  }
-
-  const Decoder* decoder_;
   const GenerationOptions* options_;
   std::size_t prompt_tokens_;
   std::vector<Beam> beams_;
-  std::vector<KvCache> spare_;            // memory of dropped beams
   std::vector<BeamHypothesis> complete_;  // best first
   bool goes_on_ = true;
 };

@@ -115,8 +115,6 @@ void rotate_and_store(const DecoderConfig& config, const SequenceRows& sequence,
   const std::size_t dim = config.head_dim;
   const std::size_t group = config.group_size();
   const std::size_t column = attended.kv_head * dim;
-  const auto keys = sequence.cache->next_keys(attended.hop, sequence.num_rows);
-  const auto values = sequence.cache->next_values(attended.hop, sequence.num_rows);
   for (std::size_t i = 0; i < sequence.num_rows; ++i) {
     const std::size_t row = sequence.first_row + i;
     const std::span<const float> cosines = scratch.cosines.row(row);
@@ -124,9 +122,10 @@ void rotate_and_store(const DecoderConfig& config, const SequenceRows& sequence,
     rotate_heads(scratch.query.row(row).subspan(group * column, group * dim), cosines, sines);
     const std::span<float> key = scratch.key.row(row).subspan(column, dim);
     rotate_half(key, cosines, sines);
-    std::ranges::copy(key, keys.row(i).subspan(column).begin());
+    KvCache& cache = *sequence.cache;
+    std::ranges::copy(key, cache.next_key(attended.hop, i).subspan(column).begin());
     std::ranges::copy(scratch.value.row(row).subspan(column, dim),
-                      values.row(i).subspan(column).begin());
+                      cache.next_value(attended.hop, i).subspan(column).begin());
   }
 }
 
@@ -137,10 +136,9 @@ void attend_sequence(const DecoderConfig& config, const SequenceRows& sequence,
   const std::size_t dim = config.head_dim;
   const std::size_t group = config.group_size();
   const std::size_t held = sequence.cache->num_tokens();
-  const std::size_t num_keys = held + sequence.num_rows;
   const std::size_t kv_column = attended.kv_head * dim;
-  const auto keys = sequence.cache->keys(attended.hop, num_keys).columns(kv_column, dim);
-  const auto values = sequence.cache->values(attended.hop, num_keys).columns(kv_column, dim);
+  const auto blocks =
+      sequence.cache->blocks(attended.hop, held + sequence.num_rows, kv_column, dim);
   const auto queries = query.rows(sequence.first_row, sequence.num_rows);
   const auto results = out.rows(sequence.first_row, sequence.num_rows);
   const std::size_t column = group * kv_column;  // of the group's first head
@@ -149,12 +147,12 @@ void attend_sequence(const DecoderConfig& config, const SequenceRows& sequence,
   if (attended.window) mask.window = *attended.window;
   if (sequence.num_rows == 1) {  // the heads of the group as rows of one product
     mask.queries_per_position = group;
-    attend({queries.data() + column, group, dim, dim}, keys, values, mask,
+    attend({queries.data() + column, group, dim, dim}, blocks, mask,
            {results.data() + column, group, dim, dim});
     return;
   }
   for (std::size_t head = 0; head < group; ++head) {
-    attend(queries.columns(column + head * dim, dim), keys, values, mask,
+    attend(queries.columns(column + head * dim, dim), blocks, mask,
            results.columns(column + head * dim, dim));
   }
 }

@@ -55,9 +55,12 @@ std::size_t prompts_that_fit(const Decoder& decoder, std::span<const GenerationP
   std::size_t longest = 0;
   for (const GenerationPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
   const std::size_t tokens = longest + options.max_tokens;
-  const std::size_t of_one =
-      options.num_beams *
-      KvCache::bytes_for(decoder.hops().size(), decoder.config().kv_width(), tokens);
+  const auto bytes_for = [&](std::size_t count) {
+    return KvCache::bytes_for(decoder.hops().size(), decoder.config().kv_width(), count);
+  };
+  // Beams share the whole pages of their prompt.
+  const std::size_t shared = bytes_for(longest / KvCache::kPageTokens * KvCache::kPageTokens);
+  const std::size_t of_one = shared + options.num_beams * (bytes_for(tokens) - shared);
   const std::size_t held = batch.cache_bytes / of_one;
   constexpr std::size_t kLeast = 2;  // one that runs, and one that has ended
   if (held < kLeast) {

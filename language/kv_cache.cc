@@ -7,85 +7,101 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kBlockTokens = 64;
-
-Matrix<float> grown(Matrix<float>& rows, std::size_t used_rows, std::size_t capacity,
-                    std::size_t width) {
-  Matrix<float> larger(capacity, width);
-  std::copy_n(rows.values().begin(), used_rows * width, larger.values().begin());
-  return larger;
+std::size_t pages_of(std::size_t tokens) noexcept {
+  return (tokens + KvCache::kPageTokens - 1) / KvCache::kPageTokens;
 }
 
 }  // namespace
 
-KvCache::KvCache(std::size_t num_hops, std::size_t width) : hops_(num_hops), width_(width) {
+KvCache::Page::Page(std::size_t num_hops, std::size_t width)
+    : keys(Matrix<float>::for_overwrite(num_hops * kPageTokens, width)),
+      values(Matrix<float>::for_overwrite(num_hops * kPageTokens, width)) {}
+
+KvCache::KvCache(std::size_t num_hops, std::size_t width) : num_hops_(num_hops), width_(width) {
   check(width > 0, "KvCache: width > 0");
 }
 
 std::size_t KvCache::bytes_for(std::size_t num_hops, std::size_t width,
                                std::size_t tokens) noexcept {
-  const std::size_t capacity = tokens + tokens / 2 + kBlockTokens;
-  return num_hops * 2 * capacity * width * sizeof(float);
+  return pages_of(tokens) * num_hops * 2 * kPageTokens * width * sizeof(float);
 }
 
 std::size_t KvCache::num_bytes() const noexcept {
-  return hops_.size() * 2 * capacity_ * width_ * sizeof(float);
+  return bytes_for(num_hops_, width_, pages_.size() * kPageTokens);
+}
+
+KvCache KvCache::prefix(std::size_t count) const {
+  check(count <= num_tokens_, "KvCache::prefix: tokens that are held");
+  KvCache result(num_hops_, width_);
+  const auto end = pages_.begin() + static_cast<std::ptrdiff_t>(pages_of(count));
+  result.pages_.assign(pages_.begin(), end);
+  result.num_tokens_ = count;
+  return result;
+}
+
+void KvCache::copy_rows(const Page& from, std::size_t num_hops, std::size_t count, Page& to) const {
+  for (std::size_t hop = 0; hop < num_hops; ++hop) {
+    const std::size_t first = hop * kPageTokens * width_;
+    const auto copy = [&](const Matrix<float>& source, Matrix<float>& target) {
+      std::ranges::copy(source.values().subspan(first, count * width_),
+                        target.values().subspan(first).begin());
+    };
+    copy(from.keys, to.keys);
+    copy(from.values, to.values);
+  }
 }
 
 void KvCache::reserve(std::size_t count) {
-  const std::size_t wanted = num_tokens_ + count;
-  if (wanted <= capacity_) return;
-  const std::size_t enough = std::max(wanted, capacity_ + capacity_ / 2);
-  capacity_ = (enough + kBlockTokens - 1) / kBlockTokens * kBlockTokens;
-  for (Hop& hop : hops_) {
-    hop.keys = grown(hop.keys, num_tokens_, capacity_, width_);
-    hop.values = grown(hop.values, num_tokens_, capacity_, width_);
+  const std::size_t used = num_tokens_ % kPageTokens;
+  if (count > 0 && used > 0 && pages_[num_tokens_ / kPageTokens].use_count() > 1) {
+    std::shared_ptr<Page>& page = pages_[num_tokens_ / kPageTokens];
+    auto own = std::make_shared<Page>(num_hops_, width_);
+    copy_rows(*page, num_hops_, used, *own);
+    page = std::move(own);
+  }
+  while (pages_.size() < pages_of(num_tokens_ + count)) {
+    pages_.push_back(std::make_shared<Page>(num_hops_, width_));
   }
 }
 
-MatrixView<float> KvCache::next_keys(std::size_t hop, std::size_t count) {
-  return hops_[hop].keys.view().rows(num_tokens_, count);
+std::span<float> KvCache::next_key(std::size_t hop, std::size_t i) {
+  const std::size_t token = num_tokens_ + i;
+  return pages_[token / kPageTokens]->keys.row(hop * kPageTokens + token % kPageTokens);
 }
 
-MatrixView<float> KvCache::next_values(std::size_t hop, std::size_t count) {
-  return hops_[hop].values.view().rows(num_tokens_, count);
-}
-
-MatrixView<const float> KvCache::keys(std::size_t hop, std::size_t count) const {
-  return hops_[hop].keys.view().rows(0, count);
-}
-
-MatrixView<const float> KvCache::values(std::size_t hop, std::size_t count) const {
-  return hops_[hop].values.view().rows(0, count);
+std::span<float> KvCache::next_value(std::size_t hop, std::size_t i) {
+  const std::size_t token = num_tokens_ + i;
+  return pages_[token / kPageTokens]->values.row(hop * kPageTokens + token % kPageTokens);
 }
 
 void KvCache::commit(std::size_t count) {
-  check(count <= capacity_ - num_tokens_, "KvCache::commit: reserved rows");
+  check(pages_of(num_tokens_ + count) <= pages_.size(), "KvCache::commit: reserved rows");
   num_tokens_ += count;
 }
 
-// The first rows of other's hops, not yet committed.
-void KvCache::copy_rows(const KvCache& other, std::size_t count) {
-  reserve(count);
-  const std::size_t floats = count * width_;
-  for (std::size_t i = 0; i < other.hops_.size(); ++i) {
-    std::copy_n(other.hops_[i].keys.values().begin(), floats, hops_[i].keys.values().begin());
-    std::copy_n(other.hops_[i].values.values().begin(), floats, hops_[i].values.values().begin());
+std::vector<KeyValueBlock> KvCache::blocks(std::size_t hop, std::size_t tokens, std::size_t first,
+                                           std::size_t count) const {
+  std::vector<KeyValueBlock> blocks;
+  blocks.reserve(pages_of(tokens));
+  for (std::size_t done = 0; done < tokens; done += kPageTokens) {
+    const std::size_t rows = std::min(kPageTokens, tokens - done);
+    const auto part = [&](const Matrix<float>& matrix) {
+      return matrix.view().rows(hop * kPageTokens, rows).columns(first, count);
+    };
+    const Page& page = *pages_[done / kPageTokens];
+    blocks.push_back({part(page.keys), part(page.values)});
   }
+  return blocks;
 }
 
 void KvCache::begin_with(const KvCache& prefix) {
-  check(num_tokens_ == 0 && prefix.hops_.size() <= hops_.size() && prefix.width_ == width_,
+  check(num_tokens_ == 0 && prefix.num_hops_ <= num_hops_ && prefix.width_ == width_,
         "KvCache::begin_with: an empty cache of these hops and more");
-  copy_rows(prefix, prefix.num_tokens_);
-}
-
-void KvCache::assign(const KvCache& other, std::size_t count) {
-  check(hops_.size() == other.hops_.size() && width_ == other.width_, "KvCache::assign: shapes");
-  check(count <= other.num_tokens_, "KvCache::assign: tokens that are held");
-  num_tokens_ = 0;
-  copy_rows(other, count);
-  num_tokens_ = count;
+  reserve(prefix.num_tokens_);
+  for (std::size_t i = 0; i * kPageTokens < prefix.num_tokens_; ++i) {
+    const std::size_t rows = std::min(kPageTokens, prefix.num_tokens_ - i * kPageTokens);
+    copy_rows(*prefix.pages_[i], prefix.num_hops_, rows, *pages_[i]);
+  }
 }
 
 }  // namespace vlm

@@ -128,8 +128,7 @@ class RequestScorer {
     for (const std::size_t index : indices) {
       const std::span<const TokenId> ids = run_ids(index);
       if (ids.empty()) continue;
-      caches.push_back(decoder_->make_cache());
-      caches.back().assign(prompt);
+      caches.push_back(prompt);
       decoder_->embed(ids, hidden.view().rows(row, ids.size()));
       sequences.push_back({&caches.back(), row, ids.size()});
       run_indices.push_back(index);

@@ -18,7 +18,7 @@ namespace {
 // A block of scores is 8 KiB: it stays in the first-level cache and on the stack. Blocks of keys
 // begin at multiples of their size, so that sums are the same however the queries are cut.
 constexpr std::size_t kBlockQueries = kPackedRows;
-constexpr std::size_t kBlockKeys = 128;
+constexpr std::size_t kBlockKeys = kKeysPerBlock;
 
 struct KeyRange {
   std::size_t first = 0;
@@ -79,15 +79,14 @@ void pack_queries(MatrixView<const float> queries, std::span<float> packed) {
   for (float& value : packed) value *= scale;
 }
 
-// Each [positions, head_dim].
-struct KeysValues {
-  MatrixView<const float> keys;
-  MatrixView<const float> values;
-};
+std::size_t num_positions(std::span<const KeyValueBlock> blocks) {
+  return (blocks.size() - 1) * kBlockKeys + blocks.back().keys.rows();
+}
 
 // Query rows [first_row, first_row + queries.rows()) of the whole call; `packed` has room for them.
-void attend_block(MatrixView<const float> queries, std::span<float> packed, const KeysValues& seen,
-                  const AttentionMask& mask, std::size_t first_row, MatrixView<float> out) {
+void attend_block(MatrixView<const float> queries, std::span<float> packed,
+                  std::span<const KeyValueBlock> blocks, const AttentionMask& mask,
+                  std::size_t first_row, MatrixView<float> out) {
   // Written before it is read, so it needs no zeros.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   std::array<float, kBlockQueries * kBlockKeys> score_block;
@@ -95,14 +94,16 @@ void attend_block(MatrixView<const float> queries, std::span<float> packed, cons
   const std::size_t rows = queries.rows();
   pack_queries(queries, packed);
   for (std::size_t r = 0; r < rows; ++r) std::fill(out.row(r).begin(), out.row(r).end(), 0.0F);
-  const std::size_t begin = visible_keys(mask, first_row, seen.keys.rows()).first;
-  const std::size_t end = visible_keys(mask, first_row + rows - 1, seen.keys.rows()).end;
+  const std::size_t num_keys = num_positions(blocks);
+  const std::size_t begin = visible_keys(mask, first_row, num_keys).first;
+  const std::size_t end = visible_keys(mask, first_row + rows - 1, num_keys).end;
   for (std::size_t key = begin / kBlockKeys * kBlockKeys; key < end; key += kBlockKeys) {
+    const KeyValueBlock& block = blocks[key / kBlockKeys];
     const std::size_t count = std::min(kBlockKeys, end - key);
     MatrixView<float> scores(score_block.data(), rows, count, count);
-    multiply_packed_rows(packed, seen.keys.rows(key, count), scores);
+    multiply_packed_rows(packed, block.keys.rows(0, count), scores);
     for (std::size_t r = 0; r < rows; ++r) {
-      KeyRange visible = visible_keys(mask, first_row + r, seen.keys.rows());
+      KeyRange visible = visible_keys(mask, first_row + r, num_keys);
       visible.first = std::clamp(visible.first, key, key + count) - key;
       visible.end = std::clamp(visible.end, key, key + count) - key;
       if (visible.first >= visible.end) {
@@ -111,7 +112,7 @@ void attend_block(MatrixView<const float> queries, std::span<float> packed, cons
       }
       update_row(scores.row(r), visible, states[r], out.row(r));
     }
-    add_product(scores, seen.values.rows(key, count), out);
+    add_product(scores, block.values.rows(0, count), out);
   }
   for (std::size_t r = 0; r < rows; ++r) {
     const float inverse_sum = 1.0F / states[r].sum;
@@ -121,19 +122,34 @@ void attend_block(MatrixView<const float> queries, std::span<float> packed, cons
 
 }  // namespace
 
-void attend(MatrixView<const float> queries, MatrixView<const float> keys,
-            MatrixView<const float> values, const AttentionMask& mask, MatrixView<float> out) {
-  check(queries.cols() == keys.cols() && values.cols() == out.cols() &&
-            keys.rows() == values.rows() && queries.rows() == out.rows(),
-        "attend: queries and out [rows, head_dim], keys and values [positions, head_dim]");
-  check(keys.rows() > 0 && mask.window > 0 && mask.queries_per_position > 0,
+void attend(MatrixView<const float> queries, std::span<const KeyValueBlock> blocks,
+            const AttentionMask& mask, MatrixView<float> out) {
+  check(!blocks.empty() && blocks.back().keys.rows() > 0 && mask.window > 0 &&
+            mask.queries_per_position > 0,
         "attend: every row sees a key");
+  for (const KeyValueBlock& block : blocks) {
+    check(queries.cols() == block.keys.cols() && block.values.cols() == out.cols() &&
+              block.keys.rows() == block.values.rows() && queries.rows() == out.rows(),
+          "attend: queries and out [rows, head_dim], keys and values [positions, head_dim]");
+    check(block.keys.rows() == kBlockKeys || &block == &blocks.back(), "attend: whole blocks");
+  }
   std::vector<float> packed;
   for (std::size_t row = 0; row < queries.rows(); row += kBlockQueries) {
     const std::size_t count = std::min(kBlockQueries, queries.rows() - row);
     packed.resize(packed_rows_size(count, queries.cols()));
-    attend_block(queries.rows(row, count), packed, {keys, values}, mask, row, out.rows(row, count));
+    attend_block(queries.rows(row, count), packed, blocks, mask, row, out.rows(row, count));
   }
+}
+
+void attend(MatrixView<const float> queries, const KeyValueBlock& all, const AttentionMask& mask,
+            MatrixView<float> out) {
+  check(all.keys.rows() == all.values.rows(), "attend: a value for each key");
+  std::vector<KeyValueBlock> blocks;
+  for (std::size_t first = 0; first < all.keys.rows(); first += kBlockKeys) {
+    const std::size_t count = std::min(kBlockKeys, all.keys.rows() - first);
+    blocks.push_back({all.keys.rows(first, count), all.values.rows(first, count)});
+  }
+  attend(queries, blocks, mask, out);
 }
 
 }  // namespace vlm

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <span>
 
 #include "tensor/matrix_view.h"
 
@@ -21,11 +22,25 @@ struct AttentionMask {
   std::size_t window = std::numeric_limits<std::size_t>::max();
 };
 
+// Keys and values are taken in blocks of so many positions.
+constexpr std::size_t kKeysPerBlock = 128;
+
+// Neighbouring positions of one sequence, each [positions, head_dim].
+struct KeyValueBlock {
+  MatrixView<const float> keys;
+  MatrixView<const float> values;
+};
+
 // out = softmax(queries * keys^T / sqrt(head_dim)) * values over the visible keys of each row.
-// queries and out [rows, head_dim], keys and values [positions, head_dim]. Runs on the calling
-// thread. Milakov & Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3.
+// queries and out [rows, head_dim]; the blocks follow one another, all but the last of
+// kKeysPerBlock positions. Runs on the calling thread. Milakov & Gimelshein 2018, "Online
+// normalizer calculation for softmax", algorithm 3.
 // REQUIRES: every row sees a key; out overlaps no input.
-void attend(MatrixView<const float> queries, MatrixView<const float> keys,
-            MatrixView<const float> values, const AttentionMask& mask, MatrixView<float> out);
+void attend(MatrixView<const float> queries, std::span<const KeyValueBlock> blocks,
+            const AttentionMask& mask, MatrixView<float> out);
+
+// The same with all keys and all values in one place, each [positions, head_dim].
+void attend(MatrixView<const float> queries, const KeyValueBlock& all, const AttentionMask& mask,
+            MatrixView<float> out);
 
 }  // namespace vlm

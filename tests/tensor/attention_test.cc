@@ -44,7 +44,7 @@ void expect_plain_result(std::size_t rows, std::size_t num_keys, const Attention
   const Matrix<float> keys = random_matrix(num_keys, 16, 2, 2.0);
   const Matrix<float> values = random_matrix(num_keys, 16, 3, 1.0);
   Matrix<float> out(rows, 16);
-  attend(queries.view(), keys.view(), values.view(), mask, out.view());
+  attend(queries.view(), {keys.view(), values.view()}, mask, out.view());
   const Matrix<float> expected = plain_attention(queries, keys, values, mask);
   for (std::size_t i = 0; i < out.size(); ++i) {
     ASSERT_NEAR(out.values()[i], expected.values()[i], 2e-5)
@@ -60,9 +60,10 @@ TEST(Attend, OneVisibleKeyReturnsItsValue) {
   values.row(0)[0] = 5.0F;
   values.row(1)[0] = 7.0F;
   Matrix<float> out(1, 2);
-  attend(query.view(), keys.view(), values.view(), {.first_position = 0}, out.view());
+  attend(query.view(), {keys.view(), values.view()}, {.first_position = 0}, out.view());
   EXPECT_EQ(out.row(0)[0], 5.0F);
-  attend(query.view(), keys.view(), values.view(), {.first_position = 1, .window = 1}, out.view());
+  attend(query.view(), {keys.view(), values.view()}, {.first_position = 1, .window = 1},
+         out.view());
   EXPECT_EQ(out.row(0)[0], 7.0F);
 }
 
@@ -99,7 +100,7 @@ TEST(Attend, LargeScoresDoNotOverflow) {
     values.row(k)[0] = static_cast<float>(k);
   }
   Matrix<float> out(1, 1);
-  attend(queries.view(), keys.view(), values.view(), {.first_position = 199}, out.view());
+  attend(queries.view(), {keys.view(), values.view()}, {.first_position = 199}, out.view());
   EXPECT_EQ(out.row(0)[0], 199.0F);
 }
 
