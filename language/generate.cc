@@ -87,7 +87,8 @@ Batching batching_of(const Decoder& decoder, std::span<const GenerationPrompt> p
     return {prompts.size(), std::min(batch.batch_size, fit)};
   }
   const std::size_t narrow =
-      std::clamp(kNarrowBatchRows / options.num_beams, std::size_t{1}, batch.batch_size);
+      std::clamp((kNarrowBatchRows + options.num_beams - 1) / options.num_beams, std::size_t{1},
+                 batch.batch_size);
   return {narrow, narrow};
 }
 

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Compares beam search over questions about pictures with transformers' generate().
+
+usage: compare_beams.py [--questions N] [--beams N] [--new N] [--threads N] [--batch-sizes N ...]
+
+The bundled evo-vlm answers questions of ja-emoji-vqa in float32. Ours is the whole command (start,
+loading, pictures, answers); of transformers only preparing the pictures and generate() count, and of
+its batch sizes the best. Printed are seconds, ratio, and how many answers have the same ids.
+Needs: tools/build; pip install torch transformers pillow sentencepiece.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+import time
+
+import torch
+import transformers
+from PIL import Image
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+import peer_models
+
+MODEL = peer_models.ROOT / "zoo/models/evo-vlm"
+DATA = peer_models.ROOT / "datasets/ja-emoji-vqa/test/data.jsonl"
+PROMPT = (
+    "[INST] <<SYS>>\nあなたは役立つアシスタントです。与えられた画像を下に、質問に答えてください。\n<</SYS>>\n\n"
+    "<image>\n{question} [/INST]"
+)
+
+
+def measure_ours(questions, arguments):
+    lines = [json.dumps({"id": str(i), "prompt": prompt, "image": str(image)}, ensure_ascii=False)
+             for i, (prompt, image) in enumerate(questions)]
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "questions.jsonl"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        command = [peer_models.ROOT / "build/release/vlm-merge", "generate", "--model", MODEL, "--input", file]
+        command += ["--beams", str(arguments.beams), "--max-tokens", str(arguments.new), "--json", "--quiet"]
+        command += ["--threads", str(arguments.threads)]
+        start = time.perf_counter()
+        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        seconds = time.perf_counter() - start
+    return seconds, [json.loads(line)["ids"] for line in out.splitlines()]
+
+
+@torch.no_grad()
+def measure_transformers(model, tokenizer, processor, questions, batch_size, arguments):
+    config, end = model.config, tokenizer.eos_token_id
+    start = time.perf_counter()
+    rows = []
+    for prompt, image in questions:
+        ids = tokenizer(prompt)["input_ids"]
+        picture = [config.image_token_index] * config.image_seq_length
+        expanded = [i for x in ids for i in (picture if x == config.image_token_index else [x])]
+        rows.append((expanded, torch.tensor(processor(Image.open(image), return_tensors="np")["pixel_values"])))
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
+    answers = [None] * len(rows)
+    for first in range(0, len(order), batch_size):
+        batch = order[first:first + batch_size]
+        longest = max(len(rows[i][0]) for i in batch)
+        ids = torch.tensor([[0] * (longest - len(rows[i][0])) + rows[i][0] for i in batch])
+        mask = torch.tensor([[0] * (longest - len(rows[i][0])) + [1] * len(rows[i][0]) for i in batch])
+        out = model.generate(input_ids=ids, attention_mask=mask, pixel_values=torch.cat([rows[i][1] for i in batch]),
+                             num_beams=arguments.beams, do_sample=False, max_new_tokens=arguments.new)
+        for i, new in zip(batch, out[:, longest:].tolist()):
+            answers[i] = new[:new.index(end)] if end in new else new
+    return time.perf_counter() - start, answers
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--questions", type=int, default=64)
+    parser.add_argument("--beams", type=int, default=5)
+    parser.add_argument("--new", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 16, 32])
+    arguments = parser.parse_args()
+    items = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()][:arguments.questions]
+    questions = [(PROMPT.replace("{question}", item["question"]), DATA.parent / item["image"]) for item in items]
+    torch.set_num_threads(arguments.threads)
+    model = transformers.LlavaForConditionalGeneration.from_pretrained(MODEL, dtype=torch.float32).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(MODEL)
+    processor = CLIPImageProcessorPil.from_pretrained(MODEL)
+    our_seconds, our_ids = measure_ours(questions, arguments)
+    print(peer_models.describe("evo-vlm", arguments.threads))
+    print(f"{len(questions)} questions, {arguments.beams} beams{'seconds':>20}{'ours/theirs':>13}{'same ids as ours':>18}")
+    print(f"{'ours':30}{our_seconds:13.2f}")
+    for batch_size in arguments.batch_sizes:
+        seconds, ids = measure_transformers(model, tokenizer, processor, questions, batch_size, arguments)
+        same = sum(a == b for a, b in zip(ids, our_ids))
+        print(f"{f'transformers, {batch_size} together':30}{seconds:13.2f}{seconds / our_seconds:13.1f}{same:>12} of {len(ids)}")
+
+
+if __name__ == "__main__":
+    main()
