@@ -142,8 +142,9 @@ MethodSpeed try_method(const MergePlan& plan) {
   const Try large = shortest_try(plan, *largest, kSides[1]);
   const double growth =
       std::log(large.seconds / small.seconds) / std::log(4.0);  // four times the elements
+  const bool is_linear = large.is_by_block || growth < kSmallestExponent;
   return {.seconds = large.seconds,
-          .exponent = growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent),
+          .exponent = is_linear ? 1.0 : std::min(growth, kLargestExponent),
           .is_by_block = large.is_by_block};
 }
 

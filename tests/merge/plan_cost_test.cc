@@ -53,6 +53,9 @@ TEST(PlanCost, KnowsEveryMethod) {
     EXPECT_EQ(speed.seconds > 0, method.name != "passthrough") << method.name;  // which copies
     EXPECT_GE(speed.exponent, 1) << method.name;
     EXPECT_LE(speed.exponent, 1.5) << method.name;
+    if (speed.is_by_block) {
+      EXPECT_EQ(speed.exponent, 1) << method.name;
+    }
   }
 }
 
