@@ -31,7 +31,8 @@ double distance_from_base(const GramMatrix& gram) {
 
 std::vector<double> model_stock_coefficients(const GramMatrix& gram) {
   const auto models = static_cast<double>(gram.size());
-  return std::vector<double>(gram.size(), distance_from_base(gram) / models);
+  std::vector<double> equal(gram.size(), distance_from_base(gram) / models);
+  return equal;
 }
 
 BlockMerge start_model_stock(const TensorMerge& task, ThreadPool& pool) {
