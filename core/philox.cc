@@ -8,13 +8,6 @@
 namespace vlm {
 namespace {
 
-// Multipliers and Weyl constants of Salmon et al., table 2 and section 3.3.
-constexpr std::uint32_t kMultiplier0 = 0xD2511F53U;
-constexpr std::uint32_t kMultiplier1 = 0xCD9E8D57U;
-constexpr std::uint32_t kWeyl0 = 0x9E3779B9U;
-constexpr std::uint32_t kWeyl1 = 0xBB67AE85U;
-constexpr int kRounds = 10;
-
 constexpr std::uint32_t low32(std::uint64_t value) noexcept {
   return static_cast<std::uint32_t>(value);
 }
@@ -36,13 +29,13 @@ PhiloxBlock philox_block(std::uint64_t key, std::uint64_t counter, std::uint64_t
   PhiloxBlock block{low32(counter), high32(counter), low32(stream), high32(stream)};
   std::uint32_t key0 = low32(key);
   std::uint32_t key1 = high32(key);
-  for (int round = 0; round < kRounds; ++round) {
-    const std::uint64_t product0 = std::uint64_t{kMultiplier0} * block[0];
-    const std::uint64_t product1 = std::uint64_t{kMultiplier1} * block[2];
+  for (int round = 0; round < philox::kRounds; ++round) {
+    const std::uint64_t product0 = std::uint64_t{philox::kMultiplier0} * block[0];
+    const std::uint64_t product1 = std::uint64_t{philox::kMultiplier1} * block[2];
     block = {high32(product1) ^ block[1] ^ key0, low32(product1),
              high32(product0) ^ block[3] ^ key1, low32(product0)};
-    key0 += kWeyl0;
-    key1 += kWeyl1;
+    key0 += philox::kWeyl0;
+    key1 += philox::kWeyl1;
   }
   return block;
 }

@@ -10,6 +10,15 @@
 
 namespace vlm {
 
+// Multipliers and Weyl constants of Salmon et al., table 2 and section 3.3.
+namespace philox {
+inline constexpr std::uint32_t kMultiplier0 = 0xD2511F53U;
+inline constexpr std::uint32_t kMultiplier1 = 0xCD9E8D57U;
+inline constexpr std::uint32_t kWeyl0 = 0x9E3779B9U;
+inline constexpr std::uint32_t kWeyl1 = 0xBB67AE85U;
+inline constexpr int kRounds = 10;
+}  // namespace philox
+
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
 // The 128 random bits at position (counter, stream) under `key`.

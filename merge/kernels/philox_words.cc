@@ -22,7 +22,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Words = hn::ScalableTag<std::uint32_t>;
 using Vector = hn::VFromD<Words>;
 constexpr int kHalf = 32;
-constexpr int kRounds = 10;
 
 // The two halves of the products of all lanes.
 struct Product {
@@ -39,7 +38,7 @@ HWY_INLINE Product multiply(Vector x, Vector factor) {
           hn::OddEven(hn::BitCast(Words(), hn::ShiftLeft<kHalf>(odd)), hn::BitCast(Words(), even))};
 }
 
-// Words of as many blocks as a vector has lanes, from block `counter` on. See core/philox.cc.
+// Words of as many blocks as a vector has lanes, from block `counter` on. See philox_block().
 HWY_INLINE void make_blocks(std::uint64_t key, std::uint64_t counter, std::uint64_t stream,
                             std::uint32_t* out) {
   const Words words;
@@ -52,15 +51,15 @@ HWY_INLINE void make_blocks(std::uint64_t key, std::uint64_t counter, std::uint6
   Vector x3 = hn::Set(words, static_cast<std::uint32_t>(stream >> kHalf));
   Vector key0 = hn::Set(words, static_cast<std::uint32_t>(key));
   Vector key1 = hn::Set(words, static_cast<std::uint32_t>(key >> kHalf));
-  for (int round = 0; round < kRounds; ++round) {
-    const Product first = multiply(x0, hn::Set(words, 0xD2511F53U));
-    const Product second = multiply(x2, hn::Set(words, 0xCD9E8D57U));
+  for (int round = 0; round < philox::kRounds; ++round) {
+    const Product first = multiply(x0, hn::Set(words, philox::kMultiplier0));
+    const Product second = multiply(x2, hn::Set(words, philox::kMultiplier1));
     x0 = hn::Xor(hn::Xor(second.high, x1), key0);
     x2 = hn::Xor(hn::Xor(first.high, x3), key1);
     x1 = second.low;
     x3 = first.low;
-    key0 = hn::Add(key0, hn::Set(words, 0x9E3779B9U));
-    key1 = hn::Add(key1, hn::Set(words, 0xBB67AE85U));
+    key0 = hn::Add(key0, hn::Set(words, philox::kWeyl0));
+    key1 = hn::Add(key1, hn::Set(words, philox::kWeyl1));
   }
   hn::StoreInterleaved4(x0, x1, x2, x3, words, out);
 }
