@@ -1,7 +1,6 @@
 #include "merge/plan_cost.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -22,8 +21,9 @@ constexpr std::uint64_t kThreadBytes = std::uint64_t{4} << 20U;  // blocks and a
 // What a cut by magnitude collects of a delta, at most about.
 constexpr std::uint64_t kElementsPerCollectedByte = 8;
 constexpr double kCopiedElementsPerSecond = 5e8;
-// Sides of the matrices that are tried out. Methods differ in how their work grows with the matrix.
-constexpr std::array<std::size_t, 2> kSides = {128, 256};
+// The side of the matrix that is tried out. What works on whole matrices is tried on one of half
+// the side too: its work may grow faster than the elements.
+constexpr std::size_t kLargeSide = 256;
 constexpr double kTriedElements = 256.0 * 256.0;
 constexpr int kTries = 3;
 constexpr double kSmallestExponent = 1.2;  // smaller growth than this is noise about 1
@@ -138,14 +138,14 @@ MethodSpeed try_method(const MergePlan& plan) {
     }
   }
   if (largest == nullptr) return {};
-  const Try small = shortest_try(plan, *largest, kSides[0]);
-  const Try large = shortest_try(plan, *largest, kSides[1]);
+  const Try large = shortest_try(plan, *largest, kLargeSide);
+  if (large.is_by_block) return {.seconds = large.seconds, .exponent = 1, .is_by_block = true};
+  const Try small = shortest_try(plan, *largest, kLargeSide / 2);
   const double growth =
       std::log(large.seconds / small.seconds) / std::log(4.0);  // four times the elements
-  const bool is_linear = large.is_by_block || growth < kSmallestExponent;
   return {.seconds = large.seconds,
-          .exponent = is_linear ? 1.0 : std::min(growth, kLargestExponent),
-          .is_by_block = large.is_by_block};
+          .exponent = growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent),
+          .is_by_block = false};
 }
 
 PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads) {

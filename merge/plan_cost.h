@@ -23,8 +23,8 @@ struct MethodSpeed {
   bool is_by_block = true;  // else a thread has a whole tensor and its inputs in memory
 };
 
-// Runs the method some times on two small random tensors with the parameters of the plan's largest
-// one; takes some milliseconds and reads no weights.
+// Runs the method some times on one or two small random tensors with the parameters of the plan's
+// largest one; takes some milliseconds and reads no weights.
 MethodSpeed try_method(const MergePlan& plan);
 
 // The time is the method's, continued to the sizes of all tensors and divided by the threads, plus
