@@ -79,6 +79,14 @@ std::span<float> DeltaReader::read(std::size_t first, std::size_t size) {
   return delta;
 }
 
+void for_each_delta_block(
+    const TensorMerge& task, std::size_t model, const Parts& parts, std::size_t part,
+    const std::function<void(std::size_t first, std::span<float> delta)>& use) {
+  DeltaReader reader(task, model, parts.block_size());
+  parts.for_each_block(
+      part, [&](std::size_t first, std::size_t size) { use(first, reader.read(first, size)); });
+}
+
 std::size_t elements_of(const TensorMerge& task) {
   const auto count = element_count(task.shape);
   check(count.has_value(), "TensorMerge: the element count of a planned tensor fits");

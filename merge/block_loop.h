@@ -80,6 +80,12 @@ class DeltaReader {
   std::vector<float> delta_;
 };
 
+// Calls use(first, delta) for the blocks of one part of a model's difference, in order, as
+// DeltaReader reads them.
+void for_each_delta_block(
+    const TensorMerge& task, std::size_t model, const Parts& parts, std::size_t part,
+    const std::function<void(std::size_t first, std::span<float> delta)>& use);
+
 // The number of elements of a task's tensor.
 std::size_t elements_of(const TensorMerge& task);
 

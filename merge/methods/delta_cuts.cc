@@ -132,26 +132,23 @@ class CutSearch {
 
   // The element behind the `rank`-th of the part with that magnitude.
   [[nodiscard]] std::size_t end_of(std::size_t part, std::uint32_t bits, std::size_t rank) const {
-    DeltaReader reader(task_, wanted_.model, parts_.block_size());
     std::size_t end = 0;
-    parts_.for_each_block(part, [&](std::size_t first, std::size_t size) {
-      if (rank == 0) return;
-      const std::span<const float> delta = reader.read(first, size);
-      for (std::size_t i = 0; i < size && rank > 0; ++i) {
-        if (magnitude_bits(delta[i]) != bits || --rank > 0) continue;
-        end = first + i + 1;
-      }
-    });
+    for_each_delta_block(task_, wanted_.model, parts_, part,
+                         [&](std::size_t first, std::span<const float> delta) {
+                           for (std::size_t i = 0; i < delta.size() && rank > 0; ++i) {
+                             if (magnitude_bits(delta[i]) == bits && --rank == 0)
+                               end = first + i + 1;
+                           }
+                         });
     return end;
   }
 
   [[nodiscard]] MagnitudeCut search_all() const {
-    DeltaReader reader(task_, wanted_.model, parts_.block_size());
     const MagnitudeSearch found = search(wanted_.k, [&](MagnitudeSearch& each) {
       for (std::size_t part = 0; part < parts_.count(); ++part) {
-        parts_.for_each_block(part, [&](std::size_t first, std::size_t size) {
-          each.show(reader.read(first, size), {});
-        });
+        for_each_delta_block(
+            task_, wanted_.model, parts_, part,
+            [&](std::size_t /*first*/, std::span<const float> delta) { each.show(delta, {}); });
       }
     });
     return found.cut(0);
@@ -186,11 +183,10 @@ void count_parts(const TensorMerge& task, const std::vector<ModelSearches>& mode
   pool.parallel_for(parts.count() * models.size(), [&](std::size_t item) {
     const ModelSearches& searches = models[item % models.size()];
     const std::size_t part = item / models.size();
-    DeltaReader reader(task, searches.front()->model(), parts.block_size());
-    parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
-      const std::span<const float> delta = reader.read(first, size);
-      for (CutSearch* const search : searches) search->count(part, delta);
-    });
+    for_each_delta_block(task, searches.front()->model(), parts, part,
+                         [&](std::size_t /*first*/, std::span<const float> delta) {
+                           for (CutSearch* const search : searches) search->count(part, delta);
+                         });
   });
 }
 
@@ -212,6 +208,7 @@ std::vector<MagnitudeCut> find_delta_cuts(const TensorMerge& task,
   std::map<std::size_t, ModelSearches> by_model;
   for (CutSearch& search : searches) by_model[search.model()].push_back(&search);
   std::vector<ModelSearches> models;
+  models.reserve(by_model.size());
   for (auto& [model, all] : by_model) models.push_back(std::move(all));
   if (elements_of(task) >= kSmallest && !models.empty()) {
     pool.parallel_for(models.size(), [&](std::size_t i) {

@@ -52,13 +52,12 @@ void rescale_to_l1(const TensorMerge& task, std::size_t unit, std::vector<TaskVe
   pool.parallel_for(norms.size(), [&](std::size_t item) {
     const TaskVector& vector = vectors[item % vectors.size()];
     if (!vector.filter) return;
-    DeltaReader reader(task, vector.model, parts.block_size());
-    parts.for_each_block(item / vectors.size(), [&](std::size_t first, std::size_t size) {
-      const std::span<float> block = reader.read(first, size);
-      norms[item].full += l1_norm(block);
-      vector.filter(first, block);
-      norms[item].kept += l1_norm(block);
-    });
+    for_each_delta_block(task, vector.model, parts, item / vectors.size(),
+                         [&](std::size_t first, std::span<float> delta) {
+                           norms[item].full += l1_norm(delta);
+                           vector.filter(first, delta);
+                           norms[item].kept += l1_norm(delta);
+                         });
   });
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     L1Norms sum;

@@ -70,14 +70,13 @@ void WholeModelCuts::run_pass(const MergeTasks& tasks) {
 
 void WholeModelCuts::show(const TensorMerge& task, std::size_t index, Model& model) {
   const Parts parts(elements_of(task));
-  DeltaReader reader(task, index, parts.block_size());
   for (std::size_t part = 0; part < parts.count(); ++part) {
-    parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
-      const std::span<const float> delta = reader.read(first, size);
-      for (auto& search : model.searches) {
-        if (search) search->show(delta, {});
-      }
-    });
+    for_each_delta_block(task, index, parts, part,
+                         [&](std::size_t /*first*/, std::span<const float> delta) {
+                           for (auto& search : model.searches) {
+                             if (search) search->show(delta, {});
+                           }
+                         });
   }
 }
 
