@@ -141,15 +141,4 @@ void attend(MatrixView<const float> queries, std::span<const KeyValueBlock> bloc
   }
 }
 
-void attend(MatrixView<const float> queries, const KeyValueBlock& all, const AttentionMask& mask,
-            MatrixView<float> out) {
-  check(all.keys.rows() == all.values.rows(), "attend: a value for each key");
-  std::vector<KeyValueBlock> blocks;
-  for (std::size_t first = 0; first < all.keys.rows(); first += kBlockKeys) {
-    const std::size_t count = std::min(kBlockKeys, all.keys.rows() - first);
-    blocks.push_back({all.keys.rows(first, count), all.values.rows(first, count)});
-  }
-  attend(queries, blocks, mask, out);
-}
-
 }  // namespace vlm

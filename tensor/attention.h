@@ -39,8 +39,4 @@ struct KeyValueBlock {
 void attend(MatrixView<const float> queries, std::span<const KeyValueBlock> blocks,
             const AttentionMask& mask, MatrixView<float> out);
 
-// The same with all keys and all values in one place, each [positions, head_dim].
-void attend(MatrixView<const float> queries, const KeyValueBlock& all, const AttentionMask& mask,
-            MatrixView<float> out);
-
 }  // namespace vlm
