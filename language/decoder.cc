@@ -10,7 +10,6 @@
 #include "core/error.h"
 #include "tensor/activation.h"
 #include "tensor/attention.h"
-#include "tensor/gemm.h"
 #include "tensor/normalization.h"
 #include "tensor/rope.h"
 #include "tensor/row_ranges.h"

@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "core/check.h"
+#include "tensor/bfloat16_values.h"
 #include "tensor/block_tiling.h"
 #include "tensor/dtype.h"
 #include "tensor/packed_product.h"
-#include "tensor/weight_rounding.h"
 
 namespace vlm {
 namespace {
@@ -43,8 +43,8 @@ void Bfloat16Weight::pack_block(std::span<const float> values, std::size_t block
   for (std::size_t first = 0; first < cols(); first += kPackedColumns) {
     const std::size_t width = std::min(kPackedColumns, cols() - first);
     for (std::size_t r = 0; r < count; ++r) {
-      round_to_bfloat16(values.subspan((first_row + r) * cols() + first, width),
-                        std::span(rounded).first(width));
+      store_bfloat16(values.subspan((first_row + r) * cols() + first, width),
+                     std::as_writable_bytes(std::span(rounded).first(width)));
       for (std::size_t c = 0; c < width; ++c) packed[layout_.index(r, first + c)] = rounded[c];
     }
   }

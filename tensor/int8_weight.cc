@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 #include <memory>
 
 #include "core/check.h"
@@ -15,20 +13,13 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kBlockRows = PackedLayout::kBlockRows;
-constexpr float kMaxStep = 127.0F;
+constexpr int kMaxStep = 127;
 
 // Up to so many rows multiplying whole numbers is at least as fast as widening the weights.
 constexpr std::size_t kNarrowRows = kMostInt8ProductRows;
 
 // Columns that fill_block() moves at a time: 64 rows of them fit into the first-level cache.
 constexpr std::size_t kColumnsTogether = 256;
-
-float scale_of(std::span<const float> row) noexcept {
-  const float largest = largest_magnitude(row);
-  if (!std::isfinite(largest)) return std::numeric_limits<float>::quiet_NaN();
-  const float scale = largest / kMaxStep;
-  return scale < std::numeric_limits<float>::min() ? 0.0F : scale;
-}
 
 }  // namespace
 
@@ -58,7 +49,7 @@ void Int8Weight::fill_block(std::span<const float> values, std::size_t block) no
   const std::size_t count = std::min(kBlockRows, rows() - first_row);
   const std::span<float> scales = scales_.row(block);
   for (std::size_t r = 0; r < count; ++r) {
-    scales[r] = scale_of(values.subspan((first_row + r) * cols(), cols()));
+    scales[r] = step_size(values.subspan((first_row + r) * cols(), cols()), kMaxStep);
   }
   const std::span<std::uint8_t> steps = blocks_.row(block);
   if (count < kBlockRows || cols() % Int8Layout::kColumnsTogether != 0) {

@@ -6,8 +6,8 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "core/check.h"
+#include "tensor/bfloat16_values.h"
 #include "tensor/packed_layout.h"
-#include "tensor/weight_rounding.h"
 
 // oneDNN takes its number of threads from OpenMP; the setting belongs to the calling thread.
 extern "C" void omp_set_num_threads(int count);
@@ -52,8 +52,9 @@ bool has_bfloat16_products() {
 
 Matrix<std::uint16_t> bfloat16_rows(MatrixView<const float> x, ThreadPool& pool) {
   auto rounded = Matrix<std::uint16_t>::for_overwrite(x.rows(), x.cols());
-  pool.parallel_for(x.rows(),
-                    [&](std::size_t row) { round_to_bfloat16(x.row(row), rounded.row(row)); });
+  pool.parallel_for(x.rows(), [&](std::size_t row) {
+    store_bfloat16(x.row(row), std::as_writable_bytes(rounded.row(row)));
+  });
   return rounded;
 }
 

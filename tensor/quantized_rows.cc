@@ -1,8 +1,6 @@
 #include "tensor/quantized_rows.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <span>
 
 #include "tensor/weight_rounding.h"
@@ -49,15 +47,8 @@ namespace {
 
 HWY_EXPORT(write_digits);
 
-float scale_of(std::span<const float> values) {
-  const float largest = largest_magnitude(values);
-  if (!std::isfinite(largest)) return std::numeric_limits<float>::quiet_NaN();
-  const float scale = largest / static_cast<float>(QuantizedBlock::kMaxStep);
-  return scale < std::numeric_limits<float>::min() ? 0.0F : scale;
-}
-
 void quantize(std::span<const float> values, QuantizedBlock& block) {
-  block.scale = scale_of(values);
+  block.scale = step_size(values, QuantizedBlock::kMaxStep);
   block.high.fill(0);
   block.low.fill(0);
   block.sum = 0;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/check.h"
 #include "tensor/int8_layout.h"
@@ -23,35 +25,6 @@ using Words = hn::RebindToUnsigned<Floats>;
 using Integers = hn::RebindToSigned<Floats>;
 using Bytes = hn::Rebind<std::int8_t, Floats>;
 constexpr std::size_t kLanes = HWY_LANES(float) < 16 ? HWY_LANES(float) : 16;
-
-// Bits of the bfloat16 nearest to each lane, ties to even; NaN stays NaN.
-HWY_INLINE hn::VFromD<Words> rounded_bits(hn::VFromD<Words> bits) {
-  const Words words;
-  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1U));
-  const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7FFFU))));
-  const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(words, 0x40U));
-  const auto magnitude = hn::And(bits, hn::Set(words, 0x7FFFFFFFU));
-  const Integers integers;
-  const auto is_nan = hn::Gt(hn::BitCast(integers, magnitude), hn::Set(integers, 0x7F800000));
-  return hn::IfThenElse(hn::RebindMask(words, is_nan), quiet, rounded);
-}
-
-void round_to_bfloat16(const float* HWY_RESTRICT values, std::uint16_t* HWY_RESTRICT out,
-                       std::size_t count) {
-  const Floats floats;
-  const Words words;
-  const Integers integers;
-  const hn::Rebind<std::uint16_t, Floats> narrow;
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    const auto bits = rounded_bits(hn::BitCast(words, hn::LoadU(floats, values + i)));
-    hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(integers, bits)), narrow, out + i);
-  }
-  for (; i < count; ++i) {
-    const auto bits = rounded_bits(hn::BitCast(words, hn::Set(floats, values[i])));
-    out[i] = static_cast<std::uint16_t>(hn::GetLane(bits));
-  }
-}
 
 // Bits without the sign order as the magnitudes they stand for, with NaN above infinity.
 std::uint32_t largest_magnitude_bits(const float* values, std::size_t count) {
@@ -129,19 +102,20 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace vlm {
 
-HWY_EXPORT(round_to_bfloat16);
 HWY_EXPORT(largest_magnitude_bits);
 HWY_EXPORT(round_to_int8);
 HWY_EXPORT(widen_int8_groups);
 
-void round_to_bfloat16(std::span<const float> values, std::span<std::uint16_t> out) noexcept {
-  check(values.size() == out.size(), "round_to_bfloat16: equal sizes");
-  HWY_DYNAMIC_DISPATCH(round_to_bfloat16)(values.data(), out.data(), values.size());
-}
-
 float largest_magnitude(std::span<const float> values) noexcept {
   return std::bit_cast<float>(
       HWY_DYNAMIC_DISPATCH(largest_magnitude_bits)(values.data(), values.size()));
+}
+
+float step_size(std::span<const float> values, int most_steps) noexcept {
+  const float largest = largest_magnitude(values);
+  if (!std::isfinite(largest)) return std::numeric_limits<float>::quiet_NaN();
+  const float step = largest / static_cast<float>(most_steps);
+  return step < std::numeric_limits<float>::min() ? 0.0F : step;
 }
 
 void round_to_int8(std::span<const float> values, float scale,

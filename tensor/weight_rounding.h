@@ -1,7 +1,7 @@
 #pragma once
 
-// Loops that round weights to bfloat16 and int8, compiled for several instruction sets; the
-// processor's best is taken at run time. Everything runs on the calling thread.
+// Loops that round weights to int8 and widen them to bfloat16, compiled for several instruction
+// sets; the processor's best is taken at run time. Everything runs on the calling thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,11 +9,12 @@
 
 namespace vlm {
 
-// Rounds to nearest, ties to even, as float_to_bf16(). REQUIRES: equal sizes.
-void round_to_bfloat16(std::span<const float> values, std::span<std::uint16_t> out) noexcept;
-
 // The largest magnitude, 0 of nothing; infinite or NaN if a value is.
 float largest_magnitude(std::span<const float> values) noexcept;
+
+// The step of which the largest magnitude is `most_steps`; NaN if a value is not finite, 0 if the
+// step would not be a normal number.
+float step_size(std::span<const float> values, int most_steps) noexcept;
 
 // Each value times 1 / scale, rounded to nearest, ties to even; 0 for a scale of 0 or NaN.
 // REQUIRES: equal sizes; the values are finite and at most 127 * scale in magnitude, unless the

@@ -21,31 +21,6 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-TEST(RoundToBfloat16, EqualsThePlainRounding) {
-  RandomStream random(1, 0);
-  std::vector<float> values{0.0F,
-                            -0.0F,
-                            1.00390625F,  // a tie, to the even 1
-                            1.01171875F,  // a tie, to the even 1.015625
-                            std::numeric_limits<float>::max(),
-                            kInfinity,
-                            -kInfinity,
-                            std::numeric_limits<float>::denorm_min(),
-                            std::bit_cast<float>(0x7F800001U),
-                            std::bit_cast<float>(0xFFFFFFFFU)};
-  for (int i = 0; i < 1000; ++i) {
-    values.push_back(
-        std::bit_cast<float>(static_cast<std::uint32_t>(random.below(std::uint64_t{1} << 32U))));
-  }
-  for_each_instruction_set([&] {
-    std::vector<std::uint16_t> rounded(values.size());
-    round_to_bfloat16(values, rounded);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      EXPECT_EQ(rounded[i], float_to_bf16(values[i])) << values[i];
-    }
-  });
-}
-
 // At every place, so that vectors and the rest behind them are met.
 TEST(LargestMagnitude, IsFoundAtEveryPlaceWithEitherSign) {
   for_each_instruction_set([] {
