@@ -10,9 +10,7 @@ Needs: tools/build; pip install torch transformers pillow sentencepiece.
 """
 import argparse
 import json
-import pathlib
-import subprocess
-import tempfile
+import sys
 import time
 
 import torch
@@ -22,38 +20,28 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 import peer_models
 
+sys.path.insert(0, str(peer_models.ROOT / "tools"))
+import ask_vlm_merge  # noqa: E402
+
 MODEL = peer_models.ROOT / "zoo/models/evo-vlm"
 DATA = peer_models.ROOT / "datasets/ja-emoji-vqa/test/data.jsonl"
-PROMPT = (
-    "[INST] <<SYS>>\nあなたは役立つアシスタントです。与えられた画像を下に、質問に答えてください。\n<</SYS>>\n\n"
-    "<image>\n{question} [/INST]"
-)
 
 
 def measure_ours(questions, arguments):
-    lines = [json.dumps({"id": str(i), "prompt": prompt, "image": str(image)}, ensure_ascii=False)
-             for i, (prompt, image) in enumerate(questions)]
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "questions.jsonl"
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        command = [peer_models.ROOT / "build/release/vlm-merge", "generate", "--model", MODEL, "--input", file]
-        command += ["--beams", str(arguments.beams), "--max-tokens", str(arguments.new), "--json", "--quiet"]
-        command += ["--threads", str(arguments.threads)]
-        start = time.perf_counter()
-        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        seconds = time.perf_counter() - start
-    return seconds, [json.loads(line)["ids"] for line in out.splitlines()]
+    prompts, images = zip(*questions)
+    start = time.perf_counter()
+    ids = ask_vlm_merge.continue_prompts(MODEL, prompts, images, "--beams", arguments.beams, "--max-tokens",
+                                         arguments.new, "--threads", arguments.threads, "--quiet")
+    return time.perf_counter() - start, ids
 
 
 @torch.no_grad()
 def measure_transformers(model, tokenizer, processor, questions, batch_size, arguments):
-    config, end = model.config, tokenizer.eos_token_id
+    config, end = model.config.to_dict(), tokenizer.eos_token_id
     start = time.perf_counter()
     rows = []
     for prompt, image in questions:
-        ids = tokenizer(prompt)["input_ids"]
-        picture = [config.image_token_index] * config.image_seq_length
-        expanded = [i for x in ids for i in (picture if x == config.image_token_index else [x])]
+        expanded = ask_vlm_merge.expand_image(tokenizer(prompt)["input_ids"], config)
         rows.append((expanded, torch.tensor(processor(Image.open(image), return_tensors="np")["pixel_values"])))
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
     answers = [None] * len(rows)
@@ -78,7 +66,7 @@ def main():
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 16, 32])
     arguments = parser.parse_args()
     items = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()][:arguments.questions]
-    questions = [(PROMPT.replace("{question}", item["question"]), DATA.parent / item["image"]) for item in items]
+    questions = [(ask_vlm_merge.VQA_PROMPT.replace("{question}", item["question"]), DATA.parent / item["image"]) for item in items]
     torch.set_num_threads(arguments.threads)
     model = transformers.LlavaForConditionalGeneration.from_pretrained(MODEL, dtype=torch.float32).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(MODEL)

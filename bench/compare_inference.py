@@ -12,9 +12,7 @@ llama-cpp-python (built on this machine).
 """
 import argparse
 import importlib.util
-import json
 import statistics
-import subprocess
 import time
 
 import torch
@@ -23,9 +21,8 @@ import peer_models
 
 
 def measure_ours(directory, weights, arguments):
-    command = [peer_models.ROOT / "build/release/inference_bench", directory, weights, str(arguments.threads)]
-    command += ["sequence", str(arguments.prompt), str(arguments.new)]
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    result = peer_models.run_inference_bench(directory, weights, arguments.threads, "sequence", arguments.prompt,
+                                             arguments.new)
     return result["prompt_tokens_per_second"], result["new_tokens_per_second"]
 
 

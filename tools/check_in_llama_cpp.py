@@ -3,8 +3,8 @@
 
 usage: check_in_llama_cpp.py MODEL_DIR DATA.jsonl [--dtype f32] [--limit N] [--prompt TEMPLATE]
 
-Exports MODEL_DIR, then compares for each question the ids of the prompt (llama.cpp's tokenizer
-against ours) and the greedy continuation. TEMPLATE holds {question}.
+Exports MODEL_DIR, then compares the greedy continuations of each question, which llama.cpp reads
+with its own tokenizer. TEMPLATE holds {question}.
 Needs: tools/build; pip install llama-cpp-python. It is no dependency of vlm-merge; this script is
 run by hand.
 """
@@ -16,17 +16,7 @@ import tempfile
 
 import llama_cpp
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROGRAM = ROOT / "build/release/vlm-merge"
-
-
-def continue_by_vlm_merge(model, prompts, max_tokens, folder):
-    """Ids of the prompts and of their continuations."""
-    lines = pathlib.Path(folder) / "prompts.jsonl"
-    lines.write_text("".join(json.dumps({"id": str(i), "prompt": prompt}) + "\n" for i, prompt in enumerate(prompts)))
-    command = [PROGRAM, "generate", "--model", model, "--input", lines, "--max-tokens", str(max_tokens), "--json"]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [json.loads(line) for line in out.splitlines()]
+import ask_vlm_merge
 
 
 def continue_by_llama_cpp(model, ids, max_tokens):
@@ -53,20 +43,21 @@ def main():
     arguments = parser.parse_args()
     lines = pathlib.Path(arguments.data).read_text(encoding="utf-8").splitlines()[: arguments.limit]
     prompts = [arguments.prompt.replace("{question}", json.loads(line)["question"]) for line in lines]
+    ours = ask_vlm_merge.continue_prompts(arguments.model, prompts, [None] * len(prompts), "--max-tokens",
+                                          arguments.max_tokens)
     with tempfile.TemporaryDirectory() as folder:
-        ours = continue_by_vlm_merge(arguments.model, prompts, arguments.max_tokens, folder)
         file = pathlib.Path(folder) / "model.gguf"
-        subprocess.run([PROGRAM, "export", arguments.model, "--gguf", file, "--dtype", arguments.dtype, "--quiet"],
+        subprocess.run([ask_vlm_merge.PROGRAM, "export", arguments.model, "--gguf", file, "--dtype", arguments.dtype, "--quiet"],
                        check=True, stdout=subprocess.DEVNULL)
         exact = llama_cpp.GGML_TYPE_F32  # of keys and values, which llama.cpp else rounds to float16
         model = llama_cpp.Llama(str(file), n_ctx=2048, logits_all=True, type_k=exact, type_v=exact, verbose=False)
         equal = 0
-        for prompt, our in zip(prompts, ours):
+        for number, (prompt, our) in enumerate(zip(prompts, ours)):
             ids = model.tokenize(prompt.encode(), add_bos=True, special=True)
             new = continue_by_llama_cpp(model, ids, arguments.max_tokens)
-            equal += new == our["ids"]
-            if new != our["ids"]:
-                print(f"{our['id']}: prompt {ids}: vlm-merge {our['ids']} llama.cpp {new}")
+            equal += new == our
+            if new != our:
+                print(f"{number}: prompt {ids}: vlm-merge {our} llama.cpp {new}")
     print(f"{equal} of {len(prompts)} continuations have equal ids (llama-cpp-python {llama_cpp.__version__})")
     raise SystemExit(equal != len(prompts))
 

@@ -10,32 +10,12 @@ transformers is no dependency of vlm-merge; this script is run by hand.
 import argparse
 import json
 import pathlib
-import subprocess
-import tempfile
 
 import torch
 import transformers
 from PIL import Image
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-VQA_PROMPT = (
-    "[INST] <<SYS>>\nあなたは役立つアシスタントです。与えられた画像を下に、質問に答えてください。\n<</SYS>>\n\n"
-    "<image>\n{question} [/INST]"
-)
-
-
-def ids_by_vlm_merge(model, prompts, images, max_tokens):
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as lines:
-        for number, (prompt, image) in enumerate(zip(prompts, images)):
-            line = {"id": str(number), "prompt": prompt}
-            if image:
-                line["image"] = str(image)
-            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-        lines.flush()
-        command = [ROOT / "build/release/vlm-merge", "generate", "--model", model, "--input", lines.name]
-        command += ["--max-tokens", str(max_tokens), "--json"]
-        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [json.loads(line)["ids"] for line in out.splitlines()]
+import ask_vlm_merge
 
 
 def ids_by_transformers(model_dir, prompts, images, max_tokens):
@@ -55,8 +35,7 @@ def ids_by_transformers(model_dir, prompts, images, max_tokens):
         ids = tokenizer(prompt)["input_ids"]
         inputs = {}
         if vlm:
-            token, length = config["image_token_index"], config["image_seq_length"]
-            ids = [i for x in ids for i in ([x] * length if x == token else [x])]
+            ids = ask_vlm_merge.expand_image(ids, config)
             pixels = processor(Image.open(image), return_tensors="np")["pixel_values"]
             inputs["pixel_values"] = torch.tensor(pixels)
         ids = torch.tensor([ids])
@@ -75,14 +54,14 @@ def main():
     parser.add_argument("model")
     parser.add_argument("data")
     parser.add_argument("--limit", type=int, default=20)
-    parser.add_argument("--prompt", default=VQA_PROMPT)
+    parser.add_argument("--prompt", default=ask_vlm_merge.VQA_PROMPT)
     parser.add_argument("--max-tokens", type=int, default=64)
     arguments = parser.parse_args()
     data = pathlib.Path(arguments.data)
     items = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()][: arguments.limit]
     prompts = [arguments.prompt.replace("{question}", item["question"]) for item in items]
     images = [data.parent.resolve() / item["image"] if "image" in item else None for item in items]
-    ours = ids_by_vlm_merge(arguments.model, prompts, images, arguments.max_tokens)
+    ours = ask_vlm_merge.continue_prompts(arguments.model, prompts, images, "--max-tokens", arguments.max_tokens)
     theirs = ids_by_transformers(arguments.model, prompts, images, arguments.max_tokens)
     equal = sum(a == b for a, b in zip(ours, theirs))
     for item, a, b in zip(items, ours, theirs):
