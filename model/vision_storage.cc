@@ -15,6 +15,8 @@ class TensorCollector {
   TensorCollector(const Checkpoint& checkpoint, WeightFormat format, StoredTensors& tensors)
       : checkpoint_(checkpoint), format_(format), tensors_(tensors) {}
 
+  [[nodiscard]] WeightFormat format() const noexcept { return format_; }
+
   std::span<const float> vector(const std::string& name, std::size_t size) {
     return tensors_.add_vector(checkpoint_, {name}, size);
   }
@@ -70,6 +72,7 @@ VisionWeights collect_vision(TensorCollector& tensors, const VisionConfig& confi
   const std::size_t hidden = config.hidden_size;
   const std::size_t patch = config.patch_size_px;
   VisionWeights weights{
+      .format = tensors.format(),
       .class_embedding = {},
       .patch_embedding = tensors.floats("vision/embeddings.patch_embedding.weight",
                                         {hidden, config.num_channels, patch, patch}),

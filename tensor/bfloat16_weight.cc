@@ -1,22 +1,14 @@
 #include "tensor/bfloat16_weight.h"
 
-#include <algorithm>
-#include <array>
 #include <memory>
 
 #include "core/check.h"
-#include "tensor/bfloat16_values.h"
+#include "tensor/bfloat16_packing.h"
 #include "tensor/block_tiling.h"
 #include "tensor/dtype.h"
 #include "tensor/packed_product.h"
 
 namespace vlm {
-namespace {
-
-// Columns that pack_block() moves at a time: 64 rows of them fit into the first-level cache.
-constexpr std::size_t kPackedColumns = 128;
-
-}  // namespace
 
 std::size_t Bfloat16Weight::value_bytes() const noexcept {
   return layout_.num_blocks() * layout_.block_size() * sizeof(std::uint16_t);
@@ -32,22 +24,7 @@ void Bfloat16Weight::fill(const Reader& read) {
   const auto buffer = std::make_unique_for_overwrite<float[]>(count);
   const std::span<float> values(buffer.get(), count);
   read(values);
-  for (std::size_t block = 0; block < layout_.num_blocks(); ++block) pack_block(values, block);
-}
-
-void Bfloat16Weight::pack_block(std::span<const float> values, std::size_t block) noexcept {
-  const std::span<std::uint16_t> packed = blocks_.row(block);
-  const std::size_t first_row = block * PackedLayout::kBlockRows;
-  const std::size_t count = std::min(PackedLayout::kBlockRows, rows() - first_row);
-  std::array<std::uint16_t, kPackedColumns> rounded{};
-  for (std::size_t first = 0; first < cols(); first += kPackedColumns) {
-    const std::size_t width = std::min(kPackedColumns, cols() - first);
-    for (std::size_t r = 0; r < count; ++r) {
-      store_bfloat16(values.subspan((first_row + r) * cols() + first, width),
-                     std::as_writable_bytes(std::span(rounded).first(width)));
-      for (std::size_t c = 0; c < width; ++c) packed[layout_.index(r, first + c)] = rounded[c];
-    }
-  }
+  pack_bfloat16({values, rows(), cols()}, blocks_.values());
 }
 
 void Bfloat16Weight::read_row(std::size_t row, std::span<float> out) const noexcept {

@@ -28,8 +28,6 @@ class Bfloat16Weight final : public WeightMatrix {
   void multiply(MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) const override;
 
  private:
-  void pack_block(std::span<const float> values, std::size_t block) noexcept;
-
   PackedLayout layout_;
   Matrix<std::uint16_t> blocks_;  // [blocks, block size], empty before fill()
 };

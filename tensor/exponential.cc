@@ -76,23 +76,29 @@ void multiply_by_sigmoid(std::span<float> x, float slope) {
   });
 }
 
-double sum_of_exponentials(std::span<const float> x, float shift) {
+// The sum of e^(x + shift), each written to `results` unless that is null.
+double sum_of_exponentials(std::span<const float> x, float shift, float* results) {
   constexpr std::size_t kVectors = kPartialSums / kLanes;
   const Floats floats;
   std::array<Vector, kVectors> sums;
   for (Vector& sum : sums) sum = all(0.0F);
-  const auto add = [&](const float* values) {
+  const auto add = [&](const float* values, float* out) {
     for (std::size_t v = 0; v < kVectors; ++v) {
       const Vector lanes = hn::LoadU(floats, values + v * kLanes);
-      sums[v] = hn::Add(sums[v], exponential(hn::Add(lanes, all(shift))));
+      const Vector result = exponential(hn::Add(lanes, all(shift)));
+      if (out != nullptr) hn::StoreU(result, floats, out + v * kLanes);
+      sums[v] = hn::Add(sums[v], result);
     }
   };
   const std::size_t whole = x.size() / kPartialSums * kPartialSums;
-  for (std::size_t i = 0; i < whole; i += kPartialSums) add(&x[i]);
+  for (std::size_t i = 0; i < whole; i += kPartialSums) {
+    add(&x[i], results == nullptr ? nullptr : results + i);
+  }
   std::array<float, kPartialSums> rest{};
-  rest.fill(-std::numeric_limits<float>::infinity());
+  rest.fill(-std::numeric_limits<float>::infinity());  // adds nothing
   std::copy(x.begin() + static_cast<std::ptrdiff_t>(whole), x.end(), rest.begin());
-  add(rest.data());
+  add(rest.data(), rest.data());
+  if (results != nullptr) std::copy_n(rest.begin(), x.size() - whole, results + whole);
   for (std::size_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], floats, &rest[v * kLanes]);
   double total = 0.0;
   for (const float sum : rest) total += double{sum};
@@ -118,7 +124,11 @@ void multiply_by_sigmoid(std::span<float> x, float slope) noexcept {
 }
 
 double sum_of_exponentials(std::span<const float> x, float shift) noexcept {
-  return HWY_DYNAMIC_DISPATCH(sum_of_exponentials)(x, shift);
+  return HWY_DYNAMIC_DISPATCH(sum_of_exponentials)(x, shift, nullptr);
+}
+
+double exponentials_and_sum(std::span<float> x, float shift) noexcept {
+  return HWY_DYNAMIC_DISPATCH(sum_of_exponentials)(x, shift, x.data());
 }
 
 }  // namespace vlm

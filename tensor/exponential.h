@@ -14,6 +14,9 @@ void exponentials(std::span<float> x, float shift = 0.0F) noexcept;
 // The sum of e^(x + shift), as 16 partial sums in a fixed order, added up in double.
 double sum_of_exponentials(std::span<const float> x, float shift) noexcept;
 
+// exponentials(x, shift); returns their sum, as sum_of_exponentials().
+double exponentials_and_sum(std::span<float> x, float shift) noexcept;
+
 // x * sigmoid(x * slope), in place.
 void multiply_by_sigmoid(std::span<float> x, float slope) noexcept;
 

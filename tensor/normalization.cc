@@ -13,19 +13,17 @@
 namespace vlm {
 namespace {
 
-// Eight partial sums, so that no addition waits for the one before.
-double sum_of_squares(std::span<const float> x) noexcept {
+// The mean of term(x). Eight partial sums, so that no addition waits for the one before.
+template <typename Term>
+double mean_of(std::span<const float> x, const Term& term) noexcept {
   constexpr std::size_t kPartialSums = 8;
   std::array<double, kPartialSums> sums{};
   std::size_t first = 0;
   for (; first + kPartialSums <= x.size(); first += kPartialSums) {
-    for (std::size_t i = 0; i < kPartialSums; ++i) {
-      const auto value = double{x[first + i]};
-      sums[i] += value * value;
-    }
+    for (std::size_t i = 0; i < kPartialSums; ++i) sums[i] += term(double{x[first + i]});
   }
-  for (; first < x.size(); ++first) sums[0] += double{x[first]} * double{x[first]};
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
+  for (; first < x.size(); ++first) sums[0] += term(double{x[first]});
+  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(x.size());
 }
 
 }  // namespace
@@ -36,7 +34,7 @@ void rms_norm(MatrixView<const float> x, std::span<const float> weight, float ep
         "rms_norm: x and out [rows, n], weight [n]");
   for (std::size_t r = 0; r < x.rows(); ++r) {
     const std::span<const float> in = x.row(r);
-    const double mean = sum_of_squares(in) / static_cast<double>(in.size());
+    const double mean = mean_of(in, [](double value) { return value * value; });
     const auto scale = static_cast<float>(1.0 / std::sqrt(mean + double{epsilon}));
     const std::span<float> result = out.row(r);
     for (std::size_t c = 0; c < in.size(); ++c) result[c] = weight[c] * (in[c] * scale);
@@ -50,13 +48,10 @@ void layer_norm(MatrixView<const float> x, const LayerNormWeights& weights, floa
         "layer_norm: x and out [rows, n], scale and bias [n]");
   for (std::size_t r = 0; r < x.rows(); ++r) {
     const std::span<const float> in = x.row(r);
-    const auto count = static_cast<double>(in.size());
-    double sum = 0.0;
-    for (const float value : in) sum += double{value};
-    const double mean = sum / count;
-    double deviations = 0.0;
-    for (const float value : in) deviations += (double{value} - mean) * (double{value} - mean);
-    const auto scale = static_cast<float>(1.0 / std::sqrt(deviations / count + double{epsilon}));
+    const double mean = mean_of(in, [](double value) { return value; });
+    const double variance =
+        mean_of(in, [mean](double value) { return (value - mean) * (value - mean); });
+    const auto scale = static_cast<float>(1.0 / std::sqrt(variance + double{epsilon}));
     const auto center = static_cast<float>(mean);
     const std::span<float> result = out.row(r);
     for (std::size_t c = 0; c < in.size(); ++c) {
@@ -72,10 +67,7 @@ void softmax(std::span<float> row) noexcept {
     std::fill(row.begin(), row.end(), 0.0F);
     return;
   }
-  exponentials(row, -most);
-  double sum = 0.0;
-  for (const float value : row) sum += double{value};
-  const auto scale = static_cast<float>(1.0 / sum);
+  const auto scale = static_cast<float>(1.0 / exponentials_and_sum(row, -most));
   for (float& value : row) value *= scale;
 }
 

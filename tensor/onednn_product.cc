@@ -66,6 +66,21 @@ struct Bfloat16Product::Primitive {
         description(describe(engine, m, k, n)),
         matmul(description) {}
 
+  // out: where the result's rows stand one after another.
+  void run(MatrixView<const std::uint16_t> x, std::span<const std::uint16_t> blocks,
+           float* out) const {
+    omp_set_num_threads(1);
+    const memory::desc scratch = description.scratchpad_desc();
+    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(scratch.get_size());
+    dnnl::stream stream(engine);
+    matmul.execute(
+        stream, {{DNNL_ARG_SRC, {description.src_desc(), engine, writable(x.data())}},
+                 {DNNL_ARG_WEIGHTS, {description.weights_desc(), engine, writable(blocks.data())}},
+                 {DNNL_ARG_DST, {description.dst_desc(), engine, out}},
+                 {DNNL_ARG_SCRATCHPAD, {scratch, engine, buffer.get()}}});
+    stream.wait();
+  }
+
   PackedLayout layout;  // of the weight
   std::size_t num_rows;
   dnnl::engine engine;
@@ -86,19 +101,10 @@ void Bfloat16Product::run(MatrixView<const std::uint16_t> x, std::span<const std
             blocks.size() == it.layout.num_blocks() * it.layout.block_size() &&
             out.rows() == it.num_rows && out.cols() == it.layout.rows,
         "Bfloat16Product: x [m, k] without gaps, blocks [n, k], out [m, n]");
-  omp_set_num_threads(1);
+  if (out.stride() == out.cols()) return it.run(x, blocks, out.data());
   // oneDNN leaves no gaps between the rows of a result.
   auto result = Matrix<float>::for_overwrite(out.rows(), out.cols());
-  const memory::desc scratch = it.description.scratchpad_desc();
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(scratch.get_size());
-  dnnl::stream stream(it.engine);
-  it.matmul.execute(
-      stream,
-      {{DNNL_ARG_SRC, {it.description.src_desc(), it.engine, writable(x.data())}},
-       {DNNL_ARG_WEIGHTS, {it.description.weights_desc(), it.engine, writable(blocks.data())}},
-       {DNNL_ARG_DST, {it.description.dst_desc(), it.engine, result.values().data()}},
-       {DNNL_ARG_SCRATCHPAD, {scratch, it.engine, buffer.get()}}});
-  stream.wait();
+  it.run(x, blocks, result.values().data());
   for (std::size_t r = 0; r < out.rows(); ++r) {
     std::ranges::copy(result.row(r), out.row(r).begin());
   }

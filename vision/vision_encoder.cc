@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "tensor/bfloat16_attention.h"
 #include "tensor/gemm.h"
 #include "tensor/normalization.h"
+#include "tensor/onednn_product.h"
+#include "tensor/row_ranges.h"
 
 namespace vlm {
 namespace {
@@ -49,7 +53,11 @@ class ImageRun {
         pool_(pool),
         normed_(config.num_tokens(), config.hidden_size),
         query_key_value_(normed_.rows(), 3 * config.hidden_size),
-        intermediate_(normed_.rows(), config.intermediate_size) {}
+        intermediate_(normed_.rows(), config.intermediate_size) {
+    if (weights.format != WeightFormat::kFloat32 && has_bfloat16_products()) {
+      bfloat16_attention_.emplace(config.num_tokens(), config.head_dim());
+    }
+  }
 
   // x [tokens, hidden]: CLIP norm([class; patches * W^T] + positions), SigLIP
   // patches * W^T + bias + positions.
@@ -63,44 +71,69 @@ class ImageRun {
     std::copy(weights_.class_embedding.begin(), weights_.class_embedding.end(), x.row(0).begin());
     add(x, weights_.position_embeddings);
     if (!config_.has_class_token()) return;
-    layer_norm(x, weights_.norm_before_blocks, config_.layer_norm_epsilon, x);
+    normalise(x, weights_.norm_before_blocks, x);
   }
 
   // x += attention(norm(x)); x += mlp(norm(x)). x [tokens, hidden].
   void block(const VisionBlockWeights& block, MatrixView<float> x) {
-    layer_norm(x, block.norm_before_attention, config_.layer_norm_epsilon, normed_.view());
+    normalise(x, block.norm_before_attention, normed_.view());
     apply_linear(normed_.view(), block.query_key_value, query_key_value_.view(), pool_);
     attention(normed_.view());
     const MatrixView<float> update = query_key_value_.view().columns(0, config_.hidden_size);
     apply_linear(normed_.view(), block.output, update, pool_);
-    add(x, update);
-    layer_norm(x, block.norm_before_mlp, config_.layer_norm_epsilon, normed_.view());
+    add_shared(x, update);
+    normalise(x, block.norm_before_mlp, normed_.view());
     apply_linear(normed_.view(), block.up, intermediate_.view(), pool_);
-    config_.activation(intermediate_.values());
+    activate(intermediate_);
     apply_linear(intermediate_.view(), block.down, normed_.view(), pool_);
-    add(x, normed_.view());
+    add_shared(x, normed_.view());
   }
 
  private:
+  // out = norm(x); the threads share the rows, here and in what follows.
+  void normalise(MatrixView<const float> x, const LayerNormWeights& norm, MatrixView<float> out) {
+    for_row_ranges(x, pool_, [&](std::size_t first, std::size_t count) {
+      layer_norm(x.rows(first, count), norm, config_.layer_norm_epsilon, out.rows(first, count));
+    });
+  }
+  void activate(Matrix<float>& x) {
+    for_row_ranges(x.view(), pool_, [&](std::size_t first, std::size_t count) {
+      config_.activation(x.values().subspan(first * x.cols(), count * x.cols()));
+    });
+  }
+  void add_shared(MatrixView<float> x, MatrixView<const float> y) {
+    for_row_ranges(x, pool_, [&](std::size_t first, std::size_t count) {
+      add(x.rows(first, count), y.rows(first, count));
+    });
+  }
+
   // context [tokens, hidden]: softmax(q k^T / sqrt(head_dim)) v of every head.
   void attention(MatrixView<float> context) {
     const std::size_t head_dim = config_.head_dim();
-    const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
     pool_.parallel_for(config_.num_heads, [&](std::size_t head) {
       const auto part = [&](std::size_t which) {  // 0 query, 1 key, 2 value: [tokens, head_dim]
         const std::size_t first = which * config_.hidden_size + head * head_dim;
         return query_key_value_.view().columns(first, head_dim);
       };
-      Matrix<float> scores(context.rows(), context.rows());
-      multiply_transposed_scaled(scale, part(0), part(1), scores.view());
-      for (std::size_t token = 0; token < scores.rows(); ++token) softmax(scores.row(token));
-      multiply(scores.view(), part(2), context.columns(head * head_dim, head_dim));
+      const MatrixView<float> out = context.columns(head * head_dim, head_dim);
+      if (bfloat16_attention_) return bfloat16_attention_->attend(part(0), part(1), part(2), out);
+      attend(part(0), part(1), part(2), out);
     });
+  }
+
+  static void attend(MatrixView<const float> queries, MatrixView<const float> keys,
+                     MatrixView<const float> values, MatrixView<float> out) {
+    const float scale = 1.0F / std::sqrt(static_cast<float>(keys.cols()));
+    auto scores = Matrix<float>::for_overwrite(queries.rows(), keys.rows());
+    multiply_transposed_scaled(scale, queries, keys, scores.view());
+    for (std::size_t query = 0; query < scores.rows(); ++query) softmax(scores.row(query));
+    multiply(scores.view(), values, out);
   }
 
   const VisionConfig& config_;
   const VisionWeights& weights_;
   ThreadPool& pool_;
+  std::optional<Bfloat16Attention> bfloat16_attention_;
   Matrix<float> normed_;           // [tokens, hidden]; also attention's context
   Matrix<float> query_key_value_;  // [tokens, 3 * hidden]
   Matrix<float> intermediate_;     // [tokens, intermediate]

@@ -23,11 +23,12 @@ struct VisionBlockWeights {
 };
 
 struct VisionWeights {
-  std::span<const float> class_embedding;       // [hidden]; empty: SigLIP
-  MatrixView<const float> patch_embedding;      // [hidden, channels * patch * patch]
-  std::span<const float> patch_bias;            // [hidden]; empty: CLIP
-  MatrixView<const float> position_embeddings;  // [tokens, hidden]
-  LayerNormWeights norm_before_blocks;          // hf: pre_layrnorm; empty: SigLIP
+  WeightFormat format = WeightFormat::kFloat32;  // of the blocks' matrices
+  std::span<const float> class_embedding;        // [hidden]; empty: SigLIP
+  MatrixView<const float> patch_embedding;       // [hidden, channels * patch * patch]
+  std::span<const float> patch_bias;             // [hidden]; empty: CLIP
+  MatrixView<const float> position_embeddings;   // [tokens, hidden]
+  LayerNormWeights norm_before_blocks;           // hf: pre_layrnorm; empty: SigLIP
   std::vector<VisionBlockWeights> blocks;
 };
 

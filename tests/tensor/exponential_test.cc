@@ -66,5 +66,20 @@ TEST(MultiplyBySigmoid, EqualsTheFormula) {
   }
 }
 
+TEST(Exponentials, TheirSumIsThatOfTheResults) {
+  for_each_instruction_set([&] {
+    for (const std::size_t count : {0U, 1U, 15U, 16U, 17U, 100U}) {
+      std::vector<float> x(count);
+      for (std::size_t i = 0; i < count; ++i) x[i] = -0.1F * static_cast<float>(i);
+      std::vector<float> expected = x;
+      exponentials(expected, 0.5F);
+      double sum = 0.0;
+      for (const float value : expected) sum += double{value};
+      EXPECT_NEAR(exponentials_and_sum(x, 0.5F), sum, 1e-6 * sum);
+      EXPECT_EQ(x, expected);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace vlm

@@ -64,7 +64,8 @@ class RandomTower {
   }
   VisionWeights make_weights() {
     const std::size_t hidden = config_.hidden_size;
-    VisionWeights weights{.class_embedding = {},
+    VisionWeights weights{.format = WeightFormat::kFloat32,
+                          .class_embedding = {},
                           .patch_embedding = tensor(hidden, config_.patch_values()).view(),
                           .patch_bias = {},
                           .position_embeddings = tensor(config_.num_tokens(), hidden).view(),
