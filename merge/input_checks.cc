@@ -1,7 +1,6 @@
 #include "merge/input_checks.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -9,11 +8,40 @@
 namespace vlm {
 namespace {
 
-constexpr std::array<const char*, 6> kMustAgree = {
-    "hidden_size",         "intermediate_size", "num_attention_heads",
-    "num_key_value_heads", "head_dim",          "hidden_act"};
-constexpr std::array<const char*, 4> kShouldAgree = {"rope_theta", "sliding_window", "rms_norm_eps",
-                                                     "rope_scaling"};
+// What must and what should agree, by key of the component's config.
+struct Comparison {
+  std::vector<const char*> must;
+  std::vector<const char*> should;
+};
+
+Comparison comparison_of(Component component) {
+  switch (component) {
+    case Component::kVision:
+      return {{"model_type", "hidden_size", "intermediate_size", "num_attention_heads",
+               "patch_size", "image_size", "hidden_act"},
+              {"layer_norm_eps"}};
+    case Component::kProjector:
+      return {{"projector_hidden_act"}, {"vision_feature_layer", "vision_feature_select_strategy"}};
+    case Component::kText:
+      break;
+  }
+  return {{"hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads",
+           "head_dim", "hidden_act"},
+          {"rope_theta", "sliding_window", "rms_norm_eps", "rope_scaling"}};
+}
+
+JsonFields config_of(Component component, const PlanInput& input) {
+  const ModelConfig& config = input.checkpoint->config();
+  switch (component) {
+    case Component::kVision:
+      return config.vision();
+    case Component::kProjector:
+      return {config.json, config.where};
+    case Component::kText:
+      break;
+  }
+  return config.text();
+}
 
 std::string shown(const JsonFields& config, const char* key) {
   return config.has(key) ? config.json().at(key).dump() : "none";
@@ -29,10 +57,16 @@ bool differ_or_missing(const JsonFields& a, const JsonFields& b, const char* key
   return a.has(key) != b.has(key) || differ(a, b, key);
 }
 
-std::string difference(const char* key, const PlanInput& input, const PlanInput& donor) {
-  return std::string(key) + ": " + input.name + ": " +
-         shown(input.checkpoint->config().text(), key) + ", but " + donor.name + ": " +
-         shown(donor.checkpoint->config().text(), key);
+std::string difference(Component component, const char* key, const PlanInput& input,
+                       const PlanInput& donor) {
+  return std::string(key) + ": " + input.name + ": " + shown(config_of(component, input), key) +
+         ", but " + donor.name + ": " + shown(config_of(component, donor), key);
+}
+
+[[noreturn]] void refuse_layer_path(const PlanInput& input) {
+  throw Error(ErrorCode::kUnsupported,
+              "a data-flow model executes its layers along a path, which a merge would lose: " +
+                  input.name + ": " + input.checkpoint->config().architecture);
 }
 
 std::string content_difference(const std::string& a, const std::string& b) {
@@ -46,24 +80,25 @@ std::string content_difference(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::vector<std::string> compare_configs(const std::vector<PlanInput>& inputs, std::size_t donor) {
+std::vector<std::string> compare_configs(Component component, const std::vector<PlanInput>& inputs,
+                                         const std::set<std::size_t>& members, std::size_t donor) {
+  if (inputs[donor].checkpoint->config().has_layer_path()) refuse_layer_path(inputs[donor]);
   std::vector<std::string> warnings;
-  const JsonFields wanted = inputs[donor].checkpoint->config().text();
-  for (const PlanInput& input : inputs) {
-    const JsonFields config = input.checkpoint->config().text();
-    if (input.checkpoint->config().has_layer_path()) {
-      throw Error(ErrorCode::kUnsupported,
-                  "a data-flow model executes its layers along a path, which a merge would lose: " +
-                      input.name + ": " + input.checkpoint->config().architecture);
-    }
-    for (const char* const key : kMustAgree) {
+  const Comparison comparison = comparison_of(component);
+  const JsonFields wanted = config_of(component, inputs[donor]);
+  for (const std::size_t index : members) {
+    const PlanInput& input = inputs[index];
+    if (input.checkpoint->config().has_layer_path()) refuse_layer_path(input);
+    const JsonFields config = config_of(component, input);
+    for (const char* const key : comparison.must) {
       if (!differ(config, wanted, key)) continue;
-      throw Error(ErrorCode::kInvalidArgument,
-                  "models do not fit together: " + difference(key, input, inputs[donor]));
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          "models do not fit together: " + difference(component, key, input, inputs[donor]));
     }
-    for (const char* const key : kShouldAgree) {
+    for (const char* const key : comparison.should) {
       if (!differ_or_missing(config, wanted, key)) continue;
-      warnings.push_back("configs differ in " + difference(key, input, inputs[donor]) +
+      warnings.push_back("configs differ in " + difference(component, key, input, inputs[donor]) +
                          " (the result takes the latter)");
     }
   }
@@ -71,6 +106,7 @@ std::vector<std::string> compare_configs(const std::vector<PlanInput>& inputs, s
 }
 
 std::vector<std::string> compare_token_tables(const std::vector<PlanInput>& inputs,
+                                              const std::set<std::size_t>& members,
                                               std::size_t donor) {
   std::vector<std::string> warnings;
   const auto table_of = [](const PlanInput& input) {
@@ -81,8 +117,9 @@ std::vector<std::string> compare_token_tables(const std::vector<PlanInput>& inpu
     return {"token tables were not compared: " + inputs[donor].name + " has no tokenizer.model"};
   }
   const std::string wanted = read_text_file(wanted_file);
-  for (const PlanInput& input : inputs) {
-    if (&input == &inputs[donor]) continue;
+  for (const std::size_t index : members) {
+    const PlanInput& input = inputs[index];
+    if (index == donor) continue;
     if (!std::filesystem::exists(table_of(input))) {
       warnings.push_back("token tables were not compared: " + input.name +
                          " has no tokenizer.model");

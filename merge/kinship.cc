@@ -119,8 +119,9 @@ Kinship measure_kinship(const KinshipModel& base, const std::vector<KinshipModel
     }
     const DeltaGram gram = gram_of(sources.all(), tensor, pool);
     check_finite(sources.all(), tensor.name, gram);
-    kinship.tensors.push_back({tensor.name, layer_of(tensor.name), kind_of(tensor.name),
-                               gram.combined(sources.rows(tensor.name))});
+    const auto place = parse_layer_name(tensor.name);
+    kinship.tensors.push_back({tensor.name, place ? std::optional(place->layer) : std::nullopt,
+                               kind_of(tensor.name), gram.combined(sources.rows(tensor.name))});
   }
   return kinship;
 }

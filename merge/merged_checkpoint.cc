@@ -199,7 +199,7 @@ TensorMerge MergedCheckpoint::describe(const TensorPlan& tensor) const {
   task.seed = options_.seed;
   task.parameters = tensor.parameters;
   task.layer = tensor.layer;
-  task.num_layers = plan_.num_layers;
+  task.num_layers = tensor.num_layers;
   task.imitates_mergekit = plan_.recipe.imitates_mergekit;
   for (const PlannedSource& source : tensor.sources) {
     task.models.push_back({source.input, {}, source.parameters, nullptr});

@@ -10,8 +10,9 @@
 
 namespace vlm {
 
-// The settings of a slice's source, of the slice and of the recipe; null where there are none.
-using SettingLevels = std::array<const ParameterSettings*, 3>;
+// The settings of a slice's source, of the slice, of the component and of the recipe; null where
+// there are none.
+using SettingLevels = std::array<const ParameterSettings*, 4>;
 
 // The values of all parameters of that scope: of each the first level's that selects the tensor,
 // else the default. Throws Error{kInvalidArgument} for one that has neither; the message names it,

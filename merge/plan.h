@@ -37,6 +37,7 @@ struct PlannedSource {
 struct TensorPlan {
   TensorInfo output;                 // canonical name, dtype after rounding, shape
   std::optional<std::size_t> layer;  // of the result; absent outside of layers
+  std::size_t num_layers = 0;        // of its component in the result
   // A plain copy of sources[0] (apart from the dtype); the method is not asked.
   bool is_copy = false;
   std::vector<PlannedSource> sources;  // recipe order, without the base if the method needs one
@@ -55,13 +56,12 @@ struct MergePlan {  // NOLINT(bugprone-exception-escape): moving JSON does not t
   std::size_t donor = 0;  // input whose config, layout, tokenizer and side files the result takes
   ModelConfig config;     // of the result
   SideFileChanges side_files;  // what differs from the donor's: tokenizer, chat template
-  std::size_t num_layers = 0;  // of the result
   std::vector<TensorPlan> tensors;
   std::vector<std::string> warnings;  // one line each
 };
 
 // Resolves a recipe. The donor is the VLM, else base_model, else the first model. Parameters come
-// from the slice's source, the slice, the recipe, the default, in this order.
+// from the slice's source, the slice, the component, the recipe, the default, in this order.
 // Throws Error{kInvalidArgument, kUnsupported, kNotFound, kCorruptFile}.
 MergePlan make_merge_plan(const Recipe& recipe, const OpenModel& open_model);
 

@@ -95,7 +95,7 @@ Try try_out(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
   task.shape = {side, side};
   task.parameters = tensor.parameters;
   task.layer = tensor.layer;
-  task.num_layers = plan.num_layers;
+  task.num_layers = tensor.num_layers;
   if (tensor.base) task.base = inputs.back();
   for (std::size_t i = 0; i < tensor.sources.size(); ++i) {
     task.models.push_back({i, inputs[i], tensor.sources[i].parameters, nullptr});

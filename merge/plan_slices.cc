@@ -29,6 +29,20 @@ bool has_origin(const MergeMethod& method, std::optional<std::size_t> base) {
          (method.base == BaseRole::kOptional && base.has_value());
 }
 
+std::size_t ComponentSlices::num_layers() const {
+  std::size_t sum = 0;
+  for (const Slice& slice : slices) sum += slice.sources.front().layers.count();
+  return sum;
+}
+
+std::set<std::size_t> ComponentSlices::inputs() const {
+  std::set<std::size_t> all;
+  for (const Slice& slice : slices) {
+    for (const SliceSource& source : slice.sources) all.insert(source.input);
+  }
+  return all;
+}
+
 void check_slice(const MergePlan& plan, const Slice& slice, std::optional<std::size_t> base) {
   const bool with_origin = has_origin(*plan.method, base);
   std::set<std::size_t> seen;

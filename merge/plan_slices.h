@@ -1,11 +1,13 @@
 #pragma once
 
-// The slices of a recipe with their models opened.
+// The slices of a component with their models opened.
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <vector>
 
+#include "merge/component.h"
 #include "merge/method.h"
 #include "merge/plan.h"
 #include "merge/recipe.h"
@@ -22,6 +24,18 @@ struct SliceSource {
 struct Slice {
   std::vector<SliceSource> sources;
   const ParameterSettings* parameters = nullptr;
+  bool is_copy = false;  // its one source as it is; the method is not asked
+};
+
+struct ComponentSlices {
+  Component component = Component::kText;
+  std::vector<Slice> slices;
+  const ParameterSettings* parameters = nullptr;
+  bool is_donors = false;  // the recipe does not name it: one slice, all of the donor's as it is
+
+  [[nodiscard]] std::size_t num_layers() const;
+  // What it is made of.
+  [[nodiscard]] std::set<std::size_t> inputs() const;
 };
 
 // Whether the base is the origin of deltas, not an input like the others.

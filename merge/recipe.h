@@ -1,8 +1,8 @@
 #pragma once
 
-// A merge recipe: mergekit's YAML (models or slices, method, parameters, tokenizer, chat template)
-// plus `vlm:`, `views:` and `embeddings:`. docs/recipes.md describes the language;
-// merge/recipe_parser.h reads it.
+// A merge recipe: mergekit's YAML (models, slices or modules, method, parameters, tokenizer, chat
+// template) plus `vlm:`, `components:`, `views:` and `embeddings:`. docs/recipes.md describes the
+// language; merge/recipe_parser.h reads it.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "merge/component.h"
 #include "merge/tokenizer_rule.h"
 #include "tensor/dtype.h"
 
@@ -59,6 +60,14 @@ struct RecipeSlice {
   ParameterSettings parameters;
 };
 
+// What a component is made of.
+struct RecipeComponent {
+  Component component = Component::kText;
+  bool is_stack = false;            // the `slices:` form
+  std::vector<RecipeSlice> slices;  // the `models:` form is one slice without layer ranges
+  ParameterSettings parameters;
+};
+
 // What happens to rows of embed_tokens and lm_head when vocabularies differ in size.
 enum class VocabularyPolicy : std::uint8_t {
   kError,       // sizes must agree
@@ -75,8 +84,9 @@ struct Recipe {
   std::string merge_method;
   std::optional<std::string> base_model;
   std::optional<std::string> vlm;
-  bool is_stack = false;            // the `slices:` form
-  std::vector<RecipeSlice> slices;  // the `models:` form is one slice without layer ranges
+  // At least one, each once, in the order of kComponents; the others are the config donor's.
+  // `models` and `slices` of the recipe itself are those of the text.
+  std::vector<RecipeComponent> components;
   ParameterSettings parameters;
   std::optional<DType> dtype;      // inputs are rounded to it when they are read
   std::optional<DType> out_dtype;  // of the result; absent: dtype, then that of the inputs

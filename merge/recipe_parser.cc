@@ -11,6 +11,7 @@
 #include "merge/chat_templates.h"
 #include "merge/method.h"
 #include "merge/model_name.h"
+#include "merge/setting_parser.h"
 #include "merge/tokenizer_rule_parser.h"
 #include "merge/yaml_fields.h"
 
@@ -18,7 +19,7 @@ namespace vlm {
 namespace {
 
 // Keys of mergekit that change the result in ways this program does not offer.
-constexpr std::array<const char*, 2> kUnsupportedKeys = {"modules", "residual_weight"};
+constexpr std::array<const char*, 1> kUnsupportedKeys = {"residual_weight"};
 
 void refuse_unsupported(const YAML::Node& map, const std::string& where) {
   if (!map.IsMap()) return;
@@ -40,16 +41,16 @@ class RecipeReader {
 
  private:
   void read_inputs(const YamlFields& fields, Recipe& recipe) const;
+  [[nodiscard]] std::string one_of(const YamlFields& fields, const std::vector<std::string>& keys,
+                                   const std::string& what) const;
+  [[nodiscard]] Component read_component_name(const YamlEntry& entry, const std::string& key) const;
+  [[nodiscard]] RecipeComponent read_component(const YamlFields& fields, Component component) const;
   [[nodiscard]] RecipeSlice read_slice(const YAML::Node& node) const;
   [[nodiscard]] RecipeSource read_model(const YAML::Node& node) const;
   [[nodiscard]] RecipeSource read_source(const YAML::Node& node) const;
-  [[nodiscard]] LayerRange read_range(const YAML::Node& node, const std::string& what) const;
-  [[nodiscard]] ParameterSettings read_parameters(const YamlFields& fields, bool of_model) const;
-  [[nodiscard]] const ParameterSpec& find_spec(const YamlEntry& entry, bool of_model) const;
-  [[nodiscard]] Setting read_setting(const YAML::Node& node, const ParameterSpec& spec) const;
-  [[nodiscard]] SettingLine read_line(const YAML::Node& node, const ParameterSpec& spec) const;
-  [[nodiscard]] double read_value(const YAML::Node& node, const ParameterSpec& spec) const;
-  [[nodiscard]] double read_choice(const YAML::Node& node, const ParameterSpec& spec) const;
+  [[nodiscard]] ParameterSettings read_parameters(const YamlFields& fields, bool of_model) const {
+    return vlm::read_parameters(fields, *method_, of_model);
+  }
   [[nodiscard]] std::optional<DType> read_dtype(const YamlFields& fields,
                                                 const std::string& key) const;
   void read_vocabulary(const YamlFields& fields, Recipe& recipe) const;
@@ -70,10 +71,11 @@ void refuse_search_file(const YAML::Node& root, const std::string& where) {
 Recipe RecipeReader::read(const YAML::Node& root) {
   refuse_search_file(root, where_);
   refuse_unsupported(root, where_);
-  const YamlFields fields(root, where_, "the recipe",
-                          {"models", "slices", "merge_method", "base_model", "dtype", "out_dtype",
-                           "parameters", "vlm", "views", "embeddings", "tokenizer_source",
-                           "tokenizer", "chat_template", "name", "metadata"});
+  const YamlFields fields(
+      root, where_, "the recipe",
+      {"models", "slices", "modules", "components", "merge_method", "base_model", "dtype",
+       "out_dtype", "parameters", "vlm", "views", "embeddings", "tokenizer_source", "tokenizer",
+       "chat_template", "name", "metadata"});
   Recipe recipe;
   recipe.where = where_;
   if (fields.has("name")) recipe.name = fields.text("name");
@@ -92,24 +94,70 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   return recipe;
 }
 
+// The text alone, or components by name: ours, or those of mergekit's modules.
 void RecipeReader::read_inputs(const YamlFields& fields, Recipe& recipe) const {
-  if (fields.has("models") == fields.has("slices")) {
-    fail_at(fields.node(), where_, "a recipe has either 'models' or 'slices'",
-            fields.has("models") ? "both" : "neither");
+  const std::string key = one_of(fields, {"models", "slices", "components", "modules"}, "a recipe");
+  if (key == "models" || key == "slices") {
+    recipe.components.push_back(read_component(fields, Component::kText));
+    return;
   }
-  recipe.is_stack = fields.has("slices");
-  const std::string key = recipe.is_stack ? "slices" : "models";
+  const YAML::Node map = fields.at(key);
+  if (!map.IsMap() || map.size() == 0) {
+    fail_at(map, where_, key + " must be a mapping", "no entries");
+  }
+  for (const YamlEntry& entry : yaml_entries(map, where_)) {
+    const YamlFields inputs(entry.value, where_, "an entry of " + key,
+                            {"models", "slices", "parameters"});
+    recipe.components.push_back(read_component(inputs, read_component_name(entry, key)));
+    recipe.components.back().parameters = read_parameters(inputs, false);
+  }
+  std::ranges::stable_sort(recipe.components, {}, &RecipeComponent::component);
+  const auto twice = std::ranges::adjacent_find(recipe.components, {}, &RecipeComponent::component);
+  if (twice != recipe.components.end()) {
+    fail_at(map, where_, "a component is there twice", std::string(to_string(twice->component)));
+  }
+}
+
+// Which of the keys is there.
+std::string RecipeReader::one_of(const YamlFields& fields, const std::vector<std::string>& keys,
+                                 const std::string& what) const {
+  std::string all;
+  std::vector<std::string> seen;
+  for (const std::string& key : keys) {
+    all += (all.empty() ? "'" : key == keys.back() ? " or '" : ", '") + key + "'";
+    if (fields.has(key)) seen.push_back(key);
+  }
+  if (seen.size() == 1) return seen.front();
+  fail_at(fields.node(), where_, what + " has one of " + all,
+          seen.empty() ? "none" : "'" + seen[0] + "' and '" + seen[1] + "'");
+}
+
+Component RecipeReader::read_component_name(const YamlEntry& entry, const std::string& key) const {
+  const bool is_ours = key == "components";
+  const auto found = is_ours ? find_component(entry.key) : find_component_of_module(entry.key);
+  if (found) return *found;
+  std::string valid;
+  for (const std::string& name : is_ours ? component_names() : module_names()) {
+    valid += (valid.empty() ? "" : ", ") + name;
+  }
+  fail_at(entry.key_node, where_, "unknown name in " + key, "'" + entry.key + "' (" + valid + ")");
+}
+
+RecipeComponent RecipeReader::read_component(const YamlFields& fields, Component component) const {
+  const std::string key = one_of(fields, {"models", "slices"}, std::string(to_string(component)));
   const YAML::Node list = fields.at(key);
   if (!list.IsSequence() || list.size() == 0) {
     fail_at(list, where_, key + " must be a list", "no entries");
   }
-  if (recipe.is_stack) {
-    for (const YAML::Node& slice : list) recipe.slices.push_back(read_slice(slice));
-    return;
+  RecipeComponent made{component, key == "slices", {}, {}};
+  if (made.is_stack) {
+    for (const YAML::Node& slice : list) made.slices.push_back(read_slice(slice));
+    return made;
   }
   RecipeSlice all;
   for (const YAML::Node& model : list) all.sources.push_back(read_model(model));
-  recipe.slices.push_back(std::move(all));
+  made.slices.push_back(std::move(all));
+  return made;
 }
 
 RecipeSlice RecipeReader::read_slice(const YAML::Node& node) const {
@@ -141,108 +189,8 @@ RecipeSource RecipeReader::read_source(const YAML::Node& node) const {
     }
   }
   return {read_model_name(fields.at("model"), where_),
-          read_range(fields.at("layer_range"), "layer_range"), read_parameters(fields, true)};
-}
-
-LayerRange RecipeReader::read_range(const YAML::Node& node, const std::string& what) const {
-  if (!node.IsSequence() || node.size() != 2) {
-    fail_at(node, where_, what + " must be [first, end]", "not a list of two numbers");
-  }
-  const LayerRange range{yaml_size(node[0], where_, what), yaml_size(node[1], where_, what)};
-  if (range.first > range.end) {
-    fail_at(node, where_, what + " must not run backwards",
-            "[" + std::to_string(range.first) + ", " + std::to_string(range.end) + "]");
-  }
-  return range;
-}
-
-ParameterSettings RecipeReader::read_parameters(const YamlFields& fields, bool of_model) const {
-  ParameterSettings settings;
-  if (!fields.has("parameters")) return settings;
-  const YAML::Node map = fields.at("parameters");
-  if (!map.IsMap()) fail_at(map, where_, "parameters must be a mapping", "another kind of value");
-  for (const YamlEntry& entry : yaml_entries(map, where_)) {
-    settings[entry.key] = read_setting(entry.value, find_spec(entry, of_model));
-  }
-  return settings;
-}
-
-const ParameterSpec& RecipeReader::find_spec(const YamlEntry& entry, bool of_model) const {
-  const ParameterSpec* const spec = method_->find_parameter(entry.key);
-  if (spec == nullptr) {
-    std::vector<std::string> known;
-    for (const ParameterSpec& each : method_->parameters) known.push_back(each.name);
-    fail_at(entry.key_node, where_, "unknown parameter of method '" + method_->name + "'",
-            "'" + entry.key + "'" + name_hint(entry.key, known));
-  }
-  if (of_model && spec->scope == ParameterScope::kGlobal) {
-    fail_at(entry.key_node, where_,
-            "parameter of the whole merge under one model (move it to the recipe's or a slice's "
-            "parameters)",
-            "'" + entry.key + "'");
-  }
-  return *spec;
-}
-
-Setting RecipeReader::read_setting(const YAML::Node& node, const ParameterSpec& spec) const {
-  const bool is_list_of_lines = node.IsSequence() && node.size() > 0 && node[0].IsMap();
-  if (!is_list_of_lines) return {read_line(node, spec)};
-  Setting setting;
-  for (const YAML::Node& line : node) {
-    if (!line.IsMap()) fail_at(line, where_, spec.name + " mixes filters and numbers", "a number");
-    setting.push_back(read_line(line, spec));
-  }
-  return setting;
-}
-
-SettingLine RecipeReader::read_line(const YAML::Node& node, const ParameterSpec& spec) const {
-  SettingLine line;
-  YAML::Node value = node;
-  if (node.IsMap()) {
-    const YamlFields fields(node, where_, "a filter line", {"filter", "layers", "value"});
-    if (fields.has("filter")) line.filter = fields.text("filter");
-    if (line.filter == "*") line.filter.clear();
-    if (fields.has("layers")) line.layers = read_range(fields.at("layers"), "layers");
-    if (!fields.has("value")) fail_at(node, where_, "a filter line lacks a key", "'value'");
-    value.reset(fields.at("value"));
-  }
-  if (!value.IsSequence()) {
-    line.values.push_back(read_value(value, spec));
-    return line;
-  }
-  if (value.size() == 0) fail_at(value, where_, spec.name + " needs a value", "an empty list");
-  if (spec.kind == ParameterKind::kChoice) {
-    fail_at(value, where_, "a word has no gradient", spec.name + " is a list");
-  }
-  for (const YAML::Node& item : value) line.values.push_back(read_value(item, spec));
-  return line;
-}
-
-double RecipeReader::read_value(const YAML::Node& node, const ParameterSpec& spec) const {
-  if (spec.kind == ParameterKind::kBoolean) {
-    return yaml_boolean(node, where_, spec.name) ? 1.0 : 0.0;
-  }
-  if (spec.kind == ParameterKind::kChoice) return read_choice(node, spec);
-  const double value = yaml_number(node, where_, spec.name);
-  if (value < spec.lowest || value > spec.highest) {
-    fail_at(node, where_, spec.name + " is out of range", node.Scalar());
-  }
-  return value;
-}
-
-// The index of the word; "on", "1", ... stand for "true" where that is a choice.
-double RecipeReader::read_choice(const YAML::Node& node, const ParameterSpec& spec) const {
-  const std::string word = yaml_text(node, where_, spec.name);
-  for (std::size_t i = 0; i < spec.choices.size(); ++i) {
-    if (spec.choices[i] == word) return static_cast<double>(i);
-  }
-  bool is_true = word == "1";
-  if (spec.choices.front() == "false" &&
-      (is_true || word == "0" || YAML::convert<bool>::decode(node, is_true))) {
-    return is_true ? 1.0 : 0.0;
-  }
-  fail_at(node, where_, "unknown value of '" + spec.name + "'",
-          "'" + word + "'" + name_hint(word, spec.choices));
+          read_layer_range(fields.at("layer_range"), where_, "layer_range"),
+          read_parameters(fields, true)};
 }
 
 std::optional<DType> RecipeReader::read_dtype(const YamlFields& fields,

@@ -14,7 +14,7 @@ namespace vlm {
 
 // Parses the YAML of `where` (a file name, for messages).
 // Throws Error{kInvalidArgument}; Error{kUnsupported} for mergekit's keys that are known but not
-// offered (modules, residual_weight).
+// offered (residual_weight).
 Recipe parse_recipe(const std::string& yaml_text, const std::string& where);
 
 // The same for a file of several documents, at most 64: their recipes in order, all with the whole

@@ -1,4 +1,4 @@
-#include "merge/input_tensors.h"
+#include "merge/component.h"
 #include "merge/kernels/gram.h"
 #include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
@@ -12,7 +12,7 @@ namespace {
 double layer_factor(const TensorMerge& task) {
   const double alpha = task.parameters.at("alpha");
   const double beta = task.parameters.at("beta");
-  if (!task.layer) return task.name == kEmbedName ? alpha : alpha + beta;
+  if (!task.layer) return is_before_layers(task.name) ? alpha : alpha + beta;
   if (task.num_layers < 2) return alpha;
   return alpha + beta * static_cast<double>(*task.layer) / static_cast<double>(task.num_layers - 1);
 }

@@ -63,7 +63,8 @@ std::vector<float> swapped(const std::string& parameters, std::size_t layers) {
       {{"outer", {.value = 0, .layers = layers}}, {"inner", {.value = 1, .layers = layers}}}));
   std::vector<float> values{first_value(merged, "text/model.embed_tokens.weight")};
   for (std::size_t i = 0; i < layers; ++i) {
-    values.push_back(first_value(merged, layer_tensor_name(i, "mlp.up_proj.weight")));
+    values.push_back(
+        first_value(merged, layer_tensor_name(Component::kText, i, "mlp.up_proj.weight")));
   }
   values.push_back(first_value(merged, "text/lm_head.weight"));
   return values;

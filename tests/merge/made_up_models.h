@@ -24,6 +24,9 @@ struct MadeUpModel {
   DType dtype = DType::kF32;
   Json config = Json();  // changes to the (text) config
   bool is_vlm = false;
+  std::size_t vision_layers = 0;
+  Json vision = Json();  // changes to the vision config
+  Json top = Json();     // changes to the config of a VLM beside its parts
 };
 
 inline std::shared_ptr<const Checkpoint> make_up(const MadeUpModel& model) {
@@ -41,7 +44,9 @@ inline std::shared_ptr<const Checkpoint> make_up(const MadeUpModel& model) {
     text["model_type"] = "mistral";
     config = {{"architectures", {"LlavaForConditionalGeneration"}},
               {"text_config", text},
-              {"vision_config", {{"hidden_size", 2}}}};
+              {"vision_config", {{"hidden_size", 2}, {"patch_size", 14}}}};
+    if (!model.vision.is_null()) config["vision_config"].update(model.vision);
+    if (!model.top.is_null()) config.update(model.top);
   }
   auto made = std::make_shared<MemoryCheckpoint>(parse_model_config(config, "config.json"));
   const auto add = [&](const std::string& name, const Shape& shape) {
@@ -57,6 +62,11 @@ inline std::shared_ptr<const Checkpoint> make_up(const MadeUpModel& model) {
   if (model.has_head) add("text/lm_head.weight", {model.vocabulary, 2});
   if (model.is_vlm) {
     add("vision/embeddings.class_embedding", {2});
+    for (std::size_t i = 0; i < model.vision_layers; ++i) {
+      const std::string layer = "vision/encoder.layers." + std::to_string(i);
+      add(layer + ".layer_norm1.weight", {2});
+      add(layer + ".mlp.fc1.weight", {2, 2});
+    }
     add("projector/linear_1.weight", {2, 2});
   }
   return made;

@@ -28,10 +28,10 @@ TEST(RecipeParser, ReadsModelsForm) {
       "merge_method: ties\nbase_model: c\nvlm: v\ndtype: float32\nout_dtype: torch.bfloat16\n"
       "parameters: {normalize: 'false', weight: 0.5}\nname: x\nmetadata: {any: [thing]}\n",
       "r.yaml");
-  EXPECT_FALSE(recipe.is_stack);
-  ASSERT_EQ(recipe.slices.size(), 1U);
-  ASSERT_EQ(recipe.slices[0].sources.size(), 2U);
-  const RecipeSource& a = recipe.slices[0].sources[0];
+  EXPECT_FALSE(recipe.components[0].is_stack);
+  ASSERT_EQ(recipe.components[0].slices.size(), 1U);
+  ASSERT_EQ(recipe.components[0].slices[0].sources.size(), 2U);
+  const RecipeSource& a = recipe.components[0].slices[0].sources[0];
   EXPECT_EQ(a.parameters.at("weight")[0].values, (std::vector<double>{0, 1}));
   EXPECT_EQ(a.parameters.at("density")[0].values, std::vector<double>{0.5});
   EXPECT_EQ(recipe.parameters.at("normalize")[0].values, std::vector<double>{0});
@@ -69,9 +69,9 @@ TEST(RecipeParser, ReadsSlicesAndFilterLines) {
       "0.5}]}\n"
       "embeddings: {policy: base}\n",
       "r.yaml");
-  EXPECT_TRUE(recipe.is_stack);
-  EXPECT_EQ(recipe.slices[0].sources[1].layers, (LayerRange{1, 3}));
-  EXPECT_EQ(recipe.slices[0].parameters.at("t")[0].filter, "mlp");
+  EXPECT_TRUE(recipe.components[0].is_stack);
+  EXPECT_EQ(recipe.components[0].slices[0].sources[1].layers, (LayerRange{1, 3}));
+  EXPECT_EQ(recipe.components[0].slices[0].parameters.at("t")[0].filter, "mlp");
   const Setting& t = recipe.parameters.at("t");
   EXPECT_EQ(t[0].filter, "self_attn");
   EXPECT_EQ(t[0].layers, (LayerRange{0, 1}));
@@ -83,7 +83,7 @@ TEST(RecipeParser, ReadsATreeMadeByAProgram) {
   YAML::Node root = YAML::Load(kModels + "merge_method: linear\n");
   root["models"][0]["parameters"]["weight"] = 0.75;
   const Recipe recipe = parse_recipe(root, "r.yaml");
-  EXPECT_EQ(recipe.slices[0].sources[0].parameters.at("weight")[0].values,
+  EXPECT_EQ(recipe.components[0].slices[0].sources[0].parameters.at("weight")[0].values,
             std::vector<double>{0.75});
   EXPECT_THAT(recipe.text, HasSubstr("0.75"));
   root["modles"] = 1;
@@ -110,11 +110,60 @@ TEST(RecipeParser, DuplicateKeysAreRefused) {
 }
 
 TEST(RecipeParser, KnownKeysOfMergekitThatAreNotOfferedAreNamed) {
-  const std::string text = kModels + "merge_method: linear\nmodules: {x: {}}\n";
-  EXPECT_THAT(refusal(text), HasSubstr("modules"));
+  const std::string text =
+      "slices:\n- {sources: [{model: a, layer_range: [0, 1]}], residual_weight: 1}\n"
+      "merge_method: linear\n";
+  EXPECT_THAT(refusal(text), HasSubstr("residual_weight"));
   EXPECT_THAT([&] { parse_recipe(text, "r.yaml"); },
               testing::Throws<Error>(
                   testing::Property(&Error::code, testing::Eq(ErrorCode::kUnsupported))));
+}
+
+TEST(RecipeParser, ComponentsStandInOneOrderAndMergekitsModulesAreAnotherSpelling) {
+  const std::string entries =
+      " {models: [{model: a}], parameters: {scale: 2}},"
+      " %: {slices: [{sources: [{model: a, layer_range: [0, 1]}]}]}}\nmerge_method: passthrough\n";
+  const auto read = [&](const std::string& begin, const std::string& second) {
+    std::string text = begin + entries;
+    return parse_recipe(text.replace(text.find('%'), 1, second), "r.yaml").components;
+  };
+  for (const auto& components : {read("components: {projector:", "text"),
+                                 read("modules: {multi_modal_projector:", "text_decoder"),
+                                 read("modules: {multi_modal_projector:", "default")}) {
+    ASSERT_EQ(components.size(), 2U);
+    EXPECT_EQ(components[0].component, Component::kText);
+    EXPECT_TRUE(components[0].is_stack);
+    EXPECT_EQ(components[1].component, Component::kProjector);
+    EXPECT_FALSE(components[1].is_stack);
+    EXPECT_EQ(components[1].parameters.at("scale")[0].values, std::vector<double>{2});
+  }
+}
+
+TEST(RecipeParser, MistakesInComponentsAreNamed) {
+  const auto refused = [](const std::string& inputs) {
+    return refusal(inputs + "\nmerge_method: passthrough\n");
+  };
+  const std::string a = "{models: [{model: a}]}";
+  EXPECT_THAT(refused("components: {vison: " + a + "}"),
+              HasSubstr("unknown name in components: r.yaml:1: 'vison' (text, vision, projector)"));
+  EXPECT_THAT(refused("modules: {vision: " + a + "}"),
+              HasSubstr("unknown name in modules: r.yaml:1: 'vision' (text_decoder, default, "
+                        "vision_tower, vision_model, multi_modal_projector)"));
+  EXPECT_THAT(refused("modules: {vision_tower: " + a + ", vision_model: " + a + "}"),
+              HasSubstr("a component is there twice: r.yaml:1: vision"));
+  EXPECT_THAT(refused("modules: {default: " + a + "}\ncomponents: {text: " + a + "}"),
+              HasSubstr("a recipe has one of 'models', 'slices', 'components' or 'modules': "
+                        "r.yaml:1: 'components' and 'modules'"));
+  EXPECT_THAT(refused("components: {text: " + a + "}\nmodels: [{model: a}]"),
+              HasSubstr("'models' and 'components'"));
+  EXPECT_THAT(refused("components: {text: {parameters: {scale: 1}}}"),
+              HasSubstr("text has one of 'models' or 'slices': r.yaml:1: none"));
+  EXPECT_THAT(refused("components: {text: {models: [{model: a}], slices: []}}"),
+              HasSubstr("'models' and 'slices'"));
+  EXPECT_THAT(refused("components: {}"), HasSubstr("components must be a mapping: r.yaml:1"));
+  EXPECT_THAT(refused("components: {text:}"), HasSubstr("an entry of components"));
+  EXPECT_THAT(refused("components: {text: {models: []}}"), HasSubstr("models must be a list"));
+  EXPECT_THAT(refused("components: {text: {model: a}}"), HasSubstr("did you mean 'models'?"));
 }
 
 TEST(RecipeParser, ReadsTokenizers) {
@@ -153,6 +202,7 @@ TEST(RecipeParser, RefusesTokenizersThatMakeNoSense) {
 TEST(RecipeParser, AModelMayBeAMappingAsInMergekit) {
   const auto name_of = [](const std::string& model) {
     return parse_recipe("models:\n- model: " + model + "\nmerge_method: passthrough\n", "r.yaml")
+        .components[0]
         .slices[0]
         .sources[0]
         .model;
@@ -193,7 +243,7 @@ TEST(RecipeParser, WrongShapesAreRefused) {
   EXPECT_THAT(refusal(""), HasSubstr("one YAML document"));
   EXPECT_THAT(refusal("just text"), HasSubstr("must be a mapping"));
   EXPECT_THAT(refusal("[1, 2]"), HasSubstr("must be a mapping"));
-  EXPECT_THAT(refusal("merge_method: linear\n"), HasSubstr("neither"));
+  EXPECT_THAT(refusal("merge_method: linear\n"), HasSubstr("none"));
   EXPECT_THAT(refusal("models: []\nmerge_method: linear\n"), HasSubstr("must be a list"));
   EXPECT_THAT(refusal("models: x\nmerge_method: linear\n"), HasSubstr("must be a list"));
   EXPECT_THAT(refusal("models: [x]\nmerge_method: linear\n"), HasSubstr("must be a mapping"));
