@@ -26,6 +26,7 @@ const std::vector<MergeMethod>& merge_methods() {
       ram_method(),         ramplus_tl_method(),   dim3_method(),
       lines_method(),       layer_swap_method(),   iso_c_method(),
       tsv_m_method(),       wudi_method(),         localize_and_stitch_method(),
+      pcb_method(),
   };
   return methods;
 }

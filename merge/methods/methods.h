@@ -33,5 +33,6 @@ MergeMethod iso_c_method();
 MergeMethod tsv_m_method();
 MergeMethod wudi_method();
 MergeMethod localize_and_stitch_method();
+MergeMethod pcb_method();
 
 }  // namespace vlm
