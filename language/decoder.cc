@@ -25,14 +25,11 @@ void check_layer(const DecoderLayerWeights& layer, const DecoderConfig& config) 
   check(layer.input_norm.size() == config.hidden_size &&
             layer.post_attention_norm.size() == config.hidden_size,
         "Decoder: a norm's size equals the config's");
-  const bool qkv_bias = config.query_key_value_bias;
-  check_linear(layer.query, config.query_width(), config.hidden_size, qkv_bias);
-  check_linear(layer.key, config.kv_width(), config.hidden_size, qkv_bias);
-  check_linear(layer.value, config.kv_width(), config.hidden_size, qkv_bias);
+  check_linear(layer.query_key_value, config.query_key_value_width(), config.hidden_size,
+               config.query_key_value_bias);
   check_linear(layer.attention_output, config.hidden_size, config.query_width(),
                config.attention_output_bias);
-  check_linear(layer.gate, config.intermediate_size, config.hidden_size, config.mlp_bias);
-  check_linear(layer.up, config.intermediate_size, config.hidden_size, config.mlp_bias);
+  check_linear(layer.gate_up, 2 * config.intermediate_size, config.hidden_size, config.mlp_bias);
   check_linear(layer.down, config.hidden_size, config.intermediate_size, config.mlp_bias);
 }
 
@@ -118,13 +115,15 @@ void rotate_and_store(const DecoderConfig& config, const SequenceRows& sequence,
     const std::size_t row = sequence.first_row + i;
     const std::span<const float> cosines = scratch.cosines.row(row);
     const std::span<const float> sines = scratch.sines.row(row);
-    rotate_heads(scratch.query.row(row).subspan(group * column, group * dim), cosines, sines);
-    const std::span<float> key = scratch.key.row(row).subspan(column, dim);
+    const std::span<float> query_key_value = scratch.query_key_value.row(row);
+    rotate_heads(query_key_value.subspan(group * column, group * dim), cosines, sines);
+    const std::span<float> key = query_key_value.subspan(config.query_width() + column, dim);
+    const std::span<const float> value =
+        query_key_value.last(config.kv_width()).subspan(column, dim);
     rotate_half(key, cosines, sines);
     KvCache& cache = *sequence.cache;
     std::ranges::copy(key, cache.next_key(attended.hop, i).subspan(column).begin());
-    std::ranges::copy(scratch.value.row(row).subspan(column, dim),
-                      cache.next_value(attended.hop, i).subspan(column).begin());
+    std::ranges::copy(value, cache.next_value(attended.hop, i).subspan(column).begin());
   }
 }
 
@@ -172,8 +171,8 @@ std::size_t Decoder::num_weights() const noexcept {
   };
   std::size_t sum = weights_.head->rows() * weights_.head->cols();
   for (const DecoderLayerWeights& layer : weights_.layers) {
-    sum += size(layer.query) + size(layer.key) + size(layer.value) + size(layer.attention_output) +
-           size(layer.gate) + size(layer.up) + size(layer.down);
+    sum += size(layer.query_key_value) + size(layer.attention_output) + size(layer.gate_up) +
+           size(layer.down);
   }
   return sum;
 }
@@ -245,15 +244,14 @@ void Decoder::attention(std::size_t hop, MatrixView<float> hidden,
   const std::size_t rows = hidden.rows();
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
   normalize(hidden, layer.input_norm, config_.rms_norm_eps, normed, pool);
-  apply_linear(normed, layer.query, scratch.query.first_rows(rows), pool);
-  apply_linear(normed, layer.key, scratch.key.first_rows(rows), pool);
-  apply_linear(normed, layer.value, scratch.value.first_rows(rows), pool);
+  apply_linear(normed, layer.query_key_value, scratch.query_key_value.first_rows(rows), pool);
+  const auto queries = scratch.query_key_value.view().columns(0, config_.query_width());
   const std::size_t heads = config_.num_kv_heads;
   pool.parallel_for(sequences.size() * heads, [&](std::size_t item) {
     const SequenceRows& sequence = sequences[item / heads];
     const AttendedHead head{hop, item % heads, config_.layer_windows[hops()[hop].layer]};
     rotate_and_store(config_, sequence, head, scratch);
-    attend_sequence(config_, sequence, head, scratch.query.view(), scratch.attended.view());
+    attend_sequence(config_, sequence, head, queries, scratch.attended.view());
   });
   apply_linear(scratch.attended.first_rows(rows), layer.attention_output,
                scratch.projected.first_rows(rows), pool);
@@ -275,12 +273,13 @@ void Decoder::mlp(std::size_t hop, MatrixView<float> hidden, DecoderScratch& scr
   const DecoderLayerWeights& layer = weights_.layers[hops()[hop].layer];
   const std::size_t rows = hidden.rows();
   const MatrixView<float> normed = scratch.normed.first_rows(rows);
-  const MatrixView<float> gate = scratch.gate.first_rows(rows);
+  const MatrixView<float> gate_up = scratch.gate_up.first_rows(rows);
+  const MatrixView<float> gate = gate_up.columns(0, config_.intermediate_size);
   normalize(hidden, layer.post_attention_norm, config_.rms_norm_eps, normed, pool);
-  apply_linear(normed, layer.gate, gate, pool);
-  apply_linear(normed, layer.up, scratch.up.first_rows(rows), pool);
+  const MatrixView<float> up = gate_up.columns(config_.intermediate_size, gate.cols());
+  apply_linear(normed, layer.gate_up, gate_up, pool);
   for_row_ranges(gate, pool, [&](std::size_t first, std::size_t count) {
-    for (std::size_t r = first; r < first + count; ++r) swiglu(gate.row(r), scratch.up.row(r));
+    for (std::size_t r = first; r < first + count; ++r) swiglu(gate.row(r), up.row(r));
   });
   apply_linear(gate, layer.down, scratch.projected.first_rows(rows), pool);
   add_scaled(hidden, mlp_scale(hop), scratch.projected.first_rows(rows), pool);

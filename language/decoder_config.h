@@ -34,6 +34,9 @@ struct DecoderConfig {
 
   [[nodiscard]] std::size_t query_width() const noexcept { return num_heads * head_dim; }
   [[nodiscard]] std::size_t kv_width() const noexcept { return num_kv_heads * head_dim; }
+  [[nodiscard]] std::size_t query_key_value_width() const noexcept {
+    return query_width() + 2 * kv_width();
+  }
   bool operator==(const DecoderConfig&) const = default;
   // Query heads that share one key and value head.
   [[nodiscard]] std::size_t group_size() const noexcept { return num_heads / num_kv_heads; }

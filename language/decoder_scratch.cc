@@ -15,13 +15,10 @@ void make_room(Matrix<float>& buffer, std::size_t rows, std::size_t cols) {
 
 void DecoderScratch::reserve(const DecoderConfig& config, std::size_t rows) {
   make_room(normed, rows, config.hidden_size);
-  make_room(query, rows, config.query_width());
-  make_room(key, rows, config.kv_width());
-  make_room(value, rows, config.kv_width());
+  make_room(query_key_value, rows, config.query_key_value_width());
   make_room(attended, rows, config.query_width());
   make_room(projected, rows, config.hidden_size);
-  make_room(gate, rows, config.intermediate_size);
-  make_room(up, rows, config.intermediate_size);
+  make_room(gate_up, rows, 2 * config.intermediate_size);
   make_room(cosines, rows, config.head_dim / 2);
   make_room(sines, rows, config.head_dim / 2);
 }

@@ -11,16 +11,13 @@ namespace vlm {
 
 // One for each thread that runs forward passes. Grows to the largest number of rows seen.
 struct DecoderScratch {
-  Matrix<float> normed;     // [rows, hidden]
-  Matrix<float> query;      // [rows, heads * head_dim]
-  Matrix<float> key;        // [rows, kv_heads * head_dim]
-  Matrix<float> value;      // [rows, kv_heads * head_dim]
-  Matrix<float> attended;   // [rows, heads * head_dim]
-  Matrix<float> projected;  // [rows, hidden]
-  Matrix<float> gate;       // [rows, intermediate]
-  Matrix<float> up;         // [rows, intermediate]
-  Matrix<float> cosines;    // [rows, head_dim / 2]
-  Matrix<float> sines;      // [rows, head_dim / 2]
+  Matrix<float> normed;           // [rows, hidden]
+  Matrix<float> query_key_value;  // [rows, (heads + 2 * kv_heads) * head_dim]
+  Matrix<float> attended;         // [rows, heads * head_dim]
+  Matrix<float> projected;        // [rows, hidden]
+  Matrix<float> gate_up;          // [rows, 2 * intermediate]
+  Matrix<float> cosines;          // [rows, head_dim / 2]
+  Matrix<float> sines;            // [rows, head_dim / 2]
 
   // Makes every buffer hold at least `rows` rows for a decoder of that shape.
   void reserve(const DecoderConfig& config, std::size_t rows);

@@ -1,7 +1,8 @@
 #pragma once
 
-// Views of a decoder's weights; matrices in any format. The owner (model/decoder_storage.h) must
-// outlive them.
+// Views of a decoder's weights; matrices in any format. Those with the same input stand one below
+// the other: one product asks for less waiting and for one rounding of its input. The owner
+// (model/decoder_storage.h) must outlive them.
 
 #include <span>
 #include <vector>
@@ -12,14 +13,11 @@
 namespace vlm {
 
 struct DecoderLayerWeights {
-  std::span<const float> input_norm;           // [hidden], hf: input_layernorm
-  LinearWeights query;                         // [heads * head_dim, hidden], hf: q_proj
-  LinearWeights key;                           // [kv_heads * head_dim, hidden], hf: k_proj
-  LinearWeights value;                         // [kv_heads * head_dim, hidden], hf: v_proj
-  LinearWeights attention_output;              // [hidden, heads * head_dim], hf: o_proj
+  std::span<const float> input_norm;  // [hidden], hf: input_layernorm
+  LinearWeights query_key_value;   // [(heads + 2 * kv_heads) * head_dim, hidden], hf: {q,k,v}_proj
+  LinearWeights attention_output;  // [hidden, heads * head_dim], hf: o_proj
   std::span<const float> post_attention_norm;  // [hidden], hf: post_attention_layernorm
-  LinearWeights gate;                          // [intermediate, hidden]
-  LinearWeights up;                            // [intermediate, hidden]
+  LinearWeights gate_up;                       // [2 * intermediate, hidden], hf: {gate,up}_proj
   LinearWeights down;                          // [hidden, intermediate]
 };
 

@@ -40,8 +40,9 @@ class DecoderStorage {
   DecoderStorage(const Checkpoint& checkpoint, DecoderConfig config, WeightFormat format);
   DecoderWeights allocate(const Checkpoint& checkpoint);
   DecoderLayerWeights allocate_layer(const Checkpoint& checkpoint, std::size_t layer);
-  LinearWeights allocate_linear(const Checkpoint& checkpoint, const std::string& name,
-                                const Shape& shape, bool biased);
+  // Modules that stand one below the other, of the shapes of their weights.
+  LinearWeights allocate_linears(const Checkpoint& checkpoint,
+                                 const std::vector<WantedTensor>& modules, bool biased);
 
   DecoderConfig config_;
   WeightFormat format_;

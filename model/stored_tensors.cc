@@ -13,39 +13,56 @@ namespace {
 // What tensors that are read at the same time may take besides their values.
 constexpr std::size_t kFillBytes = std::size_t{1} << 30U;
 
-const TensorInfo& locate(const Checkpoint& checkpoint, const std::string& name,
-                         const Shape& shape) {
+const TensorInfo& locate(const Checkpoint& checkpoint, const WantedTensor& wanted) {
   const std::string& where = checkpoint.config().where;
-  const TensorInfo* info = checkpoint.find(name);
+  const TensorInfo* info = checkpoint.find(wanted.name);
   if (info == nullptr) {
-    throw Error(ErrorCode::kNotFound, "missing tensor: " + where + ": " + name);
+    throw Error(ErrorCode::kNotFound, "missing tensor: " + where + ": " + wanted.name);
   }
-  if (info->shape != shape) {
+  if (info->shape != wanted.shape) {
     throw Error(ErrorCode::kCorruptFile, "tensor of another shape than the config says: " + where +
-                                             ": " + name + " is " + to_string(info->shape) +
-                                             ", expected " + to_string(shape));
+                                             ": " + wanted.name + " is " + to_string(info->shape) +
+                                             ", expected " + to_string(wanted.shape));
   }
   if (!is_floating(info->dtype)) {
-    throw Error(ErrorCode::kCorruptFile, "expected a floating tensor: " + where + ": " + name +
-                                             " is " + std::string(safetensors_name(info->dtype)));
+    throw Error(ErrorCode::kCorruptFile, "expected a floating tensor: " + where + ": " +
+                                             wanted.name + " is " +
+                                             std::string(safetensors_name(info->dtype)));
   }
   return *info;
 }
 
 using Parts = std::vector<const TensorInfo*>;
 
-Parts locate_all(const Checkpoint& checkpoint, const std::vector<std::string>& names,
-                 const Shape& shape) {
-  check(!names.empty(), "StoredTensors: a name");
+Parts locate_all(const Checkpoint& checkpoint, const std::vector<WantedTensor>& wanted) {
   Parts parts;
-  for (const std::string& name : names) parts.push_back(&locate(checkpoint, name, shape));
+  for (const WantedTensor& part : wanted) parts.push_back(&locate(checkpoint, part));
   return parts;
 }
 
+// Values of one row; the parts agree in it.
+std::size_t row_size(const std::vector<WantedTensor>& parts) {
+  check(!parts.empty(), "StoredTensors: a tensor");
+  const auto of = [](const WantedTensor& part) {
+    return element_count(part.shape).value_or(0) / part.rows();
+  };
+  const std::size_t size = of(parts.front());
+  check(std::ranges::all_of(parts, [&](const WantedTensor& part) { return of(part) == size; }),
+        "StoredTensors: tensors that differ in the number of rows alone");
+  return size;
+}
+
+std::size_t num_rows(const std::vector<WantedTensor>& parts) {
+  std::size_t rows = 0;
+  for (const WantedTensor& part : parts) rows += part.rows();
+  return rows;
+}
+
 void read_parts(const Checkpoint& checkpoint, const Parts& parts, std::span<float> out) {
-  const std::size_t part_size = out.size() / parts.size();
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    checkpoint.read(*parts[i], out.subspan(i * part_size, part_size));
+  for (const TensorInfo* part : parts) {
+    const std::size_t size = element_count(part->shape).value_or(0);
+    checkpoint.read(*part, out.first(size));
+    out = out.subspan(size);
   }
 }
 
@@ -64,27 +81,24 @@ std::size_t StoredTensors::Tensor::fill_bytes() const noexcept {
 }
 
 const WeightMatrix* StoredTensors::add_matrix(const Checkpoint& checkpoint,
-                                              std::vector<std::string> names, const Shape& shape,
+                                              std::vector<WantedTensor> parts,
                                               WeightFormat format) {
-  const Parts parts = locate_all(checkpoint, names, shape);
-  auto matrix = make_weight(format, parts.size() * shape.at(0), shape.at(1));
-  return tensors_.emplace_back(Tensor{std::move(names), shape, std::move(matrix), {}}).matrix.get();
+  locate_all(checkpoint, parts);
+  auto matrix = make_weight(format, num_rows(parts), row_size(parts));
+  return tensors_.emplace_back(Tensor{std::move(parts), std::move(matrix), {}}).matrix.get();
 }
 
 MatrixView<const float> StoredTensors::add_floats(const Checkpoint& checkpoint,
-                                                  std::vector<std::string> names,
-                                                  const Shape& shape) {
-  const Parts parts = locate_all(checkpoint, names, shape);
-  const std::size_t rows = shape.front();
-  Matrix<float> floats(parts.size() * rows, element_count(shape).value_or(0) / rows);
-  Tensor& tensor =
-      tensors_.emplace_back(Tensor{std::move(names), shape, nullptr, std::move(floats)});
+                                                  std::vector<WantedTensor> parts) {
+  locate_all(checkpoint, parts);
+  Matrix<float> floats(num_rows(parts), row_size(parts));
+  Tensor& tensor = tensors_.emplace_back(Tensor{std::move(parts), nullptr, std::move(floats)});
   return std::as_const(tensor.floats).view();
 }
 
 std::span<const float> StoredTensors::add_vector(const Checkpoint& checkpoint,
-                                                 std::vector<std::string> names, std::size_t size) {
-  const MatrixView<const float> column = add_floats(checkpoint, std::move(names), {size});
+                                                 std::vector<WantedTensor> parts) {
+  const MatrixView<const float> column = add_floats(checkpoint, std::move(parts));
   return {column.data(), column.rows()};
 }
 
@@ -110,7 +124,7 @@ std::vector<std::vector<std::size_t>> StoredTensors::batches() const {
 void StoredTensors::fill(const Checkpoint& checkpoint, ThreadPool& pool) {
   std::vector<Parts> parts;
   for (const Tensor& tensor : tensors_) {
-    parts.push_back(locate_all(checkpoint, tensor.names, tensor.shape));
+    parts.push_back(locate_all(checkpoint, tensor.parts));
   }
   for (const std::vector<std::size_t>& batch : batches()) {
     pool.parallel_for(batch.size(), [&](std::size_t i) {

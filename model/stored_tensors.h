@@ -21,19 +21,26 @@ struct StorageBytes {
   std::size_t loading = 0;  // besides, while they are filled
 };
 
+// A tensor of a checkpoint, by its canonical name, of the shape that the config asks for.
+struct WantedTensor {
+  std::string name;
+  Shape shape;
+
+  [[nodiscard]] std::size_t rows() const noexcept { return shape.front(); }
+};
+
 // Views and pointers that it gives live as long as the object; moves keep them valid.
 class StoredTensors {
  public:
-  // Several tensors of one shape stand one below the other in a matrix or vector. These throw
-  // Error{kNotFound} for a missing tensor, Error{kCorruptFile} for one of another shape or of
-  // numbers that are not floating. REQUIRES: a name.
-  const WeightMatrix* add_matrix(const Checkpoint& checkpoint, std::vector<std::string> names,
-                                 const Shape& shape, WeightFormat format);
+  // Several tensors stand one below the other in a matrix or vector. These throw Error{kNotFound}
+  // for a missing tensor, Error{kCorruptFile} for one of another shape or of numbers that are not
+  // floating. REQUIRES: a tensor; shapes that differ in nothing but the number of rows.
+  const WeightMatrix* add_matrix(const Checkpoint& checkpoint, std::vector<WantedTensor> parts,
+                                 WeightFormat format);
   // float32, of any rank; behind its first dimension a tensor is seen as one row.
-  MatrixView<const float> add_floats(const Checkpoint& checkpoint, std::vector<std::string> names,
-                                     const Shape& shape);
-  std::span<const float> add_vector(const Checkpoint& checkpoint, std::vector<std::string> names,
-                                    std::size_t size);
+  MatrixView<const float> add_floats(const Checkpoint& checkpoint, std::vector<WantedTensor> parts);
+  // REQUIRES: tensors of one dimension.
+  std::span<const float> add_vector(const Checkpoint& checkpoint, std::vector<WantedTensor> parts);
 
   // Reads the values of every tensor, or those of another checkpoint in place of the ones there
   // are, in parallel, but so few at a time that at most 1 GiB (or one tensor) is taken besides.
@@ -44,8 +51,7 @@ class StoredTensors {
 
  private:
   struct Tensor {
-    std::vector<std::string> names;  // canonical
-    Shape shape;                     // of each
+    std::vector<WantedTensor> parts;
     std::unique_ptr<WeightMatrix> matrix;
     Matrix<float> floats;  // empty if there is a matrix
 

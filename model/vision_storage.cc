@@ -18,10 +18,10 @@ class TensorCollector {
   [[nodiscard]] WeightFormat format() const noexcept { return format_; }
 
   std::span<const float> vector(const std::string& name, std::size_t size) {
-    return tensors_.add_vector(checkpoint_, {name}, size);
+    return tensors_.add_vector(checkpoint_, {{name, {size}}});
   }
   MatrixView<const float> floats(const std::string& name, const Shape& shape) {
-    return tensors_.add_floats(checkpoint_, {name}, shape);
+    return tensors_.add_floats(checkpoint_, {{name, shape}});
   }
   LayerNormWeights norm(const std::string& name, std::size_t size) {
     return {.scale = vector(name + ".weight", size), .bias = vector(name + ".bias", size)};
@@ -33,19 +33,21 @@ class TensorCollector {
   LinearWeights stacked_linears(const std::vector<std::string>& names, std::size_t out,
                                 std::size_t in) {
     return {
-        .weight = tensors_.add_matrix(checkpoint_, ending(names, ".weight"), {out, in}, format_),
-        .bias = tensors_.add_vector(checkpoint_, ending(names, ".bias"), out)};
+        .weight = tensors_.add_matrix(checkpoint_, wanted(names, ".weight", {out, in}), format_),
+        .bias = tensors_.add_vector(checkpoint_, wanted(names, ".bias", {out}))};
   }
   LinearWeights linear_with_any_bias(const std::string& name, std::size_t out, std::size_t in) {
     if (checkpoint_.find(name + ".bias") != nullptr) return linear(name, out, in);
-    return {.weight = tensors_.add_matrix(checkpoint_, {name + ".weight"}, {out, in}, format_),
+    return {.weight = tensors_.add_matrix(checkpoint_, {{name + ".weight", {out, in}}}, format_),
             .bias = {}};
   }
 
  private:
-  static std::vector<std::string> ending(std::vector<std::string> names, const char* suffix) {
-    for (std::string& name : names) name += suffix;
-    return names;
+  static std::vector<WantedTensor> wanted(const std::vector<std::string>& names, const char* suffix,
+                                          const Shape& shape) {
+    std::vector<WantedTensor> parts;
+    for (const std::string& name : names) parts.push_back({name + suffix, shape});
+    return parts;
   }
 
   const Checkpoint& checkpoint_;

@@ -125,13 +125,11 @@ class RandomDecoder {
     const DecoderConfig& c = config_;
     return {
         .input_norm = random_norm(),
-        .query = random_linear(c.query_width(), c.hidden_size, c.query_key_value_bias),
-        .key = random_linear(c.kv_width(), c.hidden_size, c.query_key_value_bias),
-        .value = random_linear(c.kv_width(), c.hidden_size, c.query_key_value_bias),
+        .query_key_value =
+            random_linear(c.query_key_value_width(), c.hidden_size, c.query_key_value_bias),
         .attention_output = random_linear(c.hidden_size, c.query_width(), c.attention_output_bias),
         .post_attention_norm = random_norm(),
-        .gate = random_linear(c.intermediate_size, c.hidden_size, c.mlp_bias),
-        .up = random_linear(c.intermediate_size, c.hidden_size, c.mlp_bias),
+        .gate_up = random_linear(2 * c.intermediate_size, c.hidden_size, c.mlp_bias),
         .down = random_linear(c.hidden_size, c.intermediate_size, c.mlp_bias)};
   }
 

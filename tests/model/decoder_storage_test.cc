@@ -77,8 +77,13 @@ TEST(DecoderStorage, PutsEveryTensorWhereTheDecoderLooks) {
   const DecoderStorage storage = DecoderStorage::load(checkpoint, tiny_config(), pool);
   const DecoderWeights& weights = storage.weights();
   EXPECT_EQ(element(*weights.embeddings, 4, 3), 0.0F);
-  EXPECT_EQ(weights.layers[0].query.bias[0], 3.0F);
-  EXPECT_EQ(element(*weights.layers[0].value.weight, 1, 3), 6.0F);
+  const LinearWeights& query_key_value = weights.layers[0].query_key_value;
+  EXPECT_THAT(query_key_value.bias, ::testing::ElementsAre(3, 3, 3, 3, 5, 5, 7, 7));
+  EXPECT_EQ(element(*query_key_value.weight, 3, 3), 2.0F);
+  EXPECT_EQ(element(*query_key_value.weight, 4, 3), 4.0F);
+  EXPECT_EQ(element(*query_key_value.weight, 7, 3), 6.0F);
+  EXPECT_EQ(element(*weights.layers[0].gate_up.weight, 2, 3), 10.0F);
+  EXPECT_EQ(element(*weights.layers[0].gate_up.weight, 3, 3), 11.0F);
   EXPECT_TRUE(weights.layers[0].attention_output.bias.empty());
   EXPECT_EQ(element(*weights.layers[0].down.weight, 3, 2), 12.0F);
   EXPECT_EQ(weights.final_norm[3], 13.0F);

@@ -26,9 +26,9 @@ TEST(StoredTensors, TensorsOfOneNameListStandBelowOneAnother) {
   const CountedCheckpoint checkpoint = two_matrices_and_vectors(10.0F);
   StoredTensors tensors;
   const WeightMatrix* matrix =
-      tensors.add_matrix(checkpoint, {"a", "b"}, {1, 2}, WeightFormat::kFloat32);
-  const std::span<const float> vector = tensors.add_vector(checkpoint, {"c", "c"}, 2);
-  const MatrixView<const float> floats = tensors.add_floats(checkpoint, {"d"}, {2, 1, 3});
+      tensors.add_matrix(checkpoint, {{"a", {1, 2}}, {"b", {1, 2}}}, WeightFormat::kFloat32);
+  const std::span<const float> vector = tensors.add_vector(checkpoint, {{"c", {2}}, {"c", {2}}});
+  const MatrixView<const float> floats = tensors.add_floats(checkpoint, {{"d", {2, 1, 3}}});
   tensors.fill(checkpoint, pool);
   std::vector<float> row(2);
   matrix->read_row(0, row);
@@ -40,11 +40,27 @@ TEST(StoredTensors, TensorsOfOneNameListStandBelowOneAnother) {
   EXPECT_THAT(floats.row(1), ElementsAre(13, 13, 13));
 }
 
+TEST(StoredTensors, TensorsOfAStackMayDifferInRows) {
+  ThreadPool pool(1);
+  const CountedCheckpoint checkpoint({{"q", DType::kF32, {3, 2}}, {"k", DType::kF32, {1, 2}}},
+                                     4.0F);
+  StoredTensors tensors;
+  const WeightMatrix* matrix =
+      tensors.add_matrix(checkpoint, {{"q", {3, 2}}, {"k", {1, 2}}}, WeightFormat::kFloat32);
+  tensors.fill(checkpoint, pool);
+  EXPECT_EQ(matrix->rows(), 4U);
+  std::vector<float> row(2);
+  matrix->read_row(2, row);
+  EXPECT_THAT(row, ElementsAre(4, 4));
+  matrix->read_row(3, row);
+  EXPECT_THAT(row, ElementsAre(5, 5));
+}
+
 TEST(StoredTensors, AnotherCheckpointFillsTheSamePlaces) {
   ThreadPool pool(1);
   StoredTensors tensors;
   const std::span<const float> vector =
-      tensors.add_vector(two_matrices_and_vectors(0.0F), {"c"}, 2);
+      tensors.add_vector(two_matrices_and_vectors(0.0F), {{"c", {2}}});
   tensors.fill(two_matrices_and_vectors(0.0F), pool);
   tensors.fill(two_matrices_and_vectors(5.0F), pool);
   EXPECT_THAT(vector, ElementsAre(7, 7));
@@ -56,9 +72,9 @@ TEST(StoredTensors, CountsValuesAndWhatIsTakenToFillThem) {
       0.0F);
   StoredTensors tensors;
   for (const char* name : {"w", "v"}) {
-    tensors.add_matrix(checkpoint, {name}, {64, 32}, WeightFormat::kBfloat16);
+    tensors.add_matrix(checkpoint, {{name, {64, 32}}}, WeightFormat::kBfloat16);
   }
-  tensors.add_vector(checkpoint, {"n"}, 5);
+  tensors.add_vector(checkpoint, {{"n", {5}}});
   EXPECT_EQ(tensors.bytes().values, 2U * 64 * 32 * 2 + 5 * 4);
   EXPECT_EQ(tensors.bytes().loading, 2U * 64 * 32 * 4);  // float32 of both, at the same time
 }
@@ -66,10 +82,10 @@ TEST(StoredTensors, CountsValuesAndWhatIsTakenToFillThem) {
 TEST(StoredTensors, RefusesACheckpointThatLacksATensor) {
   ThreadPool pool(1);
   StoredTensors tensors;
-  tensors.add_vector(two_matrices_and_vectors(0.0F), {"c"}, 2);
+  tensors.add_vector(two_matrices_and_vectors(0.0F), {{"c", {2}}});
   const CountedCheckpoint other({{"x", DType::kF32, {2}}}, 0.0F);
   EXPECT_THROW(tensors.fill(other, pool), Error);
-  EXPECT_THROW(tensors.add_vector(other, {"c"}, 2), Error);
+  EXPECT_THROW(tensors.add_vector(other, {{"c", {2}}}), Error);
 }
 
 }  // namespace
