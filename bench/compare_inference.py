@@ -6,7 +6,9 @@ usage: compare_inference.py [--shape mistral-4-layers|tinyllama|smollm2-135m] [-
 
 All run the same weights with the same threads: bfloat16 everywhere, and int8 beside llama.cpp's Q8_0.
 They take turns: ours, theirs, ours, ... Printed are the medians, the ratios, the processor and the
-versions. With ONEDNN_MAX_CPU_ISA=AVX2 our side does not use more than that.
+versions. To compare what a processor with AVX2 does: ONEDNN_MAX_CPU_ISA=AVX2 limits us and
+oneDNN in torch, ATEN_CPU_CAPABILITY=avx2 the rest of torch; llama.cpp has to be built for it
+(CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON" pip install --no-binary ...).
 Needs: tools/build --tests; pip install torch transformers, and if llama.cpp is to be compared,
 llama-cpp-python (built on this machine).
 """

@@ -24,6 +24,7 @@
 #include "language/decoding_session.h"
 #include "language/generate.h"
 #include "model/decoder_storage.h"
+#include "tensor/instruction_limit.h"
 
 namespace vlm {
 namespace {
@@ -118,6 +119,7 @@ int run(const std::vector<const char*>& arguments) {
 }  // namespace vlm
 
 int main(int argc, char** argv) {
+  vlm::limit_instruction_sets();
   try {
     return vlm::run({argv, argv + argc});
   } catch (const std::exception& error) {

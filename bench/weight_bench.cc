@@ -1,12 +1,10 @@
-// Products of a linear layer of Mistral-7B's width, [14336, 4096], in each format of weights,
-// beside the rate at which this machine reads memory.
+// Products of a linear layer of Mistral-7B's width, [14336, 4096], in each format of weights.
 //
 // Limits: one row reads every weight once (235, 117 or 59 MB, more than any cache here), so its
-// bytes/s are to be compared with those of `read_memory`; many rows are bound by arithmetic.
+// bytes/s are to be compared with those of memory_bench; many rows are bound by arithmetic.
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +13,7 @@
 
 #include "core/philox.h"
 #include "core/thread_pool.h"
+#include "tensor/instruction_limit.h"
 #include "tensor/matrix.h"
 #include "tensor/weight_matrix.h"
 
@@ -51,22 +50,13 @@ BENCHMARK(multiply_weight)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
-// 256 MB, searched for a byte that is not there, in parts of 1 MiB shared out between threads
-// (argument).
-void read_memory(benchmark::State& state) {
-  ThreadPool pool(static_cast<std::size_t>(state.range(0)));
-  constexpr std::size_t kPartBytes = std::size_t{1} << 20U;
-  const std::vector<char> bytes(256 * kPartBytes, 1);
-  for (auto _ : state) {
-    pool.parallel_for(bytes.size() / kPartBytes, [&](std::size_t part) {
-      benchmark::DoNotOptimize(std::memchr(bytes.data() + part * kPartBytes, 0, kPartBytes));
-    });
-  }
-  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes.size()));
-}
-BENCHMARK(read_memory)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
-
 }  // namespace
 }  // namespace vlm
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  vlm::limit_instruction_sets();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/nearest_name.h"
 #include "core/version.h"
+#include "tensor/instruction_limit.h"
 
 namespace {
 
@@ -94,6 +95,7 @@ int flushed(int exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  vlm::limit_instruction_sets();
   vlm::catch_interrupts();
   vlm::catch_file_signals();
   try {
