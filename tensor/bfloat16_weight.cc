@@ -1,11 +1,13 @@
 #include "tensor/bfloat16_weight.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "core/check.h"
 #include "tensor/bfloat16_packing.h"
 #include "tensor/block_tiling.h"
 #include "tensor/dtype.h"
+#include "tensor/large_pages.h"
 #include "tensor/packed_product.h"
 
 namespace vlm {
@@ -19,7 +21,11 @@ std::size_t Bfloat16Weight::fill_bytes() const noexcept {
 }
 
 void Bfloat16Weight::fill(const Reader& read) {
-  if (blocks_.empty()) blocks_ = Matrix<std::uint16_t>(layout_.num_blocks(), layout_.block_size());
+  if (blocks_.empty()) {
+    blocks_ = Matrix<std::uint16_t>::for_overwrite(layout_.num_blocks(), layout_.block_size());
+    prefer_large_pages(std::as_writable_bytes(blocks_.values()));
+    std::ranges::fill(blocks_.values(), std::uint16_t{0});  // padding stays so
+  }
   const std::size_t count = rows() * cols();
   const auto buffer = std::make_unique_for_overwrite<float[]>(count);
   const std::span<float> values(buffer.get(), count);

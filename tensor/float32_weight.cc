@@ -4,11 +4,15 @@
 
 #include "core/check.h"
 #include "tensor/gemm.h"
+#include "tensor/large_pages.h"
 
 namespace vlm {
 
 void Float32Weight::fill(const Reader& read) {
-  if (values_.empty()) values_ = Matrix<float>::for_overwrite(rows(), cols());
+  if (values_.empty()) {
+    values_ = Matrix<float>::for_overwrite(rows(), cols());
+    prefer_large_pages(std::as_writable_bytes(values_.values()));
+  }
   read(values_.values());
 }
 

@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "tensor/int8_layout.h"
 #include "tensor/int8_product.h"
+#include "tensor/large_pages.h"
 #include "tensor/weight_rounding.h"
 
 namespace vlm {
@@ -34,7 +35,9 @@ std::size_t Int8Weight::fill_bytes() const noexcept {
 
 void Int8Weight::fill(const Reader& read) {
   if (blocks_.empty()) {
-    blocks_ = Matrix<std::uint8_t>(layout_.num_blocks(), Int8Layout::block_size(cols()));
+    blocks_ =
+        Matrix<std::uint8_t>::for_overwrite(layout_.num_blocks(), Int8Layout::block_size(cols()));
+    prefer_large_pages(std::as_writable_bytes(blocks_.values()));
     scales_ = Matrix<float>(layout_.num_blocks(), kBlockRows);
   }
   const std::size_t count = rows() * cols();
