@@ -117,7 +117,7 @@ TEST_F(ProgramErrors, DamagedModels) {
 
 TEST_F(ProgramErrors, UnknownNamesComeWithTheNearest) {
   const std::string ja = model("ja-lm");
-  write("recipe.yaml", "merge_method: linear\nmodles: []\n");
+  write("recipe.yaml", "merge_method: linear\nmodelz: []\n");
   expect_failure({"merge", "recipe.yaml", "out"}, "did you mean 'models'?");
   write("search.yaml", "study: s\nrecipe: {}\nobjectives: []\noptimiser: {}\n");
   expect_failure({"search", "search.yaml"}, "did you mean 'optimizer'?");

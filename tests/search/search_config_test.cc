@@ -183,8 +183,8 @@ TEST(SearchConfig, UnknownNamesAreFoundByTheirLine) {
   EXPECT_THAT(message_with("test: [{metric: acc,\n  benchmark: ja-meth}]"),
               HasSubstr("folder/search.yaml:5: unknown benchmark: 'ja-meth'"));
   EXPECT_THAT(message_with("compare:\n  - name: a\n    role: parent\n    recipe:\n"
-                           "      merge_method: linear\n      modles: []\n"),
-              HasSubstr("folder/search.yaml:9: 'modles' (did you mean 'models'?)"));
+                           "      merge_method: linear\n      modelz: []\n"),
+              HasSubstr("folder/search.yaml:9: 'modelz' (did you mean 'models'?)"));
 }
 
 TEST(SearchConfig, ARecipeIsNoSearchFile) {
