@@ -100,8 +100,15 @@ OptimizerSettings parse_optimizer(const YAML::Node& node, const std::string& whe
   const YamlFields fields(node, where, "optimizer",
                           {"name", "population", "sigma", "trials", "seed"});
   if (fields.has("name")) settings.name = fields.text("name");
-  if (settings.name != "cma-es") {
-    fail_at(node, where, "unknown optimizer (known: cma-es)", "'" + settings.name + "'");
+  if (settings.name != "cma-es" && settings.name != "greedy-soup") {
+    fail_at(node, where, "unknown optimizer (known: cma-es, greedy-soup)",
+            "'" + settings.name + "'");
+  }
+  for (const char* const key : {"population", "sigma"}) {
+    if (settings.name == "greedy-soup" && fields.has(key)) {
+      fail_at(fields.at(key), where, "key of another optimizer than greedy-soup",
+              "'" + std::string(key) + "'");
+    }
   }
   if (fields.has("population") && fields.text("population") != "auto") {
     settings.population = size_or(fields, "population", 0);

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "evolve/cma_es.h"
+#include "evolve/greedy_soup.h"
 #include "search/candidate_evaluator.h"
 #include "search/search_context.h"
 #include "search/study_identity.h"
@@ -50,6 +51,13 @@ StudyStore open_store(const SearchConfig& config, const SearchOptions& options,
   return store;
 }
 
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerSettings& settings,
+                                          const SearchSpace& space) {
+  if (settings.name == "greedy-soup") return std::make_unique<GreedySoup>(space);
+  const CmaEsOptions options{settings.population, settings.sigma, settings.seed};
+  return std::make_unique<CmaEs>(space, options);
+}
+
 // The state of one run, shared by its workers.
 class Run {
  public:
@@ -63,9 +71,7 @@ class Run {
         worker_name_(own_worker_name()) {
     // With the lock held, a trial that is marked as running is one of a process that was killed.
     store_.requeue_running([](const std::string& /*worker*/, double /*seconds*/) { return true; });
-    const CmaEsOptions settings{config.optimizer.population, config.optimizer.sigma,
-                                config.optimizer.seed};
-    optimizer_ = std::make_unique<CmaEs>(context_.space(), settings);
+    optimizer_ = make_optimizer(config.optimizer, context_.space());
     if (const auto last = store_.last_generation()) optimizer_->restore(last->optimizer_state);
     count_finished();
     make_evaluators();
@@ -263,7 +269,7 @@ class Run {
   StudyStore store_;
   StudyLock lock_;
   std::string worker_name_;
-  std::unique_ptr<CmaEs> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::vector<std::unique_ptr<ThreadPool>> worker_pools_;
   std::vector<CandidateEvaluator> evaluators_;
 

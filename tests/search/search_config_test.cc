@@ -90,6 +90,8 @@ TEST(SearchConfig, SeedsMayBeLarge) {
 TEST(SearchConfig, UnknownKeysAreRefusedWithTheNearest) {
   EXPECT_THAT(message_with("outptu: x"), HasSubstr("search.yaml:4: 'outptu' (did you mean"));
   EXPECT_THAT(message_with("optimizer: {populatoin: 4}"), HasSubstr("did you mean 'population'?"));
+  EXPECT_THAT(message_with("optimizer: {name: greedy-soup, sigma: 0.1}"),
+              HasSubstr("key of another optimizer than greedy-soup"));
   EXPECT_THAT(message_with("validation: {holdot: 0.1}"), HasSubstr("did you mean 'holdout'?"));
   EXPECT_THAT(message_with("test: [{benchmark: ja-math, metrik: acc}]"),
               HasSubstr("did you mean 'metric'?"));

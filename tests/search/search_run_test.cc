@@ -157,6 +157,26 @@ TEST_F(SearchRun, FitnessIsTheWeightedMeanOfTheItemScores) {
   EXPECT_NEAR(mean.get<double>(), english, 1e-12);
 }
 
+TEST_F(SearchRun, AGreedySoupTriesEachModelAloneAndThenBoth) {
+  SearchConfig search = config(kMathSearch);
+  search.optimizer = {.name = "greedy-soup", .population = 0, .sigma = 0.1, .trials = 9, .seed = 7};
+  SearchOptions run = options("soup");
+  std::size_t done = 0;
+  run.progress = [&](const ProgressEvent& event) { done = event.done; };
+  run.stop_requested = [&] { return done >= 1; };
+  EXPECT_THAT(message_of(search, run), HasSubstr("1 of 9 trials done"));
+  run.resume = true;
+  run.stop_requested = {};
+  const SearchOutcome outcome = run_search(search, run);
+  EXPECT_EQ(outcome.trials_done, 3U);
+  ASSERT_TRUE(outcome.stopped_early.has_value());
+  EXPECT_EQ(outcome.stopped_early->name, "all_models_tried");
+  using Point = std::map<std::string, double>;
+  EXPECT_THAT(content(run, "tiny").parameters,
+              testing::ElementsAre(Point{{"math", 1.5}, {"ja", 0}}, Point{{"math", 0}, {"ja", 1.5}},
+                                   Point{{"math", 1.5}, {"ja", 1.5}}));
+}
+
 TEST_F(SearchRun, InterruptedAndResumedEqualsUninterrupted) {
   const SearchConfig search = config(kMathSearch);
   const SearchOptions whole = options("whole");
