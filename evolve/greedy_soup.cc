@@ -16,7 +16,8 @@ namespace {
 constexpr double kFailed = -std::numeric_limits<double>::infinity();
 
 double value_of(const std::optional<double>& fitness) {
-  return fitness && std::isfinite(*fitness) ? *fitness : kFailed;
+  if (!fitness || !std::isfinite(*fitness)) return kFailed;
+  return *fitness;
 }
 
 [[noreturn]] void fail_state(const std::string& what) {

@@ -50,6 +50,7 @@ std::optional<Component> find_in(const Table& table, std::string_view name) {
 template <typename Table>
 std::vector<std::string> names_in(const Table& table) {
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const auto& row : table) names.emplace_back(row.name);
   return names;
 }
