@@ -24,12 +24,11 @@ constexpr std::array<NamePair, 9> kTextLayer = {{{"self_attn.q_proj.", "attn_q."
                                                  {"input_layernorm.", "attn_norm."},
                                                  {"post_attention_layernorm.", "ffn_norm."}}};
 
-constexpr std::array<NamePair, 7> kVisionOuter = {
+constexpr std::array<NamePair, 6> kVisionOuter = {
     {{"vision/embeddings.class_embedding", "v.class_embd"},
      {"vision/embeddings.patch_embedding.", "v.patch_embd."},
      {"vision/embeddings.position_embedding.", "v.position_embd."},
      {"vision/pre_layrnorm.", "v.pre_ln."},
-     {"vision/post_layernorm.", "v.post_ln."},
      {"projector/linear_1.", "mm.0."},
      {"projector/linear_2.", "mm.2."}}};
 

@@ -7,6 +7,7 @@
 #include "cli/progress_line.h"
 #include "core/thread_pool.h"
 #include "model/gguf_export.h"
+#include "model/gguf_projector.h"
 #include "search/model_source.h"
 
 namespace vlm {
@@ -15,6 +16,7 @@ namespace {
 struct ExportArguments {
   std::string model;
   std::string gguf;
+  std::string projector;
   std::string type;
 };
 
@@ -26,21 +28,30 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   options.type = parse_gguf_type(arguments.type);
   options.on_progress = progress.callback();
   options.stop_requested = stop_on_interrupt();
-  export_gguf_text(*model, arguments.gguf, options, pool);
+  if (!arguments.projector.empty()) {
+    export_gguf_projector(*model, arguments.projector, options, pool);
+  }
+  if (!arguments.gguf.empty()) export_gguf_text(*model, arguments.gguf, options, pool);
   progress.finish();
-  std::printf("written     %s\n", arguments.gguf.c_str());
-  if (model->config().is_vlm()) {
-    std::printf("left out    vision tower and projector: the file holds the language model\n");
+  for (const std::string& file : {arguments.gguf, arguments.projector}) {
+    if (!file.empty()) std::printf("written     %s\n", file.c_str());
+  }
+  if (model->config().is_vlm() && arguments.projector.empty()) {
+    std::printf("left out    vision tower and projector: --mmproj FILE writes them\n");
   }
 }
 
 }  // namespace
 
 void add_export_command(CLI::App& app, const GlobalOptions& global) {
-  auto* command = app.add_subcommand("export", "write a language model for llama.cpp");
+  auto* command = app.add_subcommand("export", "write a model for llama.cpp");
   auto arguments = std::make_shared<ExportArguments>();
   command->add_option("MODEL", arguments->model, "directory, hub id or recipe")->required();
-  command->add_option("--gguf", arguments->gguf, "file to write")->required();
+  auto* files = command->add_option_group("files", "at least one");
+  files->add_option("--gguf", arguments->gguf, "file to write the language model to");
+  files->add_option("--mmproj", arguments->projector,
+                    "file to write vision tower and projector of a LLaVA 1.5 to");
+  files->require_option(1, 2);
   command
       ->add_option("--dtype", arguments->type,
                    "of matrices: f32, f16, bf16 or q8_0 (default: the embeddings' own)")
