@@ -42,6 +42,21 @@ AnswerFunction answer_blind(AnswerFunction answer) {
   };
 }
 
+// So that no benchmark is answered in vain before another one.
+void require_room(const Model& model, std::span<const BenchmarkRun> runs,
+                  const EvaluateOptions& options) {
+  if (options.memory.cache_bytes == MemoryShares{}.cache_bytes) return;
+  for (const BenchmarkRun& run : runs) {
+    const std::size_t least =
+        least_cache_bytes(model, build_prompts(run.task, run.benchmark.items), run.task.options);
+    if (least <= options.memory.cache_bytes) continue;
+    throw Error(ErrorCode::kInvalidArgument, "memory: keys and values of " + run.benchmark.name +
+                                                 "/" + run.benchmark.split + " need " +
+                                                 megabytes(least) + ": left are " +
+                                                 megabytes(options.memory.cache_bytes));
+  }
+}
+
 }  // namespace
 
 EvaluationResult evaluate_model(const Model& model, std::span<const BenchmarkRun> runs,
@@ -52,6 +67,7 @@ EvaluationResult evaluate_model(const Model& model, std::span<const BenchmarkRun
     images.emplace(model.shared_parts().vision, ImagePolicy::kPillow, options.memory.picture_bytes);
   }
   if (!images && options.without_eyes == WithoutEyes::kRefuse) refuse_pictures(runs, options);
+  require_room(model, runs, options);
   AnswerFunction answer =
       answers_of(model, images ? &*images : nullptr, pool, options.memory.cache_bytes);
   if (!images && options.without_eyes == WithoutEyes::kAnswerBlind) {

@@ -33,17 +33,29 @@ std::vector<ModelPrompt> build_model_prompts(std::span<const EvalPrompt> prompts
   return result;
 }
 
+GenerationOptions generation_options(const AnswerOptions& answer_options) {
+  GenerationOptions options;
+  options.max_tokens = answer_options.max_tokens;
+  options.num_beams = answer_options.num_beams;
+  options.repetition_penalty = answer_options.repetition_penalty;
+  options.stop = answer_options.stop_strings;
+  return options;
+}
+
+// Tokens of a picture in a prompt, at most.
+std::size_t tokens_of_picture(const Model& model) {
+  if (!model.sees_images()) return 0;
+  const std::size_t row_bytes = model.decoder().config().hidden_size * sizeof(float);
+  return model.shared_parts().vision->max_bytes_per_picture() / row_bytes;
+}
+
 }  // namespace
 
 AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool,
                           std::size_t cache_bytes) {
   return [&model, images, &pool, cache_bytes](std::span<const EvalPrompt> prompts,
                                               const AnswerOptions& answer_options) {
-    GenerationOptions options;
-    options.max_tokens = answer_options.max_tokens;
-    options.num_beams = answer_options.num_beams;
-    options.repetition_penalty = answer_options.repetition_penalty;
-    options.stop = answer_options.stop_strings;
+    const GenerationOptions options = generation_options(answer_options);
     BatchOptions batch;
     batch.cache_bytes = cache_bytes;
     std::vector<std::string> texts;
@@ -58,6 +70,16 @@ AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadP
     }
     return texts;
   };
+}
+
+std::size_t least_cache_bytes(const Model& model, std::span<const EvalPrompt> prompts,
+                              const AnswerOptions& options) {
+  std::size_t longest = 0;
+  for (const EvalPrompt& prompt : prompts) {
+    const std::size_t picture = prompt.image ? tokens_of_picture(model) : 0;
+    longest = std::max(longest, model.tokenizer().encode(prompt.text).size() + picture);
+  }
+  return vlm::least_cache_bytes(model.decoder(), longest, generation_options(options));
 }
 
 }  // namespace vlm

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <span>
 
 #include "core/thread_pool.h"
 #include "eval/answer.h"
@@ -17,5 +18,9 @@ namespace vlm {
 // for a picture where `images` is null, and what Model::generate() throws.
 AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool,
                           std::size_t cache_bytes = std::numeric_limits<std::size_t>::max());
+
+// The least `cache_bytes` for these prompts, foretold from the longest of them.
+std::size_t least_cache_bytes(const Model& model, std::span<const EvalPrompt> prompts,
+                              const AnswerOptions& options);
 
 }  // namespace vlm

@@ -23,4 +23,13 @@ void DecoderScratch::reserve(const DecoderConfig& config, std::size_t rows) {
   make_room(sines, rows, config.head_dim / 2);
 }
 
+std::size_t row_bytes(const DecoderConfig& config) noexcept {
+  const std::size_t widest =
+      std::max({config.hidden_size, config.query_width(), config.intermediate_size});
+  const std::size_t floats = 4 * config.hidden_size + 2 * config.query_width() +
+                             2 * config.kv_width() + 2 * config.intermediate_size +
+                             config.head_dim + widest;
+  return floats * sizeof(float);
+}
+
 }  // namespace vlm

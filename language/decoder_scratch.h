@@ -23,4 +23,8 @@ struct DecoderScratch {
   void reserve(const DecoderConfig& config, std::size_t rows);
 };
 
+// Memory that a forward pass takes for each row: the residual stream, these buffers, and what the
+// widest product makes of its input.
+std::size_t row_bytes(const DecoderConfig& config) noexcept;
+
 }  // namespace vlm

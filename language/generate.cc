@@ -49,29 +49,22 @@ constexpr std::size_t kMegabyte = 1'000'000;
 constexpr std::size_t kSmallModelWeights = 8'000'000;
 constexpr std::size_t kNarrowBatchRows = 8;
 
+constexpr std::size_t kLeastPrompts = 2;  // one that runs, and one that has ended
+
 // How many prompts may run at once without their keys and values taking more than they may.
 std::size_t prompts_that_fit(const Decoder& decoder, std::span<const GenerationPrompt> prompts,
                              const GenerationOptions& options, const BatchOptions& batch) {
   std::size_t longest = 0;
   for (const GenerationPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
-  const std::size_t tokens = longest + options.max_tokens;
-  const auto bytes_for = [&](std::size_t count) {
-    return KvCache::bytes_for(decoder.hops().size(), decoder.config().kv_width(), count);
-  };
-  // Beams share the whole pages of their prompt.
-  const std::size_t shared = bytes_for(longest / KvCache::kPageTokens * KvCache::kPageTokens);
-  const std::size_t of_one = shared + options.num_beams * (bytes_for(tokens) - shared);
-  const std::size_t held = batch.cache_bytes / of_one;
-  constexpr std::size_t kLeast = 2;  // one that runs, and one that has ended
-  if (held < kLeast) {
+  const std::size_t least = least_cache_bytes(decoder, longest, options);
+  if (least > batch.cache_bytes) {
     throw Error(ErrorCode::kInvalidArgument,
                 "memory: two prompts of " + std::to_string(longest) + " tokens with " +
                     std::to_string(options.max_tokens) + " new ones need " +
-                    std::to_string(kLeast * of_one / kMegabyte + 1) +
-                    " MB for keys and values: left are " +
+                    std::to_string(least / kMegabyte + 1) + " MB for keys and values: left are " +
                     std::to_string(batch.cache_bytes / kMegabyte) + " MB");
   }
-  return held - 1;
+  return batch.cache_bytes / (least / kLeastPrompts) - 1;
 }
 
 // Prompts that are worked on at the same time, and how many of those run together.
@@ -125,6 +118,18 @@ std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* to
 }
 
 }  // namespace
+
+std::size_t least_cache_bytes(const Decoder& decoder, std::size_t prompt_tokens,
+                              const GenerationOptions& options) {
+  const auto bytes_for = [&](std::size_t count) {
+    return KvCache::bytes_for(decoder.hops().size(), decoder.config().kv_width(), count);
+  };
+  // Beams share the whole pages of their prompt.
+  const std::size_t shared = bytes_for(prompt_tokens / KvCache::kPageTokens * KvCache::kPageTokens);
+  const std::size_t of_one =
+      shared + options.num_beams * (bytes_for(prompt_tokens + options.max_tokens) - shared);
+  return kLeastPrompts * of_one;
+}
 
 std::vector<Generation> generate(const Decoder& decoder, const Tokenizer& tokenizer,
                                  std::span<const GenerationPrompt> prompts,

@@ -42,11 +42,16 @@ struct BatchOptions {
   TextSink on_text = {};
 };
 
+// The least BatchOptions::cache_bytes for prompts of up to `prompt_tokens` tokens: one that runs
+// and one that has ended.
+std::size_t least_cache_bytes(const Decoder& decoder, std::size_t prompt_tokens,
+                              const GenerationOptions& options);
+
 // Continues every prompt; results are in the order of the prompts. A prompt takes the place of one
 // that has ended, and prompts that begin alike share that work (language/batch_engine.h).
 // Throws Error{kInvalidArgument} for bad options, an empty prompt, an id outside the vocabulary, or
-// embedded rows that lie outside the prompt or have the wrong width, or if the keys and values of
-// two of the longest prompt would take more than batch.cache_bytes.
+// embedded rows that lie outside the prompt or have the wrong width, or if
+// batch.cache_bytes is less than the least for the longest prompt.
 std::vector<Generation> generate(const Decoder& decoder, const Tokenizer& tokenizer,
                                  std::span<const GenerationPrompt> prompts,
                                  const GenerationOptions& options, const BatchOptions& batch,

@@ -178,17 +178,62 @@ class RequestScorer {
   std::vector<ContinuationScore> scores_;
 };
 
+// What scoring a request takes, at most: the rows that are run together, their keys and values,
+// logits.
+std::size_t bytes_of(const Decoder& decoder, const ScoringRequest& request) {
+  const DecoderConfig& config = decoder.config();
+  const std::size_t prompt = request.prompt.ids.size();
+  const auto cache_bytes = [&](std::size_t tokens) {
+    return KvCache::bytes_for(decoder.hops().size(), config.kv_width(), tokens);
+  };
+  const std::size_t shared = cache_bytes(prompt / KvCache::kPageTokens * KvCache::kPageTokens);
+  std::size_t longest = 0;
+  std::size_t sum = 0;
+  std::size_t caches = cache_bytes(prompt);
+  for (const std::vector<TokenId>& continuation : request.continuations) {
+    longest = std::max(longest, continuation.size());
+    sum += continuation.size();
+    caches += cache_bytes(prompt + continuation.size()) - shared;
+  }
+  const std::size_t joint = std::max(longest, std::min(sum, kJointRows));
+  const std::size_t rows = config.rope_scaling.depends_on_length(prompt + longest)
+                               ? prompt + longest
+                               : std::max(prompt, joint);
+  return caches + rows * row_bytes(config) +
+         (prompt * config.hidden_size + kLogitRows * config.vocab_size) * sizeof(float);
+}
+
+// How many requests may run at a time.
+std::size_t requests_at_once(const Decoder& decoder, std::span<const ScoringRequest> requests,
+                             std::size_t memory_bytes) {
+  std::size_t most = 1;
+  for (const ScoringRequest& request : requests) most = std::max(most, bytes_of(decoder, request));
+  if (most > memory_bytes) {
+    constexpr std::size_t kMegabyte = 1'000'000;
+    throw Error(ErrorCode::kInvalidArgument,
+                "memory: the longest prompt with its continuations needs " +
+                    std::to_string(most / kMegabyte + 1) + " MB: left are " +
+                    std::to_string(memory_bytes / kMegabyte) + " MB");
+  }
+  return memory_bytes / most;
+}
+
 }  // namespace
 
 std::vector<std::vector<ContinuationScore>> score_continuations(
-    const Decoder& decoder, std::span<const ScoringRequest> requests, ThreadPool& pool) {
+    const Decoder& decoder, std::span<const ScoringRequest> requests, ThreadPool& pool,
+    std::size_t memory_bytes) {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     check_request(requests[i], i, decoder.config());
   }
   std::vector<std::vector<ContinuationScore>> scores(requests.size());
-  pool.parallel_for(requests.size(), [&](std::size_t i) {
-    scores[i] = RequestScorer(decoder, requests[i], pool).score();
-  });
+  const std::size_t fit = requests_at_once(decoder, requests, memory_bytes);
+  const std::size_t step = fit < pool.num_threads() ? fit : requests.size();
+  for (std::size_t first = 0; first < requests.size(); first += step) {
+    pool.parallel_for(std::min(step, requests.size() - first), [&](std::size_t i) {
+      scores[first + i] = RequestScorer(decoder, requests[first + i], pool).score();
+    });
+  }
   return scores;
 }
 

@@ -3,6 +3,7 @@
 // The log-likelihood of given continuations: multiple choice, and how well a text is predicted.
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -26,11 +27,13 @@ struct ContinuationScore {
 };
 
 // The scores of every request's continuations, in their order. The tokens of a prompt are computed
-// once for all its continuations. Requests run in parallel; the score of a continuation depends on
-// its own request alone, and not on the order of continuations or on threads.
+// once for all its continuations. Requests run in parallel, so few that their activations, keys and
+// values take at most `memory_bytes`; the score of a continuation depends on its own request alone,
+// and not on the order of continuations or on threads.
 // Throws Error{kInvalidArgument} for what check_prompt() refuses, a continuation without a token,
-// or an id outside the vocabulary.
+// an id outside the vocabulary, or a request that needs more than `memory_bytes`.
 std::vector<std::vector<ContinuationScore>> score_continuations(
-    const Decoder& decoder, std::span<const ScoringRequest> requests, ThreadPool& pool);
+    const Decoder& decoder, std::span<const ScoringRequest> requests, ThreadPool& pool,
+    std::size_t memory_bytes = std::numeric_limits<std::size_t>::max());
 
 }  // namespace vlm

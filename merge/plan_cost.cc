@@ -47,18 +47,6 @@ std::uint64_t memory_of(const TensorPlan& tensor) {
   return bytes;
 }
 
-// The largest tensors of which a thread needs all at once.
-std::uint64_t peak_memory_of_tensors(const MergePlan& plan, std::size_t num_threads) {
-  std::vector<std::uint64_t> sizes;
-  for (const TensorPlan& tensor : plan.tensors) sizes.push_back(memory_of(tensor));
-  const std::size_t count = std::min(num_threads, sizes.size());
-  std::partial_sort(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), sizes.end(),
-                    std::greater<>());
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum += sizes[i];
-  return sum;
-}
-
 std::uint64_t peak_memory_of_blocks(const MergePlan& plan) {
   std::uint64_t largest = 0;
   for (const TensorPlan& tensor : plan.tensors) {
@@ -148,13 +136,24 @@ MethodSpeed try_method(const MergePlan& plan) {
           .is_by_block = false};
 }
 
+std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads) {
+  std::vector<std::uint64_t> sizes;
+  for (const TensorPlan& tensor : plan.tensors) sizes.push_back(memory_of(tensor));
+  const std::size_t count = std::min(num_threads, sizes.size());
+  std::partial_sort(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), sizes.end(),
+                    std::greater<>());
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += sizes[i];
+  return sum;
+}
+
 PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads) {
   std::uint64_t written = 0;
   for (const TensorPlan& tensor : plan.tensors) written += bytes_of(tensor.output);
   const double computing =
       computing_seconds(plan, speed) / static_cast<double>(std::max<std::size_t>(num_threads, 1));
   const std::uint64_t tensors =
-      speed.is_by_block ? peak_memory_of_blocks(plan) : peak_memory_of_tensors(plan, num_threads);
+      speed.is_by_block ? peak_memory_of_blocks(plan) : whole_tensor_bytes(plan, num_threads);
   return {.peak_memory_bytes = kProgramBytes + num_threads * kThreadBytes + tensors,
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }

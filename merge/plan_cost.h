@@ -31,4 +31,8 @@ MethodSpeed try_method(const MergePlan& plan);
 // what writing takes at 1 GB/s: a rough estimate.
 PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads);
 
+// Memory of the largest tensors if each of so many threads has one as a whole: in float32 the
+// values of all inputs and of the result, and the result as it is stored.
+std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads);
+
 }  // namespace vlm

@@ -1,10 +1,10 @@
 #include "model/memory_plan.h"
 
 #include <algorithm>
-#include <string>
 
 #include "core/error.h"
 #include "language/decoder_config.h"
+#include "language/decoder_scratch.h"
 #include "model/decoder_storage.h"
 #include "model/vision_storage.h"
 #include "vision/vision_encoder.h"
@@ -13,18 +13,13 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kMegabyte = 1'000'000;
-constexpr std::size_t kProgramBytes = 100 * kMegabyte;  // code, libraries, tokenizer
-constexpr std::size_t kStepRows = 1024 + 64;            // prompts that start, tokens that go on
+constexpr std::size_t kProgramBytes = 100 * kMegabyte;
+constexpr std::size_t kStepRows = 1024 + 64;  // prompts that start, tokens that go on
 constexpr std::size_t kLogitRows = 64;
 constexpr std::size_t kPictureShare = 4;  // a quarter of what is left, if the model sees pictures
 
-// Of one row of a step: language/decoder_scratch.h and the stream itself; a product packs its
-// input.
-std::size_t row_floats(const DecoderConfig& config) {
-  const std::size_t widest =
-      std::max({config.hidden_size, config.query_width(), config.intermediate_size});
-  return 4 * config.hidden_size + 2 * config.query_width() + 2 * config.kv_width() +
-         2 * config.intermediate_size + config.head_dim + widest;
+std::size_t step_bytes(const DecoderConfig& config) {
+  return kStepRows * row_bytes(config) + kLogitRows * config.vocab_size * sizeof(float);
 }
 
 // Of pictures between file and features: their pixels wait for a thread that encodes them.
@@ -34,47 +29,71 @@ std::size_t looking_bytes(const VisionConfig& config, std::size_t num_threads) {
   return ImageFeatureCache::kViewsPerStep * pixels + num_threads * encoding_bytes(config);
 }
 
-std::string megabytes(std::size_t bytes) {
-  return std::to_string((bytes + kMegabyte - 1) / kMegabyte) + " MB";
+// Of features when `kept_bytes` of them are kept: each model may hold half as much of others while
+// it is asked about them (ImageFeatureCache::pictures_at_a_time).
+std::size_t features_bytes(std::size_t kept_bytes, std::size_t num_models) {
+  return kept_bytes + num_models * (kept_bytes / 2);
 }
 
 }  // namespace
 
-MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads) {
+MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads,
+                       std::size_t num_models) {
   const DecoderConfig config = parse_decoder_config(checkpoint.config().text());
-  StorageBytes bytes = DecoderStorage::bytes(checkpoint, config, format);
+  const StorageBytes language = DecoderStorage::bytes(checkpoint, config, format);
   MemoryPlan plan;
-  plan.working_bytes =
-      kProgramBytes +
-      (kStepRows * row_floats(config) + kLogitRows * config.vocab_size) * sizeof(float);
+  plan.num_models = num_models;
+  plan.program_bytes = kProgramBytes;
+  plan.weight_bytes = num_models * language.values;
+  plan.loading_bytes = num_models * language.loading;
+  plan.working_bytes = num_models * step_bytes(config);
   plan.sees_images = checkpoint.config().is_vlm();
   if (plan.sees_images) {
     const StorageBytes vision = VisionStorage::bytes(checkpoint, vision_weight_format(format));
-    bytes.values += vision.values;
-    bytes.loading = std::max(bytes.loading, vision.loading);
+    plan.weight_bytes += vision.values;
+    plan.loading_bytes = std::max(plan.loading_bytes, vision.loading);
     plan.working_bytes +=
         looking_bytes(VisionConfig::from_json(checkpoint.config().vision()), num_threads);
   }
-  plan.weight_bytes = bytes.values;
-  plan.loading_bytes = bytes.loading;
   return plan;
 }
 
-MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes) {
-  const std::size_t needed = plan.weight_bytes + std::max(plan.loading_bytes, plan.working_bytes);
-  if (needed >= budget_bytes) {
+std::size_t least_budget_bytes(const MemoryPlan& plan, std::size_t least_cache_bytes) noexcept {
+  const std::size_t running = plan.working_bytes + plan.num_models * least_cache_bytes;
+  return plan.weight_bytes + plan.program_bytes + std::max(plan.loading_bytes, running);
+}
+
+MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes,
+                          std::size_t least_cache_bytes) {
+  const std::size_t cache_bytes = plan.num_models * least_cache_bytes;
+  if (least_budget_bytes(plan, least_cache_bytes) > budget_bytes) {
     throw Error(ErrorCode::kInvalidArgument,
-                "memory: the weights take " + megabytes(plan.weight_bytes) + ", loading them " +
-                    megabytes(plan.loading_bytes) + " more, running them " +
-                    megabytes(plan.working_bytes) + " more: allowed are " +
-                    megabytes(budget_bytes));
+                "memory: weights take " + megabytes(plan.weight_bytes) + ", the program " +
+                    megabytes(plan.program_bytes) + ", loading " + megabytes(plan.loading_bytes) +
+                    " or running " + megabytes(plan.working_bytes + cache_bytes) +
+                    " more: allowed are " + megabytes(budget_bytes));
   }
-  const std::size_t left = budget_bytes - plan.weight_bytes - plan.working_bytes;
+  const std::size_t left =
+      budget_bytes - plan.weight_bytes - plan.program_bytes - plan.working_bytes;
   MemoryShares shares;
+  const std::size_t for_pictures =
+      plan.sees_images ? std::min(left / kPictureShare, left - cache_bytes) : 0;
   shares.picture_bytes =
-      plan.sees_images ? std::min(left / kPictureShare, ImageFeatureCache::kHeldBytes) : 0;
-  shares.cache_bytes = left - shares.picture_bytes;
+      std::min(2 * for_pictures / (2 + plan.num_models), ImageFeatureCache::kHeldBytes);
+  shares.cache_bytes =
+      (left - features_bytes(shares.picture_bytes, plan.num_models)) / plan.num_models;
   return shares;
+}
+
+MemoryShares memory_shares(const std::optional<std::size_t>& budget_bytes,
+                           const Checkpoint& checkpoint, WeightFormat format,
+                           std::size_t num_threads) {
+  if (!budget_bytes) return {};
+  return share_memory(plan_memory(checkpoint, format, num_threads), *budget_bytes);
+}
+
+std::string megabytes(std::size_t bytes) {
+  return std::to_string((bytes + kMegabyte - 1) / kMegabyte) + " MB";
 }
 
 }  // namespace vlm

@@ -1,10 +1,12 @@
 #pragma once
 
-// What running a model takes in memory, foretold from the headers of its checkpoint, and what a
+// What running models takes in memory, foretold from the headers of their checkpoint, and what a
 // budget leaves for the parts whose size can be chosen.
 
 #include <cstddef>
 #include <limits>
+#include <optional>
+#include <string>
 
 #include "checkpoint/checkpoint.h"
 #include "model/image_features.h"
@@ -13,23 +15,40 @@
 namespace vlm {
 
 struct MemoryPlan {
-  std::size_t weight_bytes = 0;   // language model, vision tower and projector in their formats
+  std::size_t num_models = 1;     // language models at a time; what they see with is there once
+  std::size_t weight_bytes = 0;   // language models, vision tower and projector in their formats
+  std::size_t program_bytes = 0;  // code, libraries, tokenizer
   std::size_t loading_bytes = 0;  // besides, while weights are read
-  std::size_t working_bytes = 0;  // activations, pixels, logits, the program itself
+  std::size_t working_bytes = 0;  // besides, while models run: activations, pixels, logits
   bool sees_images = false;
 };
 
-// Pages of mapped files are not counted: the system takes them back when it needs them.
+// Of so many models of a checkpoint's shape that share out the threads. Pages of mapped files are
+// not counted: the system takes them back when it needs them.
 // Throws what loading the weights would throw for a wrong tensor or config.
-MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads);
+MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads,
+                       std::size_t num_models = 1);
 
 // Without a budget: no bound for keys and values, the usual one for pictures.
 struct MemoryShares {
   std::size_t picture_bytes = ImageFeatureCache::kHeldBytes;          // ImageFeatureCache
-  std::size_t cache_bytes = std::numeric_limits<std::size_t>::max();  // BatchOptions
+  std::size_t cache_bytes = std::numeric_limits<std::size_t>::max();  // BatchOptions, of a model
 };
 
+// The smallest budget that holds the plan with so many bytes of keys and values for each model.
+std::size_t least_budget_bytes(const MemoryPlan& plan, std::size_t least_cache_bytes = 0) noexcept;
+
+// At least `least_cache_bytes` of each model's share are for keys and values.
 // Throws Error{kInvalidArgument} with the numbers if the budget does not hold the plan.
-MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes);
+MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes,
+                          std::size_t least_cache_bytes = 0);
+
+// The shares of one model. Throws what plan_memory() and share_memory() throw.
+MemoryShares memory_shares(const std::optional<std::size_t>& budget_bytes,
+                           const Checkpoint& checkpoint, WeightFormat format,
+                           std::size_t num_threads);
+
+// Bytes as "12 MB", rounded up.
+std::string megabytes(std::size_t bytes);
 
 }  // namespace vlm

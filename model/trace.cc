@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "model/memory_plan.h"
 
 namespace vlm {
 namespace {
@@ -80,6 +81,28 @@ std::vector<ImageFeatures> trace_vision(Trace& trace, const VisionTower& tower,
   return features;
 }
 
+std::size_t bytes_held(const Trace& trace) {
+  std::size_t bytes = 0;
+  for (const TraceTensor& tensor : trace.tensors) bytes += tensor.values.size() * sizeof(float);
+  return bytes;
+}
+
+// Of so many tokens: what runs them, and the streams and logits that are kept.
+std::size_t bytes_of(const Decoder& decoder, std::size_t tokens) {
+  const DecoderConfig& config = decoder.config();
+  const std::size_t kept_floats =
+      (decoder.hops().size() + 2) * config.hidden_size + 2 * config.vocab_size;
+  return tokens * (row_bytes(config) + kept_floats * sizeof(float)) +
+         KvCache::bytes_for(decoder.hops().size(), config.kv_width(), tokens);
+}
+
+void require_room(std::size_t needed_bytes, std::size_t memory_bytes) {
+  if (needed_bytes <= memory_bytes) return;
+  throw Error(ErrorCode::kInvalidArgument, "memory: the trace takes " + megabytes(needed_bytes) +
+                                               " besides the model: left are " +
+                                               megabytes(memory_bytes));
+}
+
 }  // namespace
 
 Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool) {
@@ -97,6 +120,7 @@ Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool) 
   DecoderConfig config = model.decoder().config();
   if (!request.layer_path.hops.empty()) config.path = request.layer_path;
   const Decoder decoder(config, model.decoder().weights());
+  require_room(bytes_held(trace) + bytes_of(decoder, prompt.ids.size()), request.memory_bytes);
   Matrix<float> hidden(prompt.ids.size(), decoder.config().hidden_size);
   embed_prompt(decoder, prompt, 0, hidden.view());
   add(trace, "embeddings", hidden.view());

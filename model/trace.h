@@ -3,6 +3,7 @@
 // Every intermediate of one forward pass, for comparing with other implementations.
 
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ namespace vlm {
 struct TraceRequest {
   ModelPrompt prompt;  // `images` is filled from `pictures`
   std::vector<PictureViews> pictures;
-  LayerPath layer_path;  // empty: the model's own
+  LayerPath layer_path;                                                // empty: the model's own
+  std::size_t memory_bytes = std::numeric_limits<std::size_t>::max();  // besides the model
 };
 
 struct TraceTensor {
@@ -34,7 +36,8 @@ struct Trace {
   std::vector<TraceTensor> tensors;
 };
 
-// Runs the prompt once, without a cache before it. Throws what Model::build_prompt() throws.
+// Runs the prompt once, without a cache before it. Throws what Model::build_prompt() throws, and
+// Error{kInvalidArgument} before the language model runs if all that takes more than memory_bytes.
 Trace trace_forward(const Model& model, TraceRequest request, ThreadPool& pool);
 
 }  // namespace vlm

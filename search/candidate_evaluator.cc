@@ -28,24 +28,26 @@ void add_items(const BenchmarkResult& result, Evaluation& evaluation) {
 
 }  // namespace
 
-CandidateEvaluator::CandidateEvaluator(const Checkpoint& first, const SharedModelParts& shared,
-                                       ImageFeatureCache* images, const MetricScorer& scorer,
-                                       WeightFormat weights, ThreadPool& pool)
-    : scorer_(&scorer), images_(images), pool_(&pool), model_(first, shared, pool, weights) {}
+CandidateEvaluator::CandidateEvaluator(SearchContext& context, WeightFormat weights,
+                                       ThreadPool& pool)
+    : context_(&context),
+      pool_(&pool),
+      model_(context.initial_merge(), context.shared_parts(), pool, weights) {}
 
-Evaluation CandidateEvaluator::evaluate(const Checkpoint& candidate,
-                                        std::span<const ObjectiveData> objectives, ItemPart part) {
+Evaluation CandidateEvaluator::evaluate(const Checkpoint& candidate, ItemPart part) {
   Evaluation evaluation;
   const Clock::time_point start = Clock::now();
   model_.replace_language_model(candidate, *pool_);
   evaluation.seconds["merge"] = seconds_since(start);
 
-  const AnswerFunction answer = answers_of(model_, images_, *pool_);
+  const AnswerFunction answer =
+      answers_of(model_, context_->images(), *pool_, context_->memory().shares.cache_bytes);
   double sum = 0.0;
   double weights = 0.0;
-  for (const ObjectiveData& data : objectives) {
+  for (const ObjectiveData& data : context_->objectives()) {
     const Benchmark& items = part == ItemPart::kFitted ? data.fitted : data.held_out;
-    const BenchmarkResult result = run_benchmark(data.task, items, answer, *scorer_, *pool_);
+    const BenchmarkResult result =
+        run_benchmark(data.task, items, answer, context_->scorer(), *pool_);
     const double mean = result.metrics.front().mean;
     evaluation.attributes[label(data)] = mean;
     add_items(result, evaluation);

@@ -53,6 +53,12 @@ std::shared_ptr<const MergedCheckpoint> merge_of(const SearchConfig& config, Mod
 
 }  // namespace
 
+std::shared_ptr<const Checkpoint> open_compared(const SearchConfig& config,
+                                                const ComparedModel& compared, ModelPool& models) {
+  if (compared.recipe.empty()) return models(compared.model);
+  return merge_of(config, models, compared.recipe);
+}
+
 std::vector<MeasuredModel> measure_models(const SearchConfig& config,
                                           const std::string& evolved_recipe,
                                           const MeasurementOptions& options, ThreadPool& pool) {
@@ -73,11 +79,12 @@ std::vector<MeasuredModel> measure_models(const SearchConfig& config,
     if (options.progress) {
       options.progress({"measure", measured.size(), compared.size(), entry.name});
     }
-    const std::shared_ptr<const Checkpoint> checkpoint =
-        entry.recipe.empty() ? models(entry.model) : merge_of(config, models, entry.recipe);
+    const auto checkpoint = open_compared(config, entry, models);
+    const MemoryShares memory =
+        memory_shares(config.memory_bytes, *checkpoint, config.weights, pool.num_threads());
     const Model model(*checkpoint, pool, config.weights);
     const bool blind = asks_about_pictures(runs) && !model.sees_images();
-    const EvaluateOptions evaluate{entry.name, WithoutEyes::kAnswerBlind, {}, {}};
+    const EvaluateOptions evaluate{entry.name, WithoutEyes::kAnswerBlind, {}, memory};
     measured.push_back(
         {entry.name, entry.role, blind, evaluate_model(model, runs, scorer, evaluate, pool)});
   }

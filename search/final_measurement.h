@@ -4,11 +4,14 @@
 // become a table and a model on the disk.
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "core/progress.h"
 #include "core/thread_pool.h"
+#include "merge/model_pool.h"
 #include "search/model_table.h"
 #include "search/search_config.h"
 
@@ -19,6 +22,10 @@ struct MeasurementOptions {
   ProgressCallback progress;
   StopRequested stop_requested;
 };
+
+// The model, or the merge as planned; reads headers only. Throws what opening or planning throws.
+std::shared_ptr<const Checkpoint> open_compared(const SearchConfig& config,
+                                                const ComparedModel& compared, ModelPool& models);
 
 // Measures every compared model of the search file and, last, the evolved recipe on the test
 // benchmarks. Text models answer questions about pictures blind. Throws what loading and running

@@ -1,7 +1,6 @@
 #include "search/search_checks.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <string>
 
@@ -9,8 +8,8 @@
 #include "datasets/registry.h"
 #include "eval/metrics.h"
 #include "eval/number_extraction.h"
-#include "merge/plan.h"
-#include "merge/recipe_parser.h"
+#include "model/memory_plan.h"
+#include "search/final_measurement.h"
 
 namespace vlm {
 namespace {
@@ -51,14 +50,11 @@ void check_data(const SearchConfig& config, const std::filesystem::path& data_ro
 }  // namespace
 
 void require_sound_end(const SearchConfig& config, ModelPool& models,
-                       const std::filesystem::path& data_root) {
+                       const std::filesystem::path& data_root, std::size_t num_threads) {
   check_data(config, data_root);
   for (const ComparedModel& compared : config.compare) {
-    if (compared.recipe.empty()) {
-      models(compared.model);
-    } else {
-      make_merge_plan(parse_recipe(compared.recipe, config.where), std::ref(models));
-    }
+    const auto checkpoint = open_compared(config, compared, models);
+    memory_shares(config.memory_bytes, *checkpoint, config.weights, num_threads);
   }
 }
 

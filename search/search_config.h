@@ -66,6 +66,7 @@ struct SearchConfig {
   std::vector<ComparedModel> compare;
   std::optional<std::filesystem::path> output;    // where the best model goes
   WeightFormat weights = WeightFormat::kFloat32;  // of every model that is run; not in the file
+  std::optional<std::size_t> memory_bytes;        // that the run may take; not in the file
 };
 
 // Unknown keys are refused, with the nearest known one. Throws Error{kInvalidArgument, kNotFound,

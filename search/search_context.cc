@@ -1,10 +1,12 @@
 #include "search/search_context.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <utility>
 
 #include "core/error.h"
+#include "eval/model_answers.h"
 #include "merge/plan.h"
 #include "merge/recipe_parser.h"
 #include "search/model_hash.h"
@@ -13,9 +15,6 @@
 
 namespace vlm {
 namespace {
-
-// Source tensors kept in float32 between candidates, at most.
-constexpr std::size_t kCacheBytes = std::size_t{2} << 30U;
 
 std::string yaml_of(const YAML::Node& node) {
   YAML::Emitter out;
@@ -36,25 +35,44 @@ void require_no_pictures(const std::vector<ObjectiveData>& objectives, const std
 }  // namespace
 
 SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::path& data_root,
-                             ThreadPool& pool)
+                             std::size_t workers, ThreadPool& pool)
     : where_(config.where),
       seed_(config.optimizer.seed),
       models_(make_model_pool(config.folder)),
-      cache_(std::make_shared<SourceCache>(kCacheBytes)),
       plan_(plan_search(config, models_)),
+      memory_(share_search_memory(config, plan_, pool.num_threads(), workers)),
+      cache_(std::make_shared<SourceCache>(memory_.source_bytes)),
       objectives_(load_objectives(config.objectives, config.holdout, seed_, data_root)),
       identifier_(language_model_path(data_root)),
       scorer_(identifier_),
       initial_(merge_of(plan_.first_recipe)) {
-  require_sound_end(config, models_, data_root);
+  require_sound_end(config, models_, data_root, pool.num_threads());
   const Model model(*initial_, pool, config.weights);
   shared_ = model.shared_parts();
   if (!shared_.vision) require_no_pictures(objectives_, where_);
-  if (shared_.vision) images_ = std::make_unique<ImageFeatureCache>(shared_.vision);
-  identify(config, pool);
+  if (config.memory_bytes) {
+    memory_ =
+        share_search_memory(config, plan_, pool.num_threads(), workers, least_cache_bytes(model));
+  }
+  if (shared_.vision) {
+    images_ = std::make_unique<ImageFeatureCache>(shared_.vision, ImagePolicy::kPillow,
+                                                  memory_.shares.picture_bytes);
+  }
+  identify(config, workers, pool);
 }
 
-void SearchContext::identify(const SearchConfig& config, ThreadPool& pool) {
+std::size_t SearchContext::least_cache_bytes(const Model& model) const {
+  std::size_t least = 0;
+  for (const ObjectiveData& data : objectives_) {
+    for (const Benchmark* part : {&data.fitted, &data.held_out}) {
+      const std::vector<EvalPrompt> prompts = build_prompts(data.task, part->items);
+      least = std::max(least, vlm::least_cache_bytes(model, prompts, data.task.options));
+    }
+  }
+  return least;
+}
+
+void SearchContext::identify(const SearchConfig& config, std::size_t workers, ThreadPool& pool) {
   const OptimizerSettings& optimizer = config.optimizer;
   identity_["seed"] = std::to_string(optimizer.seed);
   const std::string population =
@@ -62,6 +80,11 @@ void SearchContext::identify(const SearchConfig& config, ThreadPool& pool) {
   identity_["optimizer"] =
       optimizer.name + " population " + population + " sigma " + std::to_string(optimizer.sigma);
   identity_["weights"] = weight_format_name(config.weights);
+  // How many questions are answered together changes last bits of what is not float32 (ADR 8).
+  if (config.memory_bytes && config.weights != WeightFormat::kFloat32) {
+    identity_["memory"] =
+        std::to_string(*config.memory_bytes) + " bytes for " + std::to_string(workers) + " workers";
+  }
   identity_["recipe"] = yaml_of(config.recipe);
   for (const ObjectiveData& data : objectives_) {
     const std::string name = data.objective.benchmark + " " + data.objective.metric;

@@ -21,6 +21,7 @@
 #include "model/model.h"
 #include "search/objective_data.h"
 #include "search/search_config.h"
+#include "search/search_memory.h"
 #include "search/search_plan.h"
 #include "search/study_records.h"
 
@@ -28,9 +29,10 @@ namespace vlm {
 
 class SearchContext {
  public:
-  // Plans the search, loads data and the first model. Throws what these throw.
+  // Plans the search, loads data and the first model. Throws what these throw, and
+  // share_search_memory().
   SearchContext(const SearchConfig& config, const std::filesystem::path& data_root,
-                ThreadPool& pool);
+                std::size_t workers, ThreadPool& pool);
 
   [[nodiscard]] const SearchSpace& space() const noexcept { return plan_.space; }
   [[nodiscard]] const std::vector<ObjectiveData>& objectives() const noexcept {
@@ -40,6 +42,7 @@ class SearchContext {
   [[nodiscard]] const SharedModelParts& shared_parts() const noexcept { return shared_; }
   // Null for a text model.
   [[nodiscard]] ImageFeatureCache* images() noexcept { return images_.get(); }
+  [[nodiscard]] const SearchMemory& memory() const noexcept { return memory_; }
   [[nodiscard]] const StudyIdentity& identity() const noexcept { return identity_; }
   [[nodiscard]] const MergedCheckpoint& initial_merge() const noexcept { return *initial_; }
 
@@ -49,14 +52,17 @@ class SearchContext {
   [[nodiscard]] std::shared_ptr<const MergedCheckpoint> merge_of(const std::string& recipe_text);
 
  private:
-  void identify(const SearchConfig& config, ThreadPool& pool);
+  void identify(const SearchConfig& config, std::size_t workers, ThreadPool& pool);
+  // Of an answer to any of the objectives' questions, as BatchOptions::cache_bytes.
+  [[nodiscard]] std::size_t least_cache_bytes(const Model& model) const;
 
   std::string where_;
   std::uint64_t seed_;
   std::mutex mutex_;
   ModelPool models_;
-  std::shared_ptr<SourceCache> cache_;
   SearchPlan plan_;
+  SearchMemory memory_;
+  std::shared_ptr<SourceCache> cache_;
   std::vector<ObjectiveData> objectives_;
   LanguageIdentifier identifier_;
   MetricScorer scorer_;

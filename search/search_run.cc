@@ -65,7 +65,7 @@ class Run {
       : config_(config),
         options_(options),
         pool_(options.num_threads),
-        context_(config, options.data_root, pool_),
+        context_(config, options.data_root, std::max<std::size_t>(options.workers, 1), pool_),
         store_(open_store(config, options, context_)),
         lock_(options.study_file, store_.id()),
         worker_name_(own_worker_name()) {
@@ -79,6 +79,7 @@ class Run {
 
   SearchOutcome run() {
     SearchOutcome outcome;
+    outcome.workers = evaluators_.size();
     while (finished_ < config_.optimizer.trials) {
       if ((outcome.stopped_early = optimizer_->stop())) break;
       store_.ask_generation({optimizer_->generation(), optimizer_->save()}, context_.space(),
@@ -114,13 +115,12 @@ class Run {
 
   // The first worker has the run's own pool, the others get their share of the threads.
   void make_evaluators() {
-    const std::size_t workers = std::max<std::size_t>(options_.workers, 1);
+    const std::size_t workers = context_.memory().workers;
     const std::size_t share = std::max<std::size_t>(pool_.num_threads() / workers, 1);
     for (std::size_t i = 0; i < workers; ++i) {
       if (workers > 1) worker_pools_.push_back(std::make_unique<ThreadPool>(share));
       ThreadPool& pool = workers > 1 ? *worker_pools_.back() : pool_;
-      evaluators_.emplace_back(context_.initial_merge(), context_.shared_parts(), context_.images(),
-                               context_.scorer(), config_.weights, pool);
+      evaluators_.emplace_back(context_, config_.weights, pool);
     }
   }
 
@@ -169,7 +169,7 @@ class Run {
     std::string failure;
     try {
       const auto merge = context_.merge_of(context_.recipe_of(trial.parameters));
-      evaluation = evaluator.evaluate(*merge, context_.objectives(), ItemPart::kFitted);
+      evaluation = evaluator.evaluate(*merge, ItemPart::kFitted);
     } catch (const Error& error) {
       failure = error.what();
     }
@@ -248,8 +248,7 @@ class Run {
     double best_score = 0.0;
     for (std::size_t i = 0; i < std::min(kFinalists, complete.size()); ++i) {
       const auto merge = context_.merge_of(context_.recipe_of(complete[i].parameters));
-      const double held_out =
-          evaluators_[0].evaluate(*merge, context_.objectives(), ItemPart::kHeldOut).values[0];
+      const double held_out = evaluators_[0].evaluate(*merge, ItemPart::kHeldOut).values[0];
       const double score =
           (1.0 - config_.holdout) * complete[i].values[0] + config_.holdout * held_out;
       complete[i].attributes[kHeldOutKey] = held_out;

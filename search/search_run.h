@@ -22,7 +22,8 @@ struct SearchOptions {
   std::filesystem::path data_root;  // holds datasets/
   bool resume = false;              // continue the study if there is one
   std::size_t num_threads = 0;      // 0: all processors
-  std::size_t workers = 1;          // candidates evaluated at a time; the threads are shared out
+  std::size_t workers = 1;          // candidates evaluated at a time, if config.memory_bytes holds
+                                    // so many; the threads are shared out
   ProgressCallback progress;
   StopRequested stop_requested;
 };
@@ -30,6 +31,7 @@ struct SearchOptions {
 struct SearchOutcome {
   std::size_t trials_done = 0;
   std::size_t trials_failed = 0;
+  std::size_t workers = 1;                  // that evaluated candidates in this run
   std::optional<StopReason> stopped_early;  // the optimiser had nothing left to find
   Trial best;                               // by fitness, or by all items if some were held out
   std::string best_recipe;                  // YAML text

@@ -13,6 +13,7 @@
 #include "core/json_fields.h"
 #include "eval/code_points.h"
 #include "eval/prompt.h"
+#include "model/memory_plan.h"
 #include "model/model.h"
 #include "search/model_source.h"
 

@@ -16,6 +16,7 @@
 #include "eval/evaluate_model.h"
 #include "eval/language_identification.h"
 #include "eval/result_json.h"
+#include "model/memory_plan.h"
 #include "search/model_source.h"
 
 namespace vlm {

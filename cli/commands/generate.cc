@@ -18,6 +18,7 @@
 #include "datasets/jsonl.h"
 #include "language/chat_template.h"
 #include "model/generation_config.h"
+#include "model/memory_plan.h"
 #include "model/model.h"
 #include "search/model_source.h"
 

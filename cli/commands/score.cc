@@ -1,17 +1,22 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/memory_argument.h"
 #include "cli/text_table.h"
+#include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "core/known_keys.h"
 #include "datasets/jsonl.h"
+#include "model/memory_plan.h"
 #include "model/model.h"
 #include "model/scoring.h"
 #include "search/model_source.h"
@@ -23,6 +28,8 @@ struct ScoreArguments {
   std::string model;
   std::string input;
   bool json = false;
+  WeightFormat weights = WeightFormat::kFloat32;
+  std::optional<std::size_t> memory_bytes;
 };
 
 // A line of the input file: a text, or a prompt with continuations.
@@ -80,21 +87,48 @@ ScoringRequest request_of(const Model& model, const ScoreLine& line, const Model
   }
 }
 
-Scores score_lines(const Model& model, const std::vector<ScoreLine>& lines, ThreadPool& pool) {
-  std::optional<ImageFeatureCache> images;
-  if (model.sees_images()) images.emplace(model.shared_parts().vision);
-  std::vector<ModelPrompt> prompts;  // own the pictures' features
+std::vector<ScoringRequest> requests_of(const Model& model, std::span<const ScoreLine> lines,
+                                        std::span<const ModelPrompt> prompts) {
   std::vector<ScoringRequest> requests;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    requests.push_back(request_of(model, lines[i], prompts[i]));
+  }
+  return requests;
+}
+
+// With the pictures' features, which the prompts own.
+std::vector<ModelPrompt> prompts_of(std::span<const ScoreLine> lines, ImageFeatureCache* images,
+                                    ThreadPool& pool) {
+  std::vector<ModelPrompt> prompts;
   for (const ScoreLine& line : lines) {
     ModelPrompt& prompt = prompts.emplace_back(ModelPrompt{line.text, {}, {}});
-    if (line.image && !images) {
+    if (!line.image) continue;
+    if (images == nullptr) {
       throw Error(ErrorCode::kInvalidArgument,
                   "a text model cannot see pictures: " + line.image->string());
     }
-    if (line.image) prompt.images = images->get(std::vector{*line.image}, pool);
-    requests.push_back(request_of(model, line, prompt));
+    prompt.images = images->get(std::vector{*line.image}, pool);
   }
-  return score_continuations(model.decoder(), requests, pool);
+  return prompts;
+}
+
+// As many lines at a time as their pictures' features may be held.
+Scores score_lines(const Model& model, std::span<const ScoreLine> lines, const MemoryShares& memory,
+                   ThreadPool& pool) {
+  std::optional<ImageFeatureCache> images;
+  if (model.sees_images()) {
+    images.emplace(model.shared_parts().vision, ImagePolicy::kPillow, memory.picture_bytes);
+  }
+  const std::size_t step = images ? images->pictures_at_a_time() : lines.size();
+  Scores scores;
+  for (std::size_t first = 0; first < lines.size(); first += step) {
+    const auto part = lines.subspan(first, std::min(step, lines.size() - first));
+    const std::vector<ModelPrompt> prompts = prompts_of(part, images ? &*images : nullptr, pool);
+    std::ranges::move(score_continuations(model.decoder(), requests_of(model, part, prompts), pool,
+                                          memory.cache_bytes),
+                      std::back_inserter(scores));
+  }
+  return scores;
 }
 
 Json json_of(const ScoreLine& line, const std::vector<ContinuationScore>& scores) {
@@ -132,8 +166,11 @@ void run_score(const ScoreArguments& arguments, const GlobalOptions& global) {
   const std::vector<ScoreLine> lines = read_lines(arguments.input);
   if (lines.empty()) throw Error(ErrorCode::kCorruptFile, "no lines: " + arguments.input);
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(arguments.model), pool);
-  const Scores scores = score_lines(model, lines, pool);
+  const auto checkpoint = open_model(arguments.model);
+  const MemoryShares memory =
+      memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights, pool.num_threads());
+  const Model model(*checkpoint, pool, arguments.weights);
+  const Scores scores = score_lines(model, lines, memory, pool);
   if (!arguments.json) return print_table(lines, scores);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     std::printf("%s\n", json_line(json_of(lines[i], scores[i])).c_str());
@@ -151,6 +188,8 @@ void add_score_command(CLI::App& app, const GlobalOptions& global) {
                    "JSON lines: prompt and continuations, or text; id, image")
       ->required();
   command->add_flag("--json", arguments->json, "print JSON lines");
+  add_weights_option(*command, arguments->weights);
+  add_memory_option(*command, arguments->memory_bytes);
   command->callback([arguments, &global] { run_score(*arguments, global); });
 }
 

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/data_root.h"
 #include "cli/interrupt.h"
+#include "cli/memory_argument.h"
 #include "cli/model_table_text.h"
 #include "cli/option_checks.h"
 #include "cli/progress_line.h"
@@ -23,6 +24,7 @@
 #include "search/model_source.h"
 #include "search/model_table.h"
 #include "search/search_checks.h"
+#include "search/search_memory.h"
 #include "search/search_plan.h"
 #include "search/search_run.h"
 #include "search/study_store.h"
@@ -40,12 +42,14 @@ struct SearchArguments {
   std::size_t workers = 1;
   bool dry_run = false;
   WeightFormat weights = WeightFormat::kFloat32;
+  std::optional<std::size_t> memory_bytes;
 };
 
 SearchConfig load_config(const SearchArguments& arguments) {
   SearchConfig config = read_search_config(arguments.file);
   if (arguments.trials) config.optimizer.trials = *arguments.trials;
   config.weights = arguments.weights;
+  config.memory_bytes = arguments.memory_bytes;
   if (arguments.seed) config.optimizer.seed = *arguments.seed;
   if (!arguments.out.empty()) config.output = arguments.out;
   if (config.output && std::filesystem::exists(*config.output)) {
@@ -55,13 +59,16 @@ SearchConfig load_config(const SearchArguments& arguments) {
   return config;
 }
 
-void print_outcome(const SearchConfig& config, const SearchOutcome& outcome) {
+void print_outcome(const SearchConfig& config, const SearchOutcome& outcome, std::size_t workers) {
   std::printf("%zu trials, %zu failed; merging took %s %% of the time\n", outcome.trials_done,
               outcome.trials_failed,
               fixed(100.0 * outcome.seconds_merging /
                         (outcome.seconds_merging + outcome.seconds_evaluating),
                     1)
                   .c_str());
+  if (outcome.workers < workers) {
+    std::printf("the memory held %zu of %zu workers\n", outcome.workers, workers);
+  }
   if (outcome.versions.size() > 1) {
     std::string versions;
     for (const std::string& version : outcome.versions) versions += " " + version;
@@ -106,11 +113,19 @@ ModelTable measure(const SearchConfig& config, const SearchOutcome& outcome,
   return table;
 }
 
+std::string shared_out(const SearchMemory& memory) {
+  return "memory      workers " + std::to_string(memory.workers) + "; remembered tensors up to " +
+         megabytes(memory.source_bytes) + ", features of pictures up to " +
+         megabytes(memory.shares.picture_bytes) + ", keys and values of a worker up to " +
+         megabytes(memory.shares.cache_bytes) + "\n";
+}
+
 // What would be searched, from the models' headers alone.
-void print_plan(const SearchConfig& config) {
+void print_plan(const SearchConfig& config, std::size_t workers, std::size_t num_threads) {
   ModelPool models = make_model_pool(config.folder);
   const SearchPlan plan = plan_search(config, models);
-  require_sound_end(config, models, find_data_root());
+  require_sound_end(config, models, find_data_root(), num_threads);
+  const SearchMemory memory = share_search_memory(config, plan, num_threads, workers);
   const CmaEs optimizer(
       plan.space, {config.optimizer.population, config.optimizer.sigma, config.optimizer.seed});
   std::printf("study       %s\n", config.study.c_str());
@@ -121,6 +136,7 @@ void print_plan(const SearchConfig& config) {
     std::printf("objective   %s %s, weight %g\n", objective.benchmark.c_str(),
                 objective.metric.c_str(), objective.weight);
   }
+  if (config.memory_bytes) std::printf("%s", shared_out(memory).c_str());
   for (const std::string& warning : plan.first_merge.warnings) {
     std::printf("warning     %s\n", warning.c_str());
   }
@@ -134,7 +150,9 @@ void print_plan(const SearchConfig& config) {
 
 void run_search_command(const SearchArguments& arguments, const GlobalOptions& global) {
   const SearchConfig config = load_config(arguments);
-  if (arguments.dry_run) return print_plan(config);
+  if (arguments.dry_run) {
+    return print_plan(config, arguments.workers, ThreadPool(global.num_threads).num_threads());
+  }
   if (config.output) const AtomicDirectory can_be_made(*config.output);
   ProgressLine progress(global.quiet);
   SearchOptions options;
@@ -148,7 +166,7 @@ void run_search_command(const SearchArguments& arguments, const GlobalOptions& g
   options.stop_requested = stop_on_interrupt();
   const SearchOutcome outcome = run_search(config, options);
   progress.finish();
-  print_outcome(config, outcome);
+  print_outcome(config, outcome, options.workers);
 
   ThreadPool pool(global.num_threads);
   StudyStore store = StudyStore::open(options.study_file, config.study);
@@ -191,6 +209,7 @@ void add_search_command(CLI::App& app, const GlobalOptions& global) {
   command->add_flag("--dry-run", arguments->dry_run,
                     "read headers only and print what would be searched");
   add_weights_option(*command, arguments->weights);
+  add_memory_option(*command, arguments->memory_bytes);
   command->callback([arguments, &global] { run_search_command(*arguments, global); });
 }
 

@@ -4,17 +4,21 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/safetensors_writer.h"
 #include "cli/commands.h"
+#include "cli/memory_argument.h"
 #include "cli/trace_pictures.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "core/known_keys.h"
+#include "model/memory_plan.h"
 #include "search/model_source.h"
 
 namespace vlm {
@@ -25,6 +29,7 @@ struct TraceArguments {
   std::string input;
   std::string out;
   WeightFormat weights = WeightFormat::kFloat32;
+  std::optional<std::size_t> memory_bytes;
 };
 
 std::vector<TokenId> ids_of(const JsonFields& input) {
@@ -75,9 +80,14 @@ void run_trace(const TraceArguments& arguments, const GlobalOptions& global) {
   const Json json = read_json_file(arguments.input);
   const JsonFields input(json, arguments.input);
   ThreadPool pool(global.num_threads);
-  const Model model(*open_model(arguments.model), pool, arguments.weights);
+  const auto checkpoint = open_model(arguments.model);
+  const MemoryShares memory =
+      memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights, pool.num_threads());
+  const Model model(*checkpoint, pool, arguments.weights);
   const std::filesystem::path folder = std::filesystem::path(arguments.input).parent_path();
-  const Trace trace = trace_forward(model, read_request(input, model, folder, pool), pool);
+  TraceRequest request = read_request(input, model, folder, pool);
+  request.memory_bytes = memory.cache_bytes;
+  const Trace trace = trace_forward(model, std::move(request), pool);
   write_trace(trace, arguments.out);
   std::printf("%zu tokens, %zu tensors written to %s\n", trace.input_ids.size(),
               trace.tensors.size() + 1, arguments.out.c_str());
@@ -96,6 +106,7 @@ void add_trace_command(CLI::App& app, const GlobalOptions& global) {
       ->required();
   command->add_option("--out", arguments->out, "safetensors file to write")->required();
   add_weights_option(*command, arguments->weights);
+  add_memory_option(*command, arguments->memory_bytes);
   command->callback([arguments, &global] { run_trace(*arguments, global); });
 }
 

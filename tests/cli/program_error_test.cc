@@ -248,6 +248,20 @@ TEST_F(ProgramErrors, TooLittleMemoryIsFoundBeforeWeightsAreRead) {
   expect_failure(
       {"eval", "--model", model("evo-vlm"), "--benchmark", "ja-emoji-vqa/test", "--memory", "50MB"},
       "allowed are 50 MB");
+  write("texts.jsonl", "{\"text\": \"a b c\"}\n");
+  write("trace.json", "{\"ids\": [1, 2]}");
+  expect_failure(
+      {"score", "--model", model("base-lm"), "--input", "texts.jsonl", "--memory", "50MB"},
+      "allowed are 50 MB");
+  expect_failure({"trace", "--model", model("base-lm"), "--input", "trace.json", "--out",
+                  "t.safetensors", "--memory", "50MB"},
+                 "allowed are 50 MB");
+  write("search.yaml",
+        "study: s\nrecipe: {merge_method: linear, models: [{model: " + model("base-lm") +
+            ", parameters: {weight: {gene: g}}}]}\n"
+            "objectives: [{benchmark: ja-math/search, metric: acc}]\n");
+  expect_failure({"search", "search.yaml", "--memory", "50MB"}, "allowed are 50 MB");
+  EXPECT_FALSE(std::filesystem::exists(folder() / "s.db"));
   expect_wrong_usage({"generate", "--model", model("base-lm"), "--prompt", "x", "--memory", "much"},
                      "--memory: not a size: 'much'");
 }

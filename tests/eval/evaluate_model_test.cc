@@ -77,6 +77,24 @@ TEST_F(EvaluateModel, TextModelRefusesPicturesUnlessItAnswersBlind) {
   EXPECT_EQ(result.benchmarks[0].samples.size(), 2U);
 }
 
+TEST_F(EvaluateModel, ABenchmarkWithoutRoomIsFoundBeforeTheFirstIsAnswered) {
+  const Model model = load("en-vlm");
+  std::vector<BenchmarkRun> runs{run("en-math/test", 2), run("ja-emoji-vqa/search", 2)};
+  runs[1].task.options.max_tokens = 300;
+  const auto least = [&](const BenchmarkRun& run) {
+    return least_cache_bytes(model, build_prompts(run.task, run.benchmark.items), run.task.options);
+  };
+  ASSERT_LT(least(runs[0]), least(runs[1]));
+  EvaluateOptions options;
+  options.progress = [](const ProgressEvent&) { FAIL() << "a benchmark was answered"; };
+  options.memory.cache_bytes = least(runs[1]) - 1;
+  EXPECT_THAT(error_message([&] { evaluate_model(model, runs, scorer, options, pool); }),
+              HasSubstr("memory: keys and values of ja-emoji-vqa/search need"));
+  options.memory.cache_bytes = least(runs[1]);
+  options.progress = {};
+  EXPECT_EQ(evaluate_model(model, runs, scorer, options, pool).benchmarks.size(), 2U);
+}
+
 TEST_F(EvaluateModel, ThreadsDoNotChangeTheResult) {
   const Model model = load("ja-lm");
   const std::vector<BenchmarkRun> runs{run("ja-math/test", 6)};

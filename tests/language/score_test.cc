@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "language/generate.h"
 #include "tensor/normalization.h"
+#include "tests/error_message.h"
 #include "tests/language/random_decoder.h"
 
 namespace vlm {
@@ -175,6 +176,27 @@ TEST(Score, BadRequestsAreRefusedByNumber) {
   EXPECT_THAT(error_of({{{0}, {}}, {{-1}}}), HasSubstr("continuation 0: token id outside"));
   EXPECT_THAT(error_of({{{0}, {}}, {{1000000}}}), HasSubstr("1000000"));
   EXPECT_EQ(error_of({{{0}, {}}, {}}), "no error");
+}
+
+TEST(Score, ABudgetChangesNoBit) {
+  ThreadPool pool(3);
+  RandomDecoder random(3);
+  std::vector<ScoringRequest> requests;
+  for (int i = 0; i < 5; ++i) requests.push_back(random_request(random));
+  const auto expected = score_continuations(random.decoder(), requests, pool);
+  std::size_t least = 1;  // found by halving: the least budget that is not refused
+  const auto fits = [&](std::size_t bytes) {
+    return error_message([&] { score_continuations(random.decoder(), requests, pool, bytes); }) ==
+           "no error";
+  };
+  for (std::size_t step = std::size_t{1} << 30U; step > 0; step /= 2) {
+    if (!fits(least + step - 1)) least += step;
+  }
+  EXPECT_EQ(score_continuations(random.decoder(), requests, pool, least), expected);
+  EXPECT_EQ(score_continuations(random.decoder(), requests, pool, 2 * least), expected);
+  EXPECT_THAT(
+      error_message([&] { score_continuations(random.decoder(), requests, pool, least - 1); }),
+      HasSubstr("memory: the longest prompt with its continuations needs"));
 }
 
 }  // namespace

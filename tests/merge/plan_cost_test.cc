@@ -38,6 +38,16 @@ TEST(PlanCost, OnlyMethodsThatNeedAllOfATensorHoldIt) {
   EXPECT_TRUE(try_method(plan).is_by_block);
 }
 
+TEST(PlanCost, WholeTensorsAreTheLargestOfEachThread) {
+  const MergePlan plan = plan_of_size(20'000);
+  const Shape shape = plan.tensors.front().output.shape;
+  // Three inputs, the result, and what is stored of it, in float32.
+  const std::uint64_t embeddings = 5 * 4 * *element_count(shape);
+  EXPECT_EQ(whole_tensor_bytes(plan, 1), embeddings);
+  EXPECT_EQ(whole_tensor_bytes(plan, 2), 2 * embeddings);  // the head has the same shape
+  EXPECT_LT(whole_tensor_bytes(plan, 1000), 3 * embeddings);
+}
+
 TEST(PlanCost, KnowsEveryMethod) {
   for (const MergeMethod& method : merge_methods()) {
     const std::size_t count = std::max<std::size_t>(method.min_models, 1);

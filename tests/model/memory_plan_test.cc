@@ -3,18 +3,16 @@
 #include <filesystem>
 #include <string>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
+#include "model/vision_storage.h"
+#include "tests/error_message.h"
 #include "vision/vision_encoder.h"
 
 namespace vlm {
 namespace {
-
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 
 const std::filesystem::path kModels = std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models";
 
@@ -59,29 +57,59 @@ TEST(PlanMemory, EveryThreadEncodesAPictureOfItsOwn) {
             encoding_bytes(VisionConfig::from_json(checkpoint.config().vision())));
 }
 
+TEST(PlanMemory, SeveralModelsShareTheirEyesAndTheProgram) {
+  const FileCheckpoint checkpoint(kModels / "en-vlm");
+  const std::size_t tower =
+      VisionStorage::bytes(checkpoint, vision_weight_format(WeightFormat::kBfloat16)).values;
+  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, 1);
+  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, 3);
+  EXPECT_EQ(three.weight_bytes, 3 * one.weight_bytes - 2 * tower);
+  EXPECT_EQ(three.program_bytes, one.program_bytes);
+  EXPECT_GT(three.working_bytes, one.working_bytes);
+  EXPECT_LT(three.working_bytes, 3 * one.working_bytes);
+}
+
+MemoryPlan plan_of(std::size_t num_models) {
+  return plan_memory(FileCheckpoint(kModels / "en-vlm"), WeightFormat::kFloat32, 2, num_models);
+}
+
 TEST(ShareMemory, GivesAllThatIsLeft) {
-  const MemoryPlan plan =
-      plan_memory(FileCheckpoint(kModels / "en-vlm"), WeightFormat::kFloat32, 2);
-  ASSERT_TRUE(plan.sees_images);
-  const std::size_t budget = std::size_t{2} << 30U;
-  const MemoryShares shares = share_memory(plan, budget);
-  EXPECT_GT(shares.picture_bytes, 0U);
-  EXPECT_EQ(plan.weight_bytes + plan.working_bytes + shares.picture_bytes + shares.cache_bytes,
-            budget);
+  constexpr std::size_t kBudget = std::size_t{2} << 30U;
+  for (const std::size_t num_models : {1U, 2U}) {
+    const MemoryPlan plan = plan_of(num_models);
+    ASSERT_TRUE(plan.sees_images);
+    const MemoryShares shares = share_memory(plan, kBudget);
+    EXPECT_GT(shares.picture_bytes, 0U);
+    // Each model holds half as many features as are kept besides, while it uses them.
+    const std::size_t features = shares.picture_bytes + num_models * (shares.picture_bytes / 2);
+    const std::size_t all = plan.weight_bytes + plan.program_bytes + plan.working_bytes + features +
+                            num_models * shares.cache_bytes;
+    EXPECT_LE(all, kBudget);
+    EXPECT_GT(all + num_models, kBudget);
+  }
+}
+
+TEST(ShareMemory, PicturesGiveWayToTheLeastOfKeysAndValues) {
+  const MemoryPlan plan = plan_of(2);
+  constexpr std::size_t kLeast = 50'000'000;
+  const std::size_t budget = least_budget_bytes(plan, kLeast);
+  const MemoryShares shares = share_memory(plan, budget, kLeast);
+  EXPECT_EQ(shares.picture_bytes, 0U);
+  EXPECT_EQ(shares.cache_bytes, kLeast);
+  EXPECT_LT(share_memory(plan, budget).cache_bytes, kLeast);
+  EXPECT_THROW(share_memory(plan, budget - 1, kLeast), Error);
 }
 
 TEST(ShareMemory, ABudgetTheWeightsDoNotFitIsRefusedWithTheNumbers) {
-  const MemoryPlan plan{.weight_bytes = 14'000'000'000,
+  const MemoryPlan plan{.num_models = 1,
+                        .weight_bytes = 14'000'000'000,
+                        .program_bytes = 100'000'000,
                         .loading_bytes = 1'000'000'000,
                         .working_bytes = 300'000'000,
                         .sees_images = false};
-  try {
-    share_memory(plan, 15'000'000'000);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(),
-                AllOf(HasSubstr("14000 MB"), HasSubstr("1000 MB"), HasSubstr("15000 MB")));
-  }
+  EXPECT_EQ(error_message([&] { share_memory(plan, 15'000'000'000); }),
+            "memory: weights take 14000 MB, the program 100 MB, loading 1000 MB or running 300 MB "
+            "more: allowed are 15000 MB");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
+#include "tests/error_message.h"
 #include "tests/model/golden_decoder.h"
 
 namespace vlm {
@@ -148,6 +149,17 @@ TEST(Trace, RefusesPicturesOfTheWrongSize) {
   request.prompt.text = "<image>";
   request.pictures.push_back(picture(0.0F, 32));
   EXPECT_THROW(trace_forward(model, std::move(request), pool), Error);
+}
+
+TEST(Trace, RefusesToTakeMoreMemoryThanAllowed) {
+  ThreadPool pool(2);
+  const Model model(FileCheckpoint(kModels / "base-lm"), pool);
+  TraceRequest request;
+  request.prompt.ids = {1, 330, 331};
+  // Embeddings, six layers and the norm, twice the logits.
+  request.memory_bytes = 3 * (8 * 192 + 2 * 2560) * sizeof(float);
+  EXPECT_THAT(error_message([&] { trace_forward(model, std::move(request), pool); }),
+              testing::HasSubstr("besides the model: left are 1 MB"));
 }
 
 }  // namespace

@@ -140,6 +140,24 @@ TEST_F(SearchRun, SameSeedGivesTheSameStudyWithAnyThreadsAndWorkers) {
   EXPECT_TRUE(same(content(two_workers, "tiny-vlm"), expected));
 }
 
+TEST_F(SearchRun, ABudgetChangesNoResult) {
+  SearchConfig search = config(kVisionSearch);
+  search.optimizer.trials = 2;
+  const SearchOutcome expected = run_search(search, options("usual"));
+  search.memory_bytes = 220'000'000;
+  SearchOptions bound = options("bound");
+  bound.workers = 8;
+  const SearchOutcome outcome = run_search(search, bound);
+  EXPECT_LT(outcome.workers, 8U);
+  EXPECT_EQ(outcome.trials_failed, 0U);
+  EXPECT_EQ(outcome.best_recipe, expected.best_recipe);
+  EXPECT_TRUE(same(content(bound, "tiny-vlm"), content(options("usual"), "tiny-vlm")));
+
+  search.memory_bytes = 120'000'000;
+  EXPECT_THAT(message_of(search, options("too_little")), HasSubstr("allowed are 120 MB"));
+  EXPECT_FALSE(std::filesystem::exists(options("too_little").study_file));
+}
+
 TEST_F(SearchRun, FitnessIsTheWeightedMeanOfTheItemScores) {
   SearchConfig search = config(kVisionSearch);
   search.optimizer.trials = 1;
