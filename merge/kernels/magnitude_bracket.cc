@@ -1,6 +1,7 @@
 #include "merge/kernels/magnitude_bracket.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 // Highway compiles what is between its two namespace macros once for each instruction set.
@@ -15,6 +16,7 @@ namespace vlm::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t kChunk = 2048;  // few enough for sums of 32 bits
+constexpr std::size_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
 constexpr std::int32_t kMagnitude = 0x7FFFFFFF;
 
 using Bits = hn::ScalableTag<std::int32_t>;
@@ -43,10 +45,9 @@ void count_chunk(std::span<const float> chunk, const MagnitudeBracket& bracket,
   const auto low = static_cast<std::int32_t>(bracket.low);
   const auto high = static_cast<std::int32_t>(bracket.high);
   const std::size_t lanes = hn::Lanes(bits);
-  const std::size_t old_size = counts.inside.size();
-  counts.inside.resize(old_size + chunk.size() + lanes);
-  float* const inside = counts.inside.data();
-  std::size_t size = old_size;
+  std::array<float, kChunk + kMostLanes>
+      inside;  // NOLINT(*-member-init): written before it is read
+  std::size_t size = 0;
   Counter above{high};
   Counter from_high{high - 1};
   Counter above_low{low};
@@ -59,8 +60,10 @@ void count_chunk(std::span<const float> chunk, const MagnitudeBracket& bracket,
     from_low.add(magnitude);
     const auto is_inside = hn::AndNot(from_high.add(magnitude), above_low.add(magnitude));
     if (hn::AllFalse(bits, is_inside)) continue;
-    size += hn::CompressStore(hn::BitCast(floats, magnitude), hn::RebindMask(floats, is_inside),
-                              floats, inside + size);
+    // Stored whole: some processors take very long to store a part of a vector in one instruction.
+    const auto mask = hn::RebindMask(floats, is_inside);
+    hn::StoreU(hn::Compress(hn::BitCast(floats, magnitude), mask), floats, inside.data() + size);
+    size += hn::CountTrue(floats, mask);
   }
   counts.above += above.total();
   counts.at_high += from_high.total() - above.total();
@@ -72,7 +75,7 @@ void count_chunk(std::span<const float> chunk, const MagnitudeBracket& bracket,
     counts.at_low += magnitude == low && low != high ? 1U : 0U;
     if (magnitude > low && magnitude < high) inside[size++] = std::bit_cast<float>(magnitude);
   }
-  counts.inside.resize(size);
+  counts.inside.insert(counts.inside.end(), inside.data(), inside.data() + size);
 }
 
 void count_around(std::span<const float> delta, const MagnitudeBracket& bracket,

@@ -41,17 +41,22 @@ std::vector<std::uint32_t> sample(const TensorMerge& task, std::size_t model) {
       magnitudes.push_back(magnitude_bits(each));
     }
   }
-  std::sort(magnitudes.begin(), magnitudes.end(), std::greater<>());
   return magnitudes;
 }
 
-MagnitudeBracket bracket_around(const std::vector<std::uint32_t>& falling, double share) {
-  const auto size = static_cast<double>(falling.size());
+// Orders the sample as far as it has to.
+MagnitudeBracket bracket_around(std::vector<std::uint32_t>& sampled, double share) {
+  const auto largest = [&](double place) {
+    const auto found = sampled.begin() + static_cast<std::ptrdiff_t>(place);
+    std::nth_element(sampled.begin(), found, sampled.end(), std::greater<>());
+    return *found;
+  };
+  const auto size = static_cast<double>(sampled.size());
   const double spread = kDeviations * std::sqrt(size * share * (1 - share)) + kRunElements;
   const double place = size * share;
   MagnitudeBracket bracket{0, 0x7FFFFFFFU};
-  if (place > spread) bracket.high = falling[static_cast<std::size_t>(place - spread)];
-  if (place + spread < size) bracket.low = falling[static_cast<std::size_t>(place + spread)];
+  if (place > spread) bracket.high = largest(place - spread);
+  if (place + spread < size) bracket.low = largest(place + spread);
   return bracket;
 }
 
@@ -75,7 +80,7 @@ class CutSearch {
   [[nodiscard]] std::size_t model() const noexcept { return wanted_.model; }
 
   // With a sample of the delta all of its parts have to be counted; without one none.
-  void begin(const std::vector<std::uint32_t>& sampled) {
+  void begin(std::vector<std::uint32_t>& sampled) {
     const auto size = static_cast<double>(elements_of(task_));
     bracket_ = bracket_around(sampled, static_cast<double>(wanted_.k) / size);
     counts_.resize(parts_.count());
@@ -212,7 +217,7 @@ std::vector<MagnitudeCut> find_delta_cuts(const TensorMerge& task,
   for (auto& [model, all] : by_model) models.push_back(std::move(all));
   if (elements_of(task) >= kSmallest && !models.empty()) {
     pool.parallel_for(models.size(), [&](std::size_t i) {
-      const auto sampled = sample(task, models[i].front()->model());
+      auto sampled = sample(task, models[i].front()->model());
       for (CutSearch* const search : models[i]) search->begin(sampled);
     });
     count_parts(task, models, pool);
