@@ -3,10 +3,12 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/magnitude.h"
+#include "merge/kernels/rank_limits.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 #include "merge/methods/random_words.h"
@@ -47,6 +49,19 @@ class RowRanks {
   std::shared_ptr<const Words> remembered_;  // null: they are not
 };
 
+// The filter that needs no rank but to know what is kept, and remembers none.
+BlockFilter keep_by_limits(Words limits, RandomWords words) {
+  return [limits = std::move(limits), words = std::move(words)](std::size_t first,
+                                                                std::span<float> block) {
+    const std::size_t length = limits.size();
+    Words scratch(length);
+    for (std::size_t done = 0; done < block.size(); done += length) {
+      zero_unless_below_limit_of_rank(block.subspan(done, length),
+                                      words.read(first + done, scratch), limits);
+    }
+  };
+}
+
 // Deep et al. (MAGPRUNE): the larger of a row are kept more often.
 BlockFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& model) {
   const double density = model.parameters.at("density");
@@ -59,6 +74,9 @@ BlockFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& mod
     const double probability = keep_probability(model, rank, row_size(task));
     limits.push_back(static_cast<std::uint32_t>(std::llround(probability * 0x1p32)));
     if (divides) factors.push_back(static_cast<float>(1.0 / probability));
+  }
+  if (!divides && !model.remember) {
+    return keep_by_limits(std::move(limits), RandomWords(task, model, "della"));
   }
   return [limits = std::move(limits), factors = std::move(factors),
           words = RandomWords(task, model, "della"),

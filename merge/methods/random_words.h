@@ -32,13 +32,13 @@ class RandomWords {
     }
   }
 
- private:
-  static constexpr std::size_t kPiece = 2048;
-
   // The words of entries [first, first + scratch.size()), in `scratch` or where they are
   // remembered.
   [[nodiscard]] std::span<const std::uint32_t> read(std::size_t first,
                                                     std::span<std::uint32_t> scratch) const;
+
+ private:
+  static constexpr std::size_t kPiece = 2048;
 
   std::uint64_t key_;
   std::uint64_t stream_;
