@@ -22,6 +22,7 @@
 #include "checkpoint/layout.h"
 #include "checkpoint/model_config.h"
 #include "core/file_state.h"
+#include "tensor/bfloat16.h"
 #include "tensor/tensor_view.h"
 
 namespace vlm {
@@ -50,6 +51,10 @@ class TensorReader {
   // changes nothing.
   [[nodiscard]] virtual std::optional<DType> exact_dtype(std::size_t /*index*/) const {
     return std::nullopt;
+  }
+  // All elements of the tensor where they lie, if they lie in memory as bfloat16; else nothing.
+  [[nodiscard]] virtual std::span<const Bfloat16> bfloat16(std::size_t /*index*/) const {
+    return {};
   }
   // Elements [first, first + out.size()), which end at a multiple of part_size() or at the end of
   // the tensor. May be called from several threads at once.

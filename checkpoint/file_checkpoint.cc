@@ -1,6 +1,7 @@
 #include "checkpoint/file_checkpoint.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "checkpoint/layer_path_tensors.h"
 #include "checkpoint/shard_index.h"
@@ -36,6 +37,13 @@ class MappedReader final : public TensorReader {
   [[nodiscard]] std::size_t part_size(std::size_t /*index*/) const override { return 1; }
   [[nodiscard]] std::optional<DType> exact_dtype(std::size_t index) const override {
     return tensors_[index].dtype;
+  }
+  // Odd addresses, which a file may have, are read byte by byte.
+  [[nodiscard]] std::span<const Bfloat16> bfloat16(std::size_t index) const override {
+    const std::span<const std::byte> bytes = tensors_[index].bytes;
+    const bool is_aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(Bfloat16) == 0;
+    if (tensors_[index].dtype != DType::kBF16 || !is_aligned) return {};
+    return {reinterpret_cast<const Bfloat16*>(bytes.data()), bytes.size() / sizeof(Bfloat16)};
   }
   void read(std::size_t index, std::size_t first, std::span<float> out) const override {
     read_floats(tensors_[index], first, out);

@@ -8,14 +8,29 @@
 
 namespace vlm {
 
+namespace {
+
+bool are_all_bfloat16(const TensorMerge& task) {
+  return (task.base.empty() || task.base.is_bfloat16()) &&
+         std::ranges::all_of(task.models,
+                             [](const ModelTensor& model) { return model.values.is_bfloat16(); });
+}
+
+}  // namespace
+
 InputBlockReader::InputBlockReader(const TensorMerge& task, std::size_t largest,
-                                   std::size_t buffers)
+                                   std::size_t buffers, bool takes_bfloat16)
     : task_(task),
       largest_(largest),
       num_buffers_(buffers),
       scratch_(task.models.size() + 1),
       buffers_(std::make_unique_for_overwrite<float[]>(buffers * largest)) {
-  block_.models.resize(task.models.size());
+  block_.is_bfloat16 = takes_bfloat16 && are_all_bfloat16(task);
+  if (block_.is_bfloat16) {
+    block_.bfloat16_models.resize(task.models.size());
+  } else {
+    block_.models.resize(task.models.size());
+  }
 }
 
 const InputBlock& InputBlockReader::read(std::size_t first, std::size_t size) {
@@ -28,9 +43,18 @@ const InputBlock& InputBlockReader::read(std::size_t first, std::size_t size) {
   block_.first = first;
   block_.size = size;
   block_.buffers = {buffers_.get(), num_buffers_ * size};
+  if (block_.is_bfloat16) return read_bfloat16(first, size);
   if (!task_.base.empty()) block_.base = read_one(task_.base, scratch_.back());
   for (std::size_t i = 0; i < task_.models.size(); ++i) {
     block_.models[i] = read_one(task_.models[i].values, scratch_[i]);
+  }
+  return block_;
+}
+
+const InputBlock& InputBlockReader::read_bfloat16(std::size_t first, std::size_t size) {
+  if (!task_.base.empty()) block_.bfloat16_base = task_.base.read_bfloat16(first, size);
+  for (std::size_t i = 0; i < task_.models.size(); ++i) {
+    block_.bfloat16_models[i] = task_.models[i].values.read_bfloat16(first, size);
   }
   return block_;
 }
@@ -64,13 +88,21 @@ void for_each_block(const TensorMerge& task, std::size_t buffers, ThreadPool& po
 
 DeltaReader::DeltaReader(const TensorMerge& task, std::size_t model, std::size_t largest)
     : task_(task), model_(model), delta_(largest) {
+  const TensorValues& values = task.models[model].values;
+  is_bfloat16_ = task.base.is_bfloat16() && values.is_bfloat16();
+  if (is_bfloat16_) return;
   if (!task.base.is_in_memory()) base_.resize(largest);
-  if (!task.models[model].values.is_in_memory()) values_.resize(largest);
+  if (!values.is_in_memory()) values_.resize(largest);
 }
 
 std::span<float> DeltaReader::read(std::size_t first, std::size_t size) {
   const std::span<float> delta = std::span(delta_).first(size);
-  const std::span<const float> values = task_.models[model_].values.read(first, size, values_);
+  const TensorValues& all_values = task_.models[model_].values;
+  if (is_bfloat16_) {
+    subtract(all_values.read_bfloat16(first, size), task_.base.read_bfloat16(first, size), delta);
+    return delta;
+  }
+  const std::span<const float> values = all_values.read(first, size, values_);
   if (task_.base.empty()) {
     std::ranges::copy(values, delta.begin());
   } else {
@@ -99,7 +131,7 @@ StartedMerge::StartedMerge(const StartMerge& start, const TensorMerge& task, Thr
 void StartedMerge::read(std::size_t first, std::span<float> out) const {
   if (out.empty()) return;
   const std::size_t step = Parts(out.size(), merge_.unit).block_size();
-  InputBlockReader reader(task_, std::min(step, out.size()), merge_.buffers);
+  InputBlockReader reader(task_, std::min(step, out.size()), merge_.buffers, merge_.takes_bfloat16);
   for (std::size_t done = 0; done < out.size(); done += step) {
     const std::size_t size = std::min(step, out.size() - done);
     merge_.merge(reader.read(first + done, size), out.subspan(done, size));

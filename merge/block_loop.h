@@ -22,13 +22,17 @@ inline constexpr std::size_t kPartElements = std::size_t{1} << 18U;
 class InputBlockReader {
  public:
   // Blocks have up to `largest` elements and so many buffers. The task must outlive it.
-  InputBlockReader(const TensorMerge& task, std::size_t largest, std::size_t buffers = 0);
+  // `takes_bfloat16`: see BlockMerge.
+  InputBlockReader(const TensorMerge& task, std::size_t largest, std::size_t buffers = 0,
+                   bool takes_bfloat16 = false);
 
   // The block is there until the next one is read. REQUIRES: inside of the tensor, not too large.
   const InputBlock& read(std::size_t first, std::size_t size);
 
  private:
   using Memory = std::unique_ptr<float[]>;  // NOLINT(*-avoid-c-arrays): a vector would be cleared
+
+  const InputBlock& read_bfloat16(std::size_t first, std::size_t size);
 
   const TensorMerge& task_;
   std::size_t largest_;
@@ -75,6 +79,7 @@ class DeltaReader {
  private:
   const TensorMerge& task_;
   std::size_t model_;
+  bool is_bfloat16_ = false;  // both are
   std::vector<float> values_;
   std::vector<float> base_;
   std::vector<float> delta_;

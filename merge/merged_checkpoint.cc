@@ -179,7 +179,14 @@ TensorValues MergedCheckpoint::values_of(const PlannedSource& source, std::size_
   }
   const auto reader = std::make_shared<const SourceReader>(input, *source.info, rules, pool);
   if (reader->reads_parts()) {
-    return {[reader](std::size_t first, std::span<float> out) { reader->read(first, out); }, size};
+    const auto read = [reader](std::size_t first, std::span<float> out) {
+      reader->read(first, out);
+    };
+    if (!reader->is_bfloat16()) return {read, size};
+    const auto read_bfloat16 = [reader](std::size_t first, std::size_t count) {
+      return reader->read_bfloat16(first, count);
+    };
+    return {read, read_bfloat16, size};
   }
   const auto whole = std::make_shared<WholeTensor>();
   const auto read_part = [reader, whole, info = source.info](std::size_t first,

@@ -98,7 +98,11 @@ struct InputBlock {
   std::size_t size = 0;
   std::span<const float> base;                 // [size]; empty without a base
   std::vector<std::span<const float>> models;  // [size] each; those of the task
-  std::span<float> buffers;                    // [BlockMerge::buffers * size], to work in
+  // Instead of both, if the merge takes bfloat16 and all inputs are stored so.
+  bool is_bfloat16 = false;
+  std::span<const Bfloat16> bfloat16_base;
+  std::vector<std::span<const Bfloat16>> bfloat16_models;
+  std::span<float> buffers;  // [BlockMerge::buffers * size], to work in
 };
 
 // How the elements of one tensor are computed, once all is known that concerns the tensor as a
@@ -107,7 +111,8 @@ struct BlockMerge {
   // Blocks begin at multiples of it, and end at one or at the end of the tensor: 1, the length of a
   // row, or that of the tensor.
   std::size_t unit = 1;
-  std::size_t buffers = 0;  // memory of the block's size that `merge` works in
+  std::size_t buffers = 0;      // memory of the block's size that `merge` works in
+  bool takes_bfloat16 = false;  // whether `merge` knows what to do with InputBlock::is_bfloat16
   // Writes the elements of the block to out [size]. Runs on the calling thread; may be called from
   // several at once. The result of an element does not depend on how the tensor is cut into blocks.
   std::function<void(const InputBlock& inputs, std::span<float> out)> merge;

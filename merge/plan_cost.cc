@@ -18,8 +18,9 @@ namespace {
 constexpr double kWrittenBytesPerSecond = 1e9;
 constexpr std::uint64_t kProgramBytes = std::uint64_t{16} << 20U;
 constexpr std::uint64_t kThreadBytes = std::uint64_t{4} << 20U;  // blocks and a part to write
-// What a cut by magnitude collects of a delta, at most about.
+// What a cut by magnitude collects of a delta, at most about, and what is noted of its entries.
 constexpr std::uint64_t kElementsPerCollectedByte = 8;
+constexpr std::uint64_t kMostElementsInWork = std::uint64_t{1} << 28U;  // unless one has more
 constexpr double kCopiedElementsPerSecond = 5e8;
 // The side of the matrix that is tried out. What works on whole matrices is tried on one of half
 // the side too: its work may grow faster than the elements.
@@ -49,11 +50,16 @@ std::uint64_t memory_of(const TensorPlan& tensor) {
 
 std::uint64_t peak_memory_of_blocks(const MergePlan& plan) {
   std::uint64_t largest = 0;
+  std::uint64_t all = 0;
+  std::uint64_t models = 0;
   for (const TensorPlan& tensor : plan.tensors) {
     if (tensor.is_copy) continue;
-    largest = std::max(largest, elements_of(tensor.output) * tensor.sources.size());
+    largest = std::max(largest, elements_of(tensor.output));
+    all += elements_of(tensor.output);
+    models = std::max<std::uint64_t>(models, tensor.sources.size());
   }
-  return largest / kElementsPerCollectedByte;
+  const std::uint64_t in_work = std::max(largest, std::min(all, kMostElementsInWork));
+  return in_work * models / kElementsPerCollectedByte;
 }
 
 struct Try {

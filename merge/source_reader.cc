@@ -33,6 +33,13 @@ SourceReader::SourceReader(const PlanInput& input, const TensorInfo& info, const
   const TensorInfo* const tensor = &info;
   reader_ = input.checkpoint->open_tensors({&tensor, 1}, pool);
   if (rules.rounding == reader_->exact_dtype(0)) rules_.rounding.reset();
+  if (!rules_.rounding) bfloat16_ = reader_->bfloat16(0);
+}
+
+std::span<const Bfloat16> SourceReader::read_bfloat16(std::size_t first, std::size_t size) const {
+  const std::span<const Bfloat16> block = bfloat16_.subspan(first, size);
+  if (!rules_.allow_nan && has_non_finite(block)) refuse();
+  return block;
 }
 
 void SourceReader::read(std::size_t first, std::span<float> out) const {

@@ -32,6 +32,10 @@ class SourceReader {
   // value of the tensor's first infinity or NaN if there is one in the part, also of one that
   // rounding makes, and what Checkpoint::read throws.
   void read(std::size_t first, std::span<float> out) const;
+  // Whether the tensor lies in memory as bfloat16, and read() gives those values.
+  [[nodiscard]] bool is_bfloat16() const { return !bfloat16_.empty(); }
+  // The same elements where they lie. REQUIRES: is_bfloat16(). Throws as read() does.
+  [[nodiscard]] std::span<const Bfloat16> read_bfloat16(std::size_t first, std::size_t size) const;
 
  private:
   [[noreturn]] void refuse() const;
@@ -40,6 +44,7 @@ class SourceReader {
   const TensorInfo& info_;
   SourceRules rules_;
   std::unique_ptr<const TensorReader> reader_;
+  std::span<const Bfloat16> bfloat16_;  // empty: read() is the only way
 };
 
 }  // namespace vlm

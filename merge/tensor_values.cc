@@ -12,6 +12,12 @@ std::span<const float> TensorValues::read(std::size_t first, std::size_t size,
   return scratch.first(size);
 }
 
+std::span<const Bfloat16> TensorValues::read_bfloat16(std::size_t first, std::size_t size) const {
+  check(is_bfloat16() && first <= size_ && size <= size_ - first,
+        "TensorValues::read_bfloat16: inside of bfloat16 values");
+  return (*read_bfloat16_)(first, size);
+}
+
 std::span<const float> TensorValues::in_memory() const {
   check(is_in_memory(), "TensorValues::in_memory: values in memory");
   return memory_;

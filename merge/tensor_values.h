@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/bfloat16.h"
+
 namespace vlm {
 
 using FloatTensor = std::vector<float>;
@@ -19,6 +21,10 @@ class TensorValues {
  public:
   // Writes elements [first, first + out.size()). Thread-safe.
   using Read = std::function<void(std::size_t first, std::span<float> out)>;
+
+  // Elements [first, first + size) where they lie. Thread-safe.
+  using ReadBfloat16 =
+      std::function<std::span<const Bfloat16>(std::size_t first, std::size_t size)>;
 
   // No values.
   TensorValues() = default;
@@ -33,6 +39,11 @@ class TensorValues {
   // `size` values that are not in memory.
   TensorValues(Read read, std::size_t size)
       : read_(std::make_shared<const Read>(std::move(read))), size_(size) {}
+  // The same, which are stored as bfloat16.
+  TensorValues(Read read, ReadBfloat16 read_bfloat16, std::size_t size)
+      : read_(std::make_shared<const Read>(std::move(read))),
+        read_bfloat16_(std::make_shared<const ReadBfloat16>(std::move(read_bfloat16))),
+        size_(size) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -42,13 +53,18 @@ class TensorValues {
   // into which they were read. REQUIRES: inside; scratch holds them unless all are in memory.
   [[nodiscard]] std::span<const float> read(std::size_t first, std::size_t size,
                                             std::span<float> scratch) const;
+  // Whether they are stored as bfloat16.
+  [[nodiscard]] bool is_bfloat16() const noexcept { return read_bfloat16_ != nullptr; }
+  // The same elements as they are stored. REQUIRES: inside; is_bfloat16().
+  [[nodiscard]] std::span<const Bfloat16> read_bfloat16(std::size_t first, std::size_t size) const;
   // All values. REQUIRES: they are in memory.
   [[nodiscard]] std::span<const float> in_memory() const;
 
  private:
   std::shared_ptr<const FloatTensor> owned_;
   std::span<const float> memory_;
-  std::shared_ptr<const Read> read_;  // null: all are in memory
+  std::shared_ptr<const Read> read_;                   // null: all are in memory
+  std::shared_ptr<const ReadBfloat16> read_bfloat16_;  // null: they are not bfloat16
   std::size_t size_ = 0;
 };
 

@@ -41,6 +41,17 @@ void subtract(std::span<const float> a, std::span<const float> b, std::span<floa
   for (std::size_t i = 0; i < out.size(); ++i) result[i] = left[i] - right[i];
 }
 
+void subtract_bfloat16(std::span<const Bfloat16> a, std::span<const Bfloat16> b,
+                       std::span<float> out) {
+  const auto* __restrict left = reinterpret_cast<const std::uint16_t*>(a.data());
+  const auto* __restrict right = reinterpret_cast<const std::uint16_t*>(b.data());
+  float* __restrict result = out.data();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    result[i] = std::bit_cast<float>(std::uint32_t{left[i]} << 16U) -
+                std::bit_cast<float>(std::uint32_t{right[i]} << 16U);
+  }
+}
+
 void scale(std::span<float> x, float factor) {
   for (float& value : x) value *= factor;
 }
@@ -67,38 +78,6 @@ void add_to_base(std::span<const float> base, std::span<const float> x, float fa
   const float* __restrict step = x.data();
   float* __restrict result = out.data();
   for (std::size_t i = 0; i < out.size(); ++i) result[i] = from[i] + factor * step[i];
-}
-
-void add_task_vectors(std::span<const float> base, std::span<const WeightedModel> models,
-                      float factor, std::span<float> out) {
-  constexpr std::size_t kTogether = 64;  // sums in registers, inputs read side by side
-  std::array<float, kTogether> sums{};
-  for (std::size_t first = 0; first < out.size(); first += kTogether) {
-    const std::size_t count = std::min(kTogether, out.size() - first);
-    const float* __restrict from = base.data() + first;
-    sums.fill(0.0F);
-    for (const WeightedModel& model : models) {
-      const float* __restrict values = model.values.data() + first;
-      const float weight = model.weight;
-      if (count == kTogether) {
-        for (std::size_t i = 0; i < kTogether; ++i) sums[i] += weight * (values[i] - from[i]);
-      } else {
-        for (std::size_t i = 0; i < count; ++i) sums[i] += weight * (values[i] - from[i]);
-      }
-    }
-    float* __restrict result = out.data() + first;
-    for (std::size_t i = 0; i < count; ++i) result[i] = from[i] + factor * sums[i];
-  }
-}
-
-void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
-           std::span<float> out) {
-  const float* __restrict left = a.data();
-  const float* __restrict right = b.data();
-  float* __restrict result = out.data();
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    result[i] = factor_a * left[i] + factor_b * right[i];
-  }
 }
 
 // Both sides are below 2^31, and signed comparison is the one that SSE2 has.
@@ -267,8 +246,7 @@ HWY_EXPORT(add_scaled);
 HWY_EXPORT(divide_by_each);
 HWY_EXPORT(divide_by_one);
 HWY_EXPORT(add_to_base);
-HWY_EXPORT(add_task_vectors);
-HWY_EXPORT(blend);
+HWY_EXPORT(subtract_bfloat16);
 HWY_EXPORT(zero_below);
 HWY_EXPORT(zero_unless_below);
 HWY_EXPORT(zero_from);
@@ -290,6 +268,11 @@ void subtract(std::span<const float> a, std::span<const float> b, std::span<floa
   HWY_DYNAMIC_DISPATCH(subtract)(a, b, out);
 }
 
+void subtract(std::span<const Bfloat16> a, std::span<const Bfloat16> b,
+              std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(subtract_bfloat16)(a, b, out);
+}
+
 void scale(std::span<float> x, float factor) noexcept {
   HWY_DYNAMIC_DISPATCH(scale)(x, factor);
 }
@@ -309,16 +292,6 @@ void divide(std::span<float> x, float divisor) noexcept {
 void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
                  std::span<float> out) noexcept {
   HWY_DYNAMIC_DISPATCH(add_to_base)(base, x, factor, out);
-}
-
-void add_task_vectors(std::span<const float> base, std::span<const WeightedModel> models,
-                      float factor, std::span<float> out) noexcept {
-  HWY_DYNAMIC_DISPATCH(add_task_vectors)(base, models, factor, out);
-}
-
-void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
-           std::span<float> out) noexcept {
-  HWY_DYNAMIC_DISPATCH(blend)(a, factor_a, b, factor_b, out);
 }
 
 void zero_below(std::span<float> x, std::uint32_t lowest) noexcept {

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "tensor/bfloat16.h"
 #include "tensor/dtype.h"
 
 namespace vlm {
@@ -18,6 +19,8 @@ using Vectors = std::vector<std::span<const float>>;  // all of one length
 
 // out = a - b
 void subtract(std::span<const float> a, std::span<const float> b, std::span<float> out) noexcept;
+void subtract(std::span<const Bfloat16> a, std::span<const Bfloat16> b,
+              std::span<float> out) noexcept;
 
 // x *= factor
 void scale(std::span<float> x, float factor) noexcept;
@@ -29,23 +32,9 @@ void add_scaled(std::span<const float> x, float factor, std::span<float> sum) no
 void divide(std::span<float> x, std::span<const float> divisor) noexcept;
 void divide(std::span<float> x, float divisor) noexcept;
 
-struct WeightedModel {
-  std::span<const float> values;
-  float weight = 0;
-};
-
-// out = base + factor * sum_i weight_i (values_i - base), rounded after each step, in one pass over
-// all inputs.
-void add_task_vectors(std::span<const float> base, std::span<const WeightedModel> models,
-                      float factor, std::span<float> out) noexcept;
-
 // out = base + factor * x
 void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
                  std::span<float> out) noexcept;
-
-// out = factor_a * a + factor_b * b
-void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
-           std::span<float> out) noexcept;
 
 // The bits of |x|: they order as the magnitudes do, NaN above infinity.
 inline std::uint32_t magnitude_bits(float x) noexcept {

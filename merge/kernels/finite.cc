@@ -10,6 +10,7 @@
 #define HWY_TARGET_INCLUDE "merge/kernels/finite.cc"
 #include <hwy/foreach_target.h>
 //
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -33,6 +34,27 @@ std::optional<std::size_t> find_non_finite(std::span<const float> x) {
   }
   return std::nullopt;
 }
+
+bool has_non_finite(std::span<const Bfloat16> x) {
+  constexpr std::size_t kLine = 64 / sizeof(Bfloat16);  // elements of a line of the cache
+  // Elements that are fetched while others are looked at: a page of memory, at whose end processors
+  // stop fetching by themselves.
+  constexpr std::size_t kAhead = 2048;
+  constexpr std::uint16_t kExponentOfHalf = kExponent >> 16U;
+  const auto* const bits = reinterpret_cast<const std::uint16_t*>(x.data());
+  std::uint16_t seen = 0;
+  std::size_t i = 0;
+  for (; i + kLine <= x.size(); i += kLine) {
+    hwy::Prefetch(bits + i + kAhead);
+    for (std::size_t j = i; j < i + kLine; ++j) {
+      const bool is_none = (bits[j] & kExponentOfHalf) == kExponentOfHalf;
+      seen = static_cast<std::uint16_t>(seen | (is_none ? 1U : 0U));
+    }
+  }
+  for (; i < x.size(); ++i) seen |= (bits[i] & kExponentOfHalf) == kExponentOfHalf ? 1U : 0U;
+  return seen != 0;
+}
+
 }  // namespace vlm::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -40,9 +62,14 @@ HWY_AFTER_NAMESPACE();
 namespace vlm {
 
 HWY_EXPORT(find_non_finite);
+HWY_EXPORT(has_non_finite);
 
 std::optional<std::size_t> find_non_finite(std::span<const float> x) noexcept {
   return HWY_DYNAMIC_DISPATCH(find_non_finite)(x);
+}
+
+bool has_non_finite(std::span<const Bfloat16> x) noexcept {
+  return HWY_DYNAMIC_DISPATCH(has_non_finite)(x);
 }
 
 }  // namespace vlm

@@ -1,17 +1,33 @@
 #include "merge/kernels/gram.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <functional>
 
 #include "merge/kernels/reduce.h"
+#include "merge/kernels/weighted_sums.h"
 
 namespace vlm {
 namespace {
 
 constexpr std::size_t kBlock =
     2048;  // elements of each vector that are worked on at once, in cache
+
+template <typename Value>
+void combine_values(const std::vector<std::span<const Value>>& vectors, std::span<const Value> base,
+                    std::span<const double> coefficients, std::span<float> out) {
+  std::vector<Weighted<Value>> terms;
+  terms.reserve(vectors.size());
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const auto factor = static_cast<float>(coefficients[i]);
+    if (factor != 0.0F) terms.push_back({vectors[i], factor});
+  }
+  if (base.empty()) {
+    weighted_sum(terms, 1.0F, out);
+  } else {
+    add_task_vectors(base, terms, 1.0F, out);
+  }
+}
 
 }  // namespace
 
@@ -58,30 +74,12 @@ GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base,
 
 void combine(const Vectors& vectors, std::span<const float> base,
              std::span<const double> coefficients, std::span<float> out) {
-  std::array<float, kBlock> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::array<float, kBlock> total;   // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (std::size_t first = 0; first < out.size(); first += kBlock) {
-    const std::size_t count = std::min(kBlock, out.size() - first);
-    const std::span<float> sum = std::span(total).first(count);
-    std::fill(sum.begin(), sum.end(), 0.0F);
-    for (std::size_t i = 0; i < vectors.size(); ++i) {
-      const auto factor = static_cast<float>(coefficients[i]);
-      if (factor == 0.0F) continue;
-      std::span<const float> x = vectors[i].subspan(first, count);
-      if (!base.empty()) {
-        const std::span<float> difference = std::span(buffer).first(count);
-        subtract(x, base.subspan(first, count), difference);
-        x = difference;
-      }
-      add_scaled(x, factor, sum);
-    }
-    const std::span<float> part = out.subspan(first, count);
-    if (base.empty()) {
-      std::copy(sum.begin(), sum.end(), part.begin());
-    } else {
-      add_to_base(base.subspan(first, count), sum, 1.0F, part);
-    }
-  }
+  combine_values(vectors, base, coefficients, out);
+}
+
+void combine(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base,
+             std::span<const double> coefficients, std::span<float> out) {
+  combine_values(vectors, base, coefficients, out);
 }
 
 Vectors part_of(const Vectors& vectors, std::size_t first, std::size_t count) {

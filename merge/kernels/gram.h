@@ -11,6 +11,8 @@
 
 namespace vlm {
 
+using Bfloat16Vectors = std::vector<std::span<const Bfloat16>>;  // all of one length
+
 // The inner products of k vectors, in double.
 class GramMatrix {
  public:
@@ -39,6 +41,8 @@ GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base,
 
 // out = sum_i c_i x_i, or base + sum_i c_i (x_i - base) unless `base` is empty.
 void combine(const Vectors& vectors, std::span<const float> base,
+             std::span<const double> coefficients, std::span<float> out);
+void combine(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base,
              std::span<const double> coefficients, std::span<float> out);
 
 // Elements [first, first + count) of each.

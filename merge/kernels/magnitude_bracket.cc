@@ -45,8 +45,8 @@ void count_chunk(std::span<const float> chunk, const MagnitudeBracket& bracket,
   const auto low = static_cast<std::int32_t>(bracket.low);
   const auto high = static_cast<std::int32_t>(bracket.high);
   const std::size_t lanes = hn::Lanes(bits);
-  std::array<float, kChunk + kMostLanes>
-      inside;  // NOLINT(*-member-init): written before it is read
+  // Written before it is read.
+  std::array<float, kChunk + kMostLanes> inside;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::size_t size = 0;
   Counter above{high};
   Counter from_high{high - 1};

@@ -113,7 +113,7 @@ class BinRanks {
   [[nodiscard]] std::size_t last(std::size_t bin) const { return begins_[bin + 1] - 1; }
 
  private:
-  std::array<std::uint32_t, kBins + 1> begins_;
+  std::array<std::uint32_t, kBins + 1> begins_{};
 };
 
 struct Row {
@@ -133,7 +133,7 @@ class RankedBins {
         members_(std::make_unique_for_overwrite<std::uint32_t[]>(row.values.size())) {
     std::array<std::uint32_t, kBins> step{};  // 1 for the bins in question
     for (const std::uint32_t entry : entries) step[row.bins[entry]] = 1;
-    std::array<std::uint32_t, kBins> ends;  // of the members so far
+    std::array<std::uint32_t, kBins> ends{};  // of the members so far
     for (std::size_t bin = 0; bin < kBins; ++bin) {
       ends[bin] = static_cast<std::uint32_t>(ranks.first(bin));
     }

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "merge/kernels/elementwise.h"
+#include "merge/kernels/weighted_sums.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -27,9 +27,13 @@ double inner_share(const TensorMerge& task) {
 BlockMerge start_layer_swap(const TensorMerge& task, ThreadPool& /*pool*/) {
   const auto share = static_cast<float>(inner_share(task));
   const auto merge = [share](const InputBlock& inputs, std::span<float> out) {
-    blend(inputs.models[0], 1.0F - share, inputs.models[1], share, out);
+    if (inputs.is_bfloat16) {
+      blend(inputs.bfloat16_models[0], 1.0F - share, inputs.bfloat16_models[1], share, out);
+    } else {
+      blend(inputs.models[0], 1.0F - share, inputs.models[1], share, out);
+    }
   };
-  return {.unit = 1, .buffers = 0, .merge = merge};
+  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-#include <algorithm>
+#include <span>
+#include <vector>
 
-#include "merge/kernels/elementwise.h"
+#include "merge/kernels/weighted_sums.h"
 #include "merge/method.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -12,6 +13,18 @@ bool normalizes(const TensorMerge& task) {
   return task.parameters.at("normalize") != 0;
 }
 
+// Those that count.
+template <typename Value>
+std::vector<Weighted<Value>> weighted(const std::vector<std::span<const Value>>& models,
+                                      const std::vector<float>& weights) {
+  std::vector<Weighted<Value>> counting;
+  counting.reserve(models.size());
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (weights[i] != 0.0F) counting.push_back({models[i], weights[i]});
+  }
+  return counting;
+}
+
 BlockMerge start_linear(const TensorMerge& task, ThreadPool& /*pool*/) {
   std::vector<float> weights;
   for (const ModelTensor& model : task.models) {
@@ -19,13 +32,13 @@ BlockMerge start_linear(const TensorMerge& task, ThreadPool& /*pool*/) {
   }
   const float divisor = normalizes(task) ? static_cast<float>(weight_sum(task)) : 1.0F;
   const auto merge = [weights, divisor](const InputBlock& inputs, std::span<float> out) {
-    std::fill(out.begin(), out.end(), 0.0F);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      if (weights[i] != 0.0F) add_scaled(inputs.models[i], weights[i], out);
+    if (inputs.is_bfloat16) {
+      weighted_sum(weighted(inputs.bfloat16_models, weights), divisor, out);
+    } else {
+      weighted_sum(weighted(inputs.models, weights), divisor, out);
     }
-    if (divisor != 1.0F) divide(out, divisor);
   };
-  return {.unit = 1, .buffers = 0, .merge = merge};
+  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 #include <numeric>
 
 #include "merge/block_loop.h"
-#include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
+#include "merge/kernels/weighted_sums.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -44,10 +44,15 @@ BlockMerge start_slerp(const TensorMerge& task, ThreadPool& pool) {
   const double cosine = products.ab / (norm_or_one(products.aa) * norm_or_one(products.bb));
   const SlerpFactors factors = slerp_factors(cosine, task.parameters.at("t"));
   const auto merge = [factors](const InputBlock& inputs, std::span<float> out) {
-    blend(inputs.base, static_cast<float>(factors.base), inputs.models.front(),
-          static_cast<float>(factors.other), out);
+    const auto base = static_cast<float>(factors.base);
+    const auto other = static_cast<float>(factors.other);
+    if (inputs.is_bfloat16) {
+      blend(inputs.bfloat16_base, base, inputs.bfloat16_models.front(), other, out);
+    } else {
+      blend(inputs.base, base, inputs.models.front(), other, out);
+    }
   };
-  return {.unit = 1, .buffers = 0, .merge = merge};
+  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }
 
 }  // namespace

@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "core/check.h"
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
+#include "merge/kernels/weighted_sums.h"
+#include "merge/methods/kept_entries.h"
 #include "merge/methods/parameters.h"
 
 namespace vlm {
@@ -25,11 +30,14 @@ struct TaskVector {
   float rescale = 1;
   float weight = 0;
 
-  // Writes the sparse, rescaled delta of a block.
+  // Writes the sparse delta of a block.
   void delta(const InputBlock& inputs, std::span<float> out) const {
-    subtract(inputs.models[model], inputs.base, out);
+    if (inputs.is_bfloat16) {
+      subtract(inputs.bfloat16_models[model], inputs.bfloat16_base, out);
+    } else {
+      subtract(inputs.models[model], inputs.base, out);
+    }
     if (filter) filter(inputs.first, out);
-    if (rescale != 1.0F) scale(out, rescale);
   }
 };
 
@@ -44,19 +52,36 @@ struct L1Norms {
   }
 };
 
+// What filters keep is remembered of so many deltas, if they take no more.
+constexpr std::size_t kMostKept = 16;
+constexpr std::size_t kMostKeptBytes = std::size_t{1} << 28U;
+
+bool remembers_kept(const TensorMerge& task, std::size_t unit, std::size_t num_vectors) {
+  const std::size_t bytes = KeptEntries::size_bytes(elements_of(task), unit);
+  return num_vectors <= kMostKept && bytes * num_vectors <= kMostKeptBytes;
+}
+
+// Filters that are dear are asked once: afterwards they know what they kept.
 void rescale_to_l1(const TensorMerge& task, std::size_t unit, std::vector<TaskVector>& vectors,
                    ThreadPool& pool) {
   const Parts parts(elements_of(task), unit);
   std::vector<L1Norms> norms(parts.count() * vectors.size());
+  std::vector<std::shared_ptr<KeptEntries>> kept(vectors.size());
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    if (!vectors[i].filter || !remembers_kept(task, unit, vectors.size())) continue;
+    kept[i] = std::make_shared<KeptEntries>(elements_of(task), unit);
+  }
   // Vectors of one part follow each other: the base's part is then in the cache.
   pool.parallel_for(norms.size(), [&](std::size_t item) {
-    const TaskVector& vector = vectors[item % vectors.size()];
+    const std::size_t index = item % vectors.size();
+    const TaskVector& vector = vectors[index];
     if (!vector.filter) return;
     for_each_delta_block(task, vector.model, parts, item / vectors.size(),
                          [&](std::size_t first, std::span<float> delta) {
                            norms[item].full += l1_norm(delta);
                            vector.filter(first, delta);
                            norms[item].kept += l1_norm(delta);
+                           if (kept[index] != nullptr) kept[index]->mark(first, delta);
                          });
   });
   for (std::size_t i = 0; i < vectors.size(); ++i) {
@@ -66,6 +91,10 @@ void rescale_to_l1(const TensorMerge& task, std::size_t unit, std::vector<TaskVe
       sum.kept += norms[item].kept;
     }
     vectors[i].rescale = static_cast<float>(sum.rescale());
+    if (kept[i] == nullptr) continue;
+    vectors[i].filter = [entries = kept[i]](std::size_t first, std::span<float> block) {
+      entries->keep(first, block);
+    };
   }
 }
 
@@ -80,42 +109,33 @@ struct Combination {
   Consensus consensus = Consensus::kNone;
   bool normalize = false;
   float divisor = 1;  // without consensus
+  float lambda = 1;
+
+  template <typename Value>
+  void merge(std::span<const Value> base, std::span<const SparseDelta> deltas,
+             std::span<float> out) const {
+    if (consensus == Consensus::kSum) {
+      add_agreeing_deltas(base, deltas, normalize, lambda, out);
+    } else {
+      add_sparse_deltas(base, deltas, divisor, lambda, out);
+    }
+  }
+
+  void merge(const InputBlock& inputs, std::span<float> out) const {
+    std::array<SparseDelta, kMostModels> memory;
+    const std::span<SparseDelta> deltas = std::span(memory).first(vectors.size());
+    for (std::size_t i = 0; i < vectors.size(); ++i) {
+      const std::span<float> delta = inputs.buffers.subspan(i * inputs.size, inputs.size);
+      vectors[i].delta(inputs, delta);
+      deltas[i] = {delta, vectors[i].rescale, vectors[i].weight};
+    }
+    if (inputs.is_bfloat16) {
+      merge(inputs.bfloat16_base, deltas, out);
+    } else {
+      merge(inputs.base, deltas, out);
+    }
+  }
 };
-
-// Without consensus: m = sum p_i, divided by the divisor.
-void sum_up(const Combination& combination, const InputBlock& inputs, std::span<float> delta,
-            std::span<float> sum) {
-  std::fill(sum.begin(), sum.end(), 0.0F);
-  for (const TaskVector& vector : combination.vectors) {
-    vector.delta(inputs, delta);
-    add_scaled(delta, vector.weight, sum);
-  }
-  if (combination.divisor != 1.0F) divide(sum, combination.divisor);
-}
-
-// The same with the consensus of TIES. `buffers` has room for all p_i and two blocks more.
-void sum_up_by_vote(const Combination& combination, const InputBlock& inputs,
-                    std::span<float> buffers, std::span<float> sum) {
-  const std::size_t size = inputs.size;
-  const std::vector<TaskVector>& vectors = combination.vectors;
-  const std::span<float> total = buffers.subspan(vectors.size() * size, size);
-  const std::span<float> divisor = buffers.subspan((vectors.size() + 1) * size, size);
-  for (const std::span<float> each : {sum, total, divisor}) {
-    std::fill(each.begin(), each.end(), 0.0F);
-  }
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    const std::span<float> p = buffers.subspan(i * size, size);
-    vectors[i].delta(inputs, p);
-    scale(p, vectors[i].weight);
-    add_scaled(p, 1.0F, total);
-  }
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    add_agreeing(buffers.subspan(i * size, size), total, vectors[i].weight, sum, divisor);
-  }
-  if (!combination.normalize) return;
-  replace_zeros_by_one(divisor);
-  divide(sum, divisor);
-}
 
 float divisor_without_vote(const std::vector<TaskVector>& vectors, bool normalize) {
   if (!normalize) return 1;
@@ -124,16 +144,27 @@ float divisor_without_vote(const std::vector<TaskVector>& vectors, bool normaliz
   return std::fabs(sum) < kSmallestWeightSum ? 1.0F : static_cast<float>(sum);
 }
 
+template <typename Value>
+void merge_whole(const std::vector<TaskVector>& vectors, std::span<const Value> base,
+                 const std::vector<std::span<const Value>>& inputs, float lambda,
+                 std::span<float> out) {
+  std::array<Weighted<Value>, kMostModels> models;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    models[i] = {inputs[vectors[i].model], vectors[i].weight};
+  }
+  add_task_vectors(base, std::span(models).first(vectors.size()), lambda, out);
+}
+
 // Nothing is dropped, nobody votes: one pass over the inputs.
 BlockMerge merge_whole_deltas(const std::vector<TaskVector>& vectors, float lambda) {
   const auto merge = [vectors, lambda](const InputBlock& inputs, std::span<float> out) {
-    std::array<WeightedModel, kMostModels> models;
-    for (std::size_t i = 0; i < vectors.size(); ++i) {
-      models[i] = {inputs.models[vectors[i].model], vectors[i].weight};
+    if (inputs.is_bfloat16) {
+      merge_whole(vectors, inputs.bfloat16_base, inputs.bfloat16_models, lambda, out);
+    } else {
+      merge_whole(vectors, inputs.base, inputs.models, lambda, out);
     }
-    add_task_vectors(inputs.base, std::span(models).first(vectors.size()), lambda, out);
   };
-  return {.unit = 1, .buffers = 0, .merge = merge};
+  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }
 
 BlockMerge start(const TensorMerge& task, const TaskVectorSteps& steps, ThreadPool& pool) {
@@ -156,19 +187,12 @@ BlockMerge start(const TensorMerge& task, const TaskVectorSteps& steps, ThreadPo
   if (steps.consensus == Consensus::kNone && divisor == 1.0F && are_whole(vectors)) {
     return merge_whole_deltas(vectors, lambda);
   }
-  const std::size_t num_buffers = vectors.size() + 3;
-  const Combination combination{std::move(vectors), steps.consensus, normalize, divisor};
-  const auto merge = [combination, lambda](const InputBlock& inputs, std::span<float> out) {
-    const std::span<float> sum = inputs.buffers.last(inputs.size);
-    const std::span<float> others = inputs.buffers.first(inputs.buffers.size() - inputs.size);
-    if (combination.consensus == Consensus::kSum) {
-      sum_up_by_vote(combination, inputs, others, sum);
-    } else {
-      sum_up(combination, inputs, others.first(inputs.size), sum);
-    }
-    add_to_base(inputs.base, sum, lambda, out);
+  const std::size_t num_buffers = vectors.size();
+  const Combination combination{std::move(vectors), steps.consensus, normalize, divisor, lambda};
+  const auto merge = [combination](const InputBlock& inputs, std::span<float> out) {
+    combination.merge(inputs, out);
   };
-  return {.unit = filters.unit, .buffers = num_buffers, .merge = merge};
+  return {.unit = filters.unit, .buffers = num_buffers, .takes_bfloat16 = true, .merge = merge};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/merge/run_method.h"
+#include "tests/tensor/instruction_sets.h"
 
 namespace vlm {
 namespace {
@@ -24,24 +25,43 @@ struct Inputs {
     }
   }
 
+  // Makes all values those of bfloat16, and keeps them as such too.
+  void round_to_bfloat16() {
+    stored.clear();
+    for (Input& input : inputs) stored.push_back(rounded(input.values));
+    stored.push_back(rounded(base));
+  }
+
+  static std::vector<Bfloat16> rounded(Floats& values) {
+    std::vector<Bfloat16> bits;
+    for (float& value : values) {
+      bits.push_back(Bfloat16{float_to_bf16(value)});
+      value = to_float(bits.back());
+    }
+    return bits;
+  }
+
   [[nodiscard]] TensorMerge task(bool is_streamed) const {
     TensorMerge made = make_task(method, base, inputs, global, shape);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       made.models[i].parameters["weight"] = 0.5 + 0.25 * static_cast<double>(i);
       made.models[i].parameters["density"] = 0.5;
       made.models[i].parameters["gamma"] = 0.02;
-      if (is_streamed) made.models[i].values = streamed(inputs[i].values);
+      if (is_streamed) made.models[i].values = streamed(inputs[i].values, i);
     }
-    if (is_streamed && !base.empty()) made.base = streamed(base);
+    if (is_streamed && !base.empty()) made.base = streamed(base, inputs.size());
     return made;
   }
 
-  static TensorValues streamed(const Floats& values) {
-    return {[&values](std::size_t first, std::span<float> out) {
-              std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(first), out.size(),
-                          out.begin());
-            },
-            values.size()};
+  [[nodiscard]] TensorValues streamed(const Floats& values, std::size_t index) const {
+    const auto read = [&values](std::size_t first, std::span<float> out) {
+      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(first), out.size(), out.begin());
+    };
+    if (stored.empty()) return {read, values.size()};
+    const auto read_bfloat16 = [this, index](std::size_t first, std::size_t count) {
+      return std::span(stored[index]).subspan(first, count);
+    };
+    return {read, read_bfloat16, values.size()};
   }
 
   const MergeMethod& method;
@@ -49,6 +69,7 @@ struct Inputs {
   std::size_t size;
   Floats base;
   std::vector<Input> inputs;
+  std::vector<std::vector<Bfloat16>> stored;  // of the inputs, then of the base; empty: floats only
   ParameterValues global{{"t", 0.3},     {"alpha", 0.2}, {"beta", 0.1},
                          {"rescale", 1}, {"bottom", 1},  {"top", 1}};
 };
@@ -85,6 +106,17 @@ TEST_P(EveryMethod, StreamedInPiecesOverThreadsGivesTheBitsOfTheWholeTensorInMem
     EXPECT_EQ(merge_in_pieces(inputs, 1 + kPartElements, 1), wanted) << to_string(shape);
     EXPECT_EQ(merge_in_pieces(inputs, 1777, 2), wanted) << to_string(shape);
     EXPECT_EQ(merge_in_pieces(inputs, 4096, 3), wanted) << to_string(shape);
+  }
+}
+
+TEST_P(EveryMethod, StreamedFromBfloat16GivesTheBitsOfTheirFloatsInMemory) {
+  const MergeMethod& method = find_merge_method(GetParam(), "test");
+  for (const Shape& shape : {Shape{1}, Shape{99}, Shape{3, 33}, Shape{31, 8463}}) {
+    Inputs inputs(method, shape);
+    inputs.round_to_bfloat16();
+    const Floats wanted = merge_at_once(inputs);
+    for_each_instruction_set(
+        [&] { EXPECT_EQ(merge_in_pieces(inputs, 1777, 2), wanted) << to_string(shape); });
   }
 }
 

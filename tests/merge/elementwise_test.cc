@@ -63,40 +63,17 @@ TEST(Elementwise, ArithmeticEqualsThePlainLoops) {
   const Floats b(a.rbegin(), a.rend());
   Floats difference(a.size());
   Floats based(a.size());
-  Floats blended(a.size());
   Floats sum = b;
   Floats ratio = a;
   subtract(a, b, difference);
   add_to_base(a, b, 1.5F, based);
-  blend(a, 0.25F, b, 0.5F, blended);
   add_scaled(a, 3.0F, sum);
   divide(ratio, 7.0F);
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(difference[i], a[i] - b[i]);
     EXPECT_EQ(based[i], a[i] + 1.5F * b[i]);
-    EXPECT_EQ(blended[i], 0.25F * a[i] + 0.5F * b[i]);
     EXPECT_EQ(sum[i], b[i] + 3.0F * a[i]);
     EXPECT_EQ(ratio[i], a[i] / 7.0F);
-  }
-}
-
-TEST(Elementwise, TaskVectorsAreAddedAsStepByStep) {
-  for (const std::size_t size : {1U, 63U, 64U, 200U}) {
-    const Floats base = ramp(size);
-    const Floats a(base.rbegin(), base.rend());
-    Floats b = a;
-    scale(b, 0.37F);
-    Floats sum(size, 0.0F);
-    Floats delta(size);
-    subtract(a, base, delta);
-    add_scaled(delta, 0.7F, sum);
-    subtract(b, base, delta);
-    add_scaled(delta, -1.3F, sum);
-    Floats expected(size);
-    add_to_base(base, sum, 0.9F, expected);
-    Floats out(size);
-    add_task_vectors(base, std::vector<WeightedModel>{{a, 0.7F}, {b, -1.3F}}, 0.9F, out);
-    EXPECT_EQ(out, expected);
   }
 }
 
