@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/kernels/magnitude.h"
 
 // Highway compiles what is between its two namespace macros once for each instruction set.
 #undef HWY_TARGET_INCLUDE
@@ -87,6 +88,8 @@ HWY_EXPORT(count_before);
 constexpr std::size_t kBins = 2048;
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES / sizeof(std::uint32_t);
 constexpr std::size_t kHistograms = 2;  // neighbours are often alike, and wait for each other
+// Comparisons for each entry of a row that take as long as to rank the row.
+constexpr std::size_t kMostComparisons = 128;
 
 using Indices = std::unique_ptr<std::uint32_t[]>;  // NOLINT(*-avoid-c-arrays): not cleared
 
@@ -111,6 +114,7 @@ class BinRanks {
   [[nodiscard]] std::size_t first(std::size_t bin) const { return begins_[bin]; }
   // REQUIRES: the bin has entries.
   [[nodiscard]] std::size_t last(std::size_t bin) const { return begins_[bin + 1] - 1; }
+  [[nodiscard]] std::size_t size(std::size_t bin) const { return begins_[bin + 1] - begins_[bin]; }
 
  private:
   std::array<std::uint32_t, kBins + 1> begins_{};
@@ -149,7 +153,7 @@ class RankedBins {
   void decide(std::span<const std::uint32_t> entries) {
     const std::uint16_t bin = row_.bins[entries.front()];
     const std::size_t first = ranks_.first(bin);
-    const std::span members(members_.get() + first, ranks_.last(bin) + 1 - first);
+    const std::span members(members_.get() + first, ranks_.size(bin));
     member_bits_.clear();
     for (const std::uint32_t member : members) member_bits_.push_back(row_.bits[member]);
     for (const std::uint32_t entry : entries) {
@@ -166,6 +170,27 @@ class RankedBins {
   Indices members_;  // of the bins in question, each at its first rank, in index order
   std::vector<std::uint32_t> member_bits_;
 };
+
+void decide_by_bins(const Row& row, const BinRanks& ranks, std::vector<std::uint32_t>& entries) {
+  RankedBins ranked(row, ranks, entries);
+  std::ranges::stable_sort(entries, {}, [&](std::uint32_t entry) { return row.bins[entry]; });
+  for (auto begin = entries.begin(); begin != entries.end();) {
+    const std::uint16_t bin = row.bins[*begin];
+    const auto end =
+        std::find_if(begin, entries.end(), [&](auto entry) { return row.bins[entry] != bin; });
+    ranked.decide({begin, end});
+    begin = end;
+  }
+}
+
+// Decides on all entries, also those that are decided.
+void decide_by_ranking(const Row& row) {
+  std::vector<float> magnitudes(row.bits.size());
+  std::ranges::transform(row.bits, magnitudes.begin(),
+                         [](std::uint32_t bits) { return std::bit_cast<float>(bits); });
+  zero_unless_below(row.values, row.words,
+                    rank_magnitudes_in_rows(magnitudes, {}, magnitudes.size()), row.limits);
+}
 
 }  // namespace
 
@@ -193,19 +218,18 @@ void zero_unless_below_limit_of_rank(std::span<float> row, std::span<const std::
     const float value = row[entry];
     row[entry] = is_dropped ? 0.0F : value;
     hard[num_hard] = entry;
-    num_hard += is_kept || is_dropped ? 0 : 1;
+    const bool is_zero = std::bit_cast<std::uint32_t>(value) == 0;  // not -0: dropped it is 0
+    num_hard += is_kept || is_dropped || is_zero ? 0 : 1;
   }
   hard.resize(num_hard);
   if (hard.empty()) return;
   const Row all{row, words, limits, {bits.get(), size}, all_bins};
-  RankedBins ranked(all, ranks, hard);
-  std::ranges::stable_sort(hard, {}, [&](std::uint32_t entry) { return bins[entry]; });
-  for (auto begin = hard.begin(); begin != hard.end();) {
-    const std::uint16_t bin = bins[*begin];
-    const auto end =
-        std::find_if(begin, hard.end(), [&](auto entry) { return bins[entry] != bin; });
-    ranked.decide({begin, end});
-    begin = end;
+  std::size_t comparisons = 0;
+  for (const std::uint32_t entry : hard) comparisons += ranks.size(bins[entry]);
+  if (comparisons / size < kMostComparisons) {
+    decide_by_bins(all, ranks, hard);
+  } else {  // the bins tell too few magnitudes apart
+    decide_by_ranking(all);
   }
 }
 

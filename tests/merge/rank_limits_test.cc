@@ -1,5 +1,6 @@
 #include "merge/kernels/rank_limits.h"
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -29,7 +30,8 @@ void expect_ranked(const Floats& row) {
     Floats kept = row;
     zero_unless_below_limit_of_rank(kept, words, limits);
     for (std::size_t i = 0; i < row.size(); ++i) {
-      EXPECT_EQ(magnitude_bits(kept[i]), magnitude_bits(wanted[i])) << i << " of " << row.size();
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(kept[i]), std::bit_cast<std::uint32_t>(wanted[i]))
+          << i << " of " << row.size();
     }
   });
 }
@@ -46,6 +48,28 @@ TEST(RankLimits, KeepTheFirstOfEqualsMoreOften) {
   expect_ranked(row);
   expect_ranked(Floats(300, 0.0F));
   expect_ranked(Floats(300, -1.0F));
+}
+
+// Rows whose bins tell little apart, for which comparisons within bins would be too many.
+TEST(RankLimits, KeepTheSameOfRowsWithFewMagnitudes) {
+  const Floats values = random_values(14'336, "row");
+  const auto expect_each = [&](auto&& change) {
+    Floats row = values;
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = change(i, row[i]);
+    expect_ranked(row);
+  };
+  const auto by_twenty = [](float zero) {
+    return [zero](std::size_t i, float value) { return i % 20 == 0 ? value : zero; };
+  };
+  expect_each(by_twenty(0.0F));
+  expect_each(by_twenty(-0.0F));
+  expect_each([](std::size_t, float) { return 0.0F; });
+  expect_each([](std::size_t, float) { return -0.0F; });
+  expect_each([](std::size_t i, float) { return i % 2 == 0 ? 0.0F : -0.0F; });
+  expect_each([](std::size_t, float value) { return std::copysign(0.5F, value); });
+  expect_each(
+      [](std::size_t i, float value) { return std::copysign(static_cast<float>(i % 3), value); });
+  expect_each([](std::size_t i, float value) { return i == 77 ? 0x1p30F : value; });
 }
 
 TEST(RankLimits, KnowMagnitudesOfAllSizes) {
