@@ -45,7 +45,7 @@ bool has_non_finite(std::span<const Bfloat16> x) {
   std::uint16_t seen = 0;
   std::size_t i = 0;
   for (; i + kLine <= x.size(); i += kLine) {
-    hwy::Prefetch(bits + i + kAhead);
+    hwy::Prefetch(bits + std::min(i + kAhead, x.size() - 1));
     for (std::size_t j = i; j < i + kLine; ++j) {
       const bool is_none = (bits[j] & kExponentOfHalf) == kExponentOfHalf;
       seen = static_cast<std::uint16_t>(seen | (is_none ? 1U : 0U));

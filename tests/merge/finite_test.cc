@@ -39,7 +39,7 @@ TEST(FindNonFinite, LargestAndSmallestNumbersAreFinite) {
 
 TEST(HasNonFinite, SeesEachStoredInfinityAndNanAndNothingElse) {
   for_each_instruction_set([] {
-    for (const std::size_t size : {1U, 31U, 32U, 100U}) {
+    for (const std::size_t size : {1U, 31U, 32U, 100U, 2100U}) {
       for (std::uint32_t bits = 0; bits < 0x10000U; bits += size == 1 ? 1 : 77) {
         std::vector<Bfloat16> x(size, Bfloat16{0x7F7F});  // the largest number
         x[bits % size] = Bfloat16{static_cast<std::uint16_t>(bits)};
