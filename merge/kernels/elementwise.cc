@@ -43,13 +43,10 @@ void subtract(std::span<const float> a, std::span<const float> b, std::span<floa
 
 void subtract_bfloat16(std::span<const Bfloat16> a, std::span<const Bfloat16> b,
                        std::span<float> out) {
-  const auto* __restrict left = reinterpret_cast<const std::uint16_t*>(a.data());
-  const auto* __restrict right = reinterpret_cast<const std::uint16_t*>(b.data());
+  const Bfloat16* __restrict left = a.data();
+  const Bfloat16* __restrict right = b.data();
   float* __restrict result = out.data();
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    result[i] = std::bit_cast<float>(std::uint32_t{left[i]} << 16U) -
-                std::bit_cast<float>(std::uint32_t{right[i]} << 16U);
-  }
+  for (std::size_t i = 0; i < out.size(); ++i) result[i] = to_float(left[i]) - to_float(right[i]);
 }
 
 void scale(std::span<float> x, float factor) {

@@ -22,7 +22,7 @@ constexpr std::size_t kTogether = 64;  // sums in registers, inputs read side by
 using Sums = std::array<float, kTogether>;
 
 HWY_INLINE float widen(Bfloat16 stored) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(stored) << 16U);
+  return to_float(stored);
 }
 HWY_INLINE float widen(float value) {
   return value;

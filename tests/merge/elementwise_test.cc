@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "merge/kernels/reduce.h"
+#include "tests/tensor/instruction_sets.h"
 
 namespace vlm {
 namespace {
@@ -75,6 +76,22 @@ TEST(Elementwise, ArithmeticEqualsThePlainLoops) {
     EXPECT_EQ(sum[i], b[i] + 3.0F * a[i]);
     EXPECT_EQ(ratio[i], a[i] / 7.0F);
   }
+}
+
+TEST(Elementwise, DifferencesOfStoredBfloat16AreThoseOfTheWidenedNumbers) {
+  std::vector<Bfloat16> a;
+  std::vector<Bfloat16> b;
+  for (const float value : ramp()) {
+    a.push_back(Bfloat16{float_to_bf16(value)});
+    b.push_back(Bfloat16{float_to_bf16(value * value)});
+  }
+  for_each_instruction_set([&] {
+    Floats difference(a.size());
+    subtract(a, b, difference);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      EXPECT_EQ(difference[i], to_float(a[i]) - to_float(b[i])) << i;
+    }
+  });
 }
 
 TEST(Elementwise, RoundingIsThatOfSingleNumbers) {
