@@ -112,6 +112,7 @@ void PlanMaker::open_inputs() {
 // As in mergekit, a base_model that is not listed is one more input, without parameters.
 void PlanMaker::add_unlisted_base(const RecipeComponent& component, ComponentSlices& slices) const {
   if (component.is_stack || slices.inputs().contains(*inputs_.base)) return;
+  require_component(slices.component, *inputs_.base);
   const std::size_t layers = num_layers(slices.component, *inputs_.base);
   slices.slices.front().sources.push_back({*inputs_.base, {0, layers}, nullptr});
 }
@@ -155,9 +156,10 @@ bool PlanMaker::has_component(Component component, std::size_t input) const {
 
 void PlanMaker::require_component(Component component, std::size_t input) const {
   if (has_component(component, input)) return;
+  const bool lacks_vlm = component != Component::kText && !plan_.recipe.vlm;
   fail("model contributes no tensor: " + plan_.recipe.where + ": " + plan_.inputs[input].name +
        " has no " + std::string(description_of(component)) +
-       (component == Component::kText ? "" : " ('vlm' names the model that the result is)"));
+       (lacks_vlm ? " ('vlm' names the model that the result is)" : ""));
 }
 
 void PlanMaker::choose_donor() {

@@ -141,6 +141,18 @@ TEST(ComponentPlan, ModelsThatLackTheComponentOrDoNotFitAreRefused) {
               HasSubstr("besides the base: recipe.yaml: 0"));
 }
 
+TEST(ComponentPlan, BasesThatLackTheComponentAreRefused) {
+  const auto refusal_of = [](const std::string& component, const std::string& head) {
+    return refusal(head + "merge_method: ties\nbase_model: a\nparameters: {weight: 1}\n" +
+                   "components: {" + component + ": {models: [{model: v}, {model: w}]}}\n");
+  };
+  const std::string start = "model contributes no tensor: recipe.yaml: a has no ";
+  EXPECT_EQ(refusal_of("vision", "vlm: v\n"), start + "vision tower");
+  EXPECT_EQ(refusal_of("projector", "vlm: v\n"), start + "projector");
+  EXPECT_EQ(refusal_of("vision", ""),
+            start + "vision tower ('vlm' names the model that the result is)");
+}
+
 TEST(ComponentPlan, ProjectorsOfDifferentFeatureLayersAreReported) {
   MadeUpModels models = kModels;
   models["w"].top = {{"vision_feature_layer", -1}};
