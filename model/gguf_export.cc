@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "language/decoder_config.h"
+#include "model/decoder_storage.h"
 #include "model/gguf_names.h"
 #include "model/gguf_tensors.h"
 #include "model/gguf_vocabulary.h"
@@ -102,6 +103,9 @@ void export_gguf_text(const Checkpoint& model, const std::filesystem::path& path
     throw Error(ErrorCode::kCorruptFile,
                 "model lacks a matrix: " + model.directory().string() + ": " + kEmbedding);
   }
+  // Throws for tensors that are missing or of another shape than the config says.
+  static_cast<void>(DecoderStorage::bytes(model, parse_decoder_config(model.config().text()),
+                                          WeightFormat::kFloat32));
   const GgufType type = options.type.value_or(gguf_type_of(embedding->dtype));
   const GgufMetadata metadata = text_metadata(model, type, embedding->shape.front());
   write_gguf(model, path, metadata, text_sources(model, type), options, pool);

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "model/gguf_names.h"
 #include "model/gguf_tensors.h"
+#include "model/vision_storage.h"
 #include "projector/projector.h"
 #include "tensor/activation.h"
 #include "vision/preprocess.h"
@@ -126,6 +127,8 @@ void export_gguf_projector(const Checkpoint& model, const std::filesystem::path&
   if (model.config().family == ModelFamily::kLlavaNext) {
     refuse(model, "tiles of LLaVA 1.6 (a recipe with 'views: single' makes it see one view)");
   }
+  // Throws for tensors that are missing or of another shape than the config says.
+  static_cast<void>(VisionStorage::bytes(model, WeightFormat::kFloat32));
   const GgufType type = options.type.value_or(gguf_type_of(matrix_of(model, kFirstLayer).dtype));
   const GgufMetadata metadata = projector_metadata(model, type);
   write_gguf(model, path, metadata, projector_sources(model, type), options, pool);

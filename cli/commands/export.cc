@@ -1,10 +1,12 @@
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/progress_line.h"
+#include "core/error.h"
 #include "core/thread_pool.h"
 #include "model/gguf_export.h"
 #include "model/gguf_projector.h"
@@ -20,7 +22,22 @@ struct ExportArguments {
   std::string type;
 };
 
+void require_different_files(const ExportArguments& arguments) {
+  if (arguments.gguf.empty() && arguments.projector.empty()) {
+    throw CLI::RequiredError("--gguf FILE or --mmproj FILE");
+  }
+  if (arguments.gguf.empty() || arguments.projector.empty()) return;
+  const auto place = [](const std::string& file) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(file));
+  };
+  if (place(arguments.gguf) == place(arguments.projector)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "--gguf and --mmproj name the same file: " + arguments.gguf);
+  }
+}
+
 void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
+  require_different_files(arguments);
   const auto model = open_model(arguments.model);
   ThreadPool pool(global.num_threads);
   ProgressLine progress(global.quiet);
@@ -47,11 +64,9 @@ void add_export_command(CLI::App& app, const GlobalOptions& global) {
   auto* command = app.add_subcommand("export", "write a model for llama.cpp");
   auto arguments = std::make_shared<ExportArguments>();
   command->add_option("MODEL", arguments->model, "directory, hub id or recipe")->required();
-  auto* files = command->add_option_group("files", "at least one");
-  files->add_option("--gguf", arguments->gguf, "file to write the language model to");
-  files->add_option("--mmproj", arguments->projector,
-                    "file to write vision tower and projector of a LLaVA 1.5 to");
-  files->require_option(1, 2);
+  command->add_option("--gguf", arguments->gguf, "file to write the language model to");
+  command->add_option("--mmproj", arguments->projector,
+                      "file to write vision tower and projector of a LLaVA 1.5 to");
   command
       ->add_option("--dtype", arguments->type,
                    "of matrices: f32, f16, bf16 or q8_0 (default: the embeddings' own)")

@@ -36,6 +36,14 @@ TEST_F(ExportCommand, WritesVisionTowerAndProjectorWithOrWithoutTheLanguageModel
   EXPECT_FALSE(std::filesystem::exists(folder() / "no.gguf"));
 }
 
+TEST_F(ExportCommand, RefusesOneFileForBothParts) {
+  const ProgramResult result =
+      run({"export", model("en-vlm"), "--gguf", "x.gguf", "--mmproj", "./x.gguf", "--quiet"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors, HasSubstr("--gguf and --mmproj name the same file: x.gguf"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / "x.gguf"));
+}
+
 TEST_F(ExportCommand, FailsWithoutLeavingAFile) {
   const ProgramResult missing = run({"export", "nowhere", "--gguf", "x.gguf"});
   EXPECT_EQ(missing.exit_code, 1);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,9 +17,11 @@
 #include "core/error.h"
 #include "core/json_fields.h"
 #include "model/gguf_names.h"
+#include "model/gguf_projector.h"
 #include "model/gguf_tensors.h"
 #include "tests/checkpoint/gguf_file.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -182,20 +185,24 @@ class TinyModel {
     folder_.add("config.json", config_.dump());
     if (!tokenizer_.is_null()) folder_.add("tokenizer.json", tokenizer_.dump());
     const std::string layer = "model.layers.0.";
-    write({{"model.embed_tokens.weight", {6, 8}},
-           {"model.norm.weight", {8}},
-           {layer + "input_layernorm.weight", {8}},
-           {layer + "post_attention_layernorm.weight", {8}},
-           {layer + "self_attn.q_proj.weight", {8, 8}},
-           {layer + "self_attn.q_proj.bias", {8}},
-           {layer + "self_attn.k_proj.weight", {4, 8}},
-           {layer + "self_attn.k_proj.bias", {4}},
-           {layer + "self_attn.v_proj.weight", {4, 8}},
-           {layer + "self_attn.v_proj.bias", {4}},
-           {layer + "self_attn.o_proj.weight", {8, 8}},
-           {layer + "mlp.gate_proj.weight", {4, 8}},
-           {layer + "mlp.up_proj.weight", {4, 8}},
-           {layer + "mlp.down_proj.weight", {8, 4}}});
+    std::vector<std::pair<std::string, Shape>> tensors{
+        {"model.embed_tokens.weight", {6, 8}},
+        {"model.norm.weight", {8}},
+        {layer + "input_layernorm.weight", {8}},
+        {layer + "post_attention_layernorm.weight", {8}},
+        {layer + "self_attn.q_proj.weight", {8, 8}},
+        {layer + "self_attn.q_proj.bias", {8}},
+        {layer + "self_attn.k_proj.weight", {4, 8}},
+        {layer + "self_attn.k_proj.bias", {4}},
+        {layer + "self_attn.v_proj.weight", {4, 8}},
+        {layer + "self_attn.v_proj.bias", {4}},
+        {layer + "self_attn.o_proj.weight", {8, 8}},
+        {layer + "mlp.gate_proj.weight", {4, 8}},
+        {layer + "mlp.up_proj.weight", {4, 8}},
+        {layer + "mlp.down_proj.weight", {8, 4}}};
+    if (config_.contains("attention_bias"))
+      tensors.push_back({layer + "self_attn.o_proj.bias", {8}});
+    write(tensors);
     return std::make_unique<FileCheckpoint>(folder_.path());
   }
 
@@ -298,6 +305,34 @@ TEST(GgufNames, OfComponentsAreLlamaCpps) {
   EXPECT_EQ(gguf_text_name("text/lm_head.weight"), "output.weight");
   EXPECT_FALSE(gguf_text_name("text/model.layers.0.block_sparse_moe.gate.weight").has_value());
   EXPECT_FALSE(gguf_text_name("vision/post_layernorm.weight").has_value());
+}
+
+// A bundled model with another number in its config, or in a part of it.
+std::filesystem::path with_config(const TemporaryDirectory& folder, const std::string& name,
+                                  const char* part, const char* key, std::size_t value) {
+  std::filesystem::copy(kZoo / name, folder.path() / name,
+                        std::filesystem::copy_options::recursive);
+  const std::filesystem::path file = folder.path() / name / "config.json";
+  Json config = read_json_file(file);
+  (*part == '\0' ? config : config.at(part))[key] = value;
+  std::ofstream(file) << config;
+  return folder.path() / name;
+}
+
+TEST(GgufExport, TensorsOfAnotherShapeThanTheConfigSaysAreRefused) {
+  const TemporaryDirectory folder;
+  ThreadPool pool(1);
+  const auto text = with_config(folder, "ja-lm", "", "intermediate_size", 500);
+  const auto tower = with_config(folder, "en-vlm", "vision_config", "intermediate_size", 500);
+  EXPECT_THAT(error_message([&] {
+                export_gguf_text(FileCheckpoint(text), folder.path() / "x.gguf", {}, pool);
+              }),
+              HasSubstr("tensor of another shape than the config says"));
+  EXPECT_THAT(error_message([&] {
+                export_gguf_projector(FileCheckpoint(tower), folder.path() / "x.gguf", {}, pool);
+              }),
+              HasSubstr("tensor of another shape than the config says"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "x.gguf"));
 }
 
 }  // namespace
