@@ -11,6 +11,7 @@
 #include "merge/recipe_parser.h"
 #include "search/model_hash.h"
 #include "search/model_source.h"
+#include "search/optimizer_choice.h"
 #include "search/search_checks.h"
 
 namespace vlm {
@@ -53,6 +54,8 @@ SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::
   if (config.memory_bytes) {
     memory_ =
         share_search_memory(config, plan_, pool.num_threads(), workers, least_cache_bytes(model));
+    cache_ = std::make_shared<SourceCache>(memory_.source_bytes);  // which is less now
+    initial_ = merge_of(plan_.first_recipe);
   }
   if (shared_.vision) {
     images_ = std::make_unique<ImageFeatureCache>(shared_.vision, ImagePolicy::kPillow,
@@ -75,10 +78,7 @@ std::size_t SearchContext::least_cache_bytes(const Model& model) const {
 void SearchContext::identify(const SearchConfig& config, std::size_t workers, ThreadPool& pool) {
   const OptimizerSettings& optimizer = config.optimizer;
   identity_["seed"] = std::to_string(optimizer.seed);
-  const std::string population =
-      optimizer.population == 0 ? "auto" : std::to_string(optimizer.population);
-  identity_["optimizer"] =
-      optimizer.name + " population " + population + " sigma " + std::to_string(optimizer.sigma);
+  identity_["optimizer"] = describe(optimizer);
   identity_["weights"] = weight_format_name(config.weights);
   // How many questions are answered together changes last bits of what is not float32 (ADR 8).
   if (config.memory_bytes && config.weights != WeightFormat::kFloat32) {

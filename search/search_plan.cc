@@ -1,27 +1,45 @@
 #include "search/search_plan.h"
 
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "merge/recipe_parser.h"
 #include "merge/yaml_fields.h"
+#include "search/optimizer_choice.h"
 
 namespace vlm {
 namespace {
+
+std::optional<YAML::Node> first_of(const YAML::Node& list) {
+  if (!list.IsDefined() || !list.IsSequence() || list.size() == 0 || !list[0].IsMap()) return {};
+  return list[0];
+}
+
+// The first model of `models`, `slices`, `components` or `modules`.
+std::optional<YAML::Node> first_model(const YAML::Node& recipe) {
+  auto source = first_of(recipe["models"]);
+  if (const auto slice = first_of(recipe["slices"])) source = first_of((*slice)["sources"]);
+  if (source && (*source)["model"].IsDefined()) return (*source)["model"];
+  for (const char* key : {"components", "modules"}) {
+    if (!recipe[key].IsDefined() || !recipe[key].IsMap()) continue;
+    for (const auto& component : recipe[key]) {
+      if (!component.second.IsMap()) continue;
+      if (auto model = first_model(component.second)) return model;
+    }
+  }
+  return {};
+}
 
 // The model that gives the result its number of layers: the VLM, else the base, else the first.
 std::string donor_name(const YAML::Node& recipe, const std::string& where) {
   for (const char* key : {"vlm", "base_model"}) {
     if (recipe[key]) return yaml_text(recipe[key], where, key);
   }
-  const YAML::Node models = recipe["models"];
-  if (models.IsDefined() && models.IsSequence() && models.size() > 0 && models[0].IsMap() &&
-      models[0]["model"].IsDefined()) {
-    return yaml_text(models[0]["model"], where, "model");
-  }
-  fail_at(recipe, where, "a recipe to search needs 'vlm', 'base_model' or 'models'", "none");
+  if (const auto model = first_model(recipe)) return yaml_text(*model, where, "model");
+  fail_at(recipe, where, "a recipe to search needs 'vlm', 'base_model' or a model", "none");
 }
 
 SearchSpace space_of(const RecipeTemplate& recipe) {
@@ -67,6 +85,7 @@ SearchPlan plan_search(const SearchConfig& config, ModelPool& models) {
       make_merge_plan(parse_recipe(first_recipe, config.where), std::ref(models));
   require_text_only_merge(first_merge, config.where);
   SearchSpace space = space_of(recipe);
+  static_cast<void>(make_optimizer(config.optimizer, space));  // throws before anything is written
   return {std::move(recipe), std::move(space), std::move(first_recipe), std::move(first_merge)};
 }
 

@@ -12,9 +12,8 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
-#include "evolve/cma_es.h"
-#include "evolve/greedy_soup.h"
 #include "search/candidate_evaluator.h"
+#include "search/optimizer_choice.h"
 #include "search/search_context.h"
 #include "search/study_identity.h"
 #include "search/study_lock.h"
@@ -49,13 +48,6 @@ StudyStore open_store(const SearchConfig& config, const SearchOptions& options,
   StudyStore store = StudyStore::open(options.study_file, config.study);
   require_same_identity(config.study, store.identity(), context.identity());
   return store;
-}
-
-std::unique_ptr<Optimizer> make_optimizer(const OptimizerSettings& settings,
-                                          const SearchSpace& space) {
-  if (settings.name == "greedy-soup") return std::make_unique<GreedySoup>(space);
-  const CmaEsOptions options{settings.population, settings.sigma, settings.seed};
-  return std::make_unique<CmaEs>(space, options);
 }
 
 // The state of one run, shared by its workers.

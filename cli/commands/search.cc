@@ -19,10 +19,10 @@
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "core/version.h"
-#include "evolve/cma_es.h"
 #include "search/final_measurement.h"
 #include "search/model_source.h"
 #include "search/model_table.h"
+#include "search/optimizer_choice.h"
 #include "search/search_checks.h"
 #include "search/search_memory.h"
 #include "search/search_plan.h"
@@ -126,12 +126,12 @@ void print_plan(const SearchConfig& config, std::size_t workers, std::size_t num
   const SearchPlan plan = plan_search(config, models);
   require_sound_end(config, models, find_data_root(), num_threads);
   const SearchMemory memory = share_search_memory(config, plan, num_threads, workers);
-  const CmaEs optimizer(
-      plan.space, {config.optimizer.population, config.optimizer.sigma, config.optimizer.seed});
+  const auto optimizer = make_optimizer(config.optimizer, plan.space);
+  const std::vector<std::vector<double>> points = optimizer->ask();
   std::printf("study       %s\n", config.study.c_str());
-  std::printf("optimizer   %s, population %zu, sigma %g, %zu trials, seed %llu\n",
-              config.optimizer.name.c_str(), optimizer.population(), config.optimizer.sigma,
-              config.optimizer.trials, static_cast<unsigned long long>(config.optimizer.seed));
+  std::printf("optimizer   %s, %zu candidates at first, at most %zu trials, seed %llu\n",
+              describe(config.optimizer).c_str(), points.size(), config.optimizer.trials,
+              static_cast<unsigned long long>(config.optimizer.seed));
   for (const Objective& objective : config.objectives) {
     std::printf("objective   %s %s, weight %g\n", objective.benchmark.c_str(),
                 objective.metric.c_str(), objective.weight);
@@ -144,8 +144,8 @@ void print_plan(const SearchConfig& config, std::size_t workers, std::size_t num
   for (const Dimension& gene : plan.space.dimensions) {
     genes.add_row({gene.name, fixed(gene.low, 3), fixed(gene.initial, 3), fixed(gene.high, 3)});
   }
-  std::printf("genes       %zu\n\n%s\nfirst recipe:\n\n%s", plan.space.size(),
-              genes.to_string().c_str(), plan.first_recipe.c_str());
+  std::printf("genes       %zu\n\n%s\nfirst recipe:\n\n%s\n", plan.space.size(),
+              genes.to_string().c_str(), plan.recipe.fill_in(points.front()).c_str());
 }
 
 void run_search_command(const SearchArguments& arguments, const GlobalOptions& global) {

@@ -102,7 +102,7 @@ TEST(GreedySoup, DamagedAndForeignStatesAreRefused) {
     return ErrorCode::kExists;  // none
   };
   EXPECT_THROW(GreedySoup(weights(4)).restore(state), Error);
-  EXPECT_EQ(code_of({{"kind", "cma-es"}}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({{"optimizer", "cma-es"}}), ErrorCode::kInvalidArgument);
   for (const Json& change :
        {Json{{"order", {0, 1}}}, Json{{"order", {0, 1, 1}}}, Json{{"soup", {7}}},
         Json{{"soup", Json::array()}}, Json{{"fitness", "x"}}, Json{{"generation", -1}}}) {
