@@ -71,7 +71,8 @@ MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes,
                 "memory: weights take " + megabytes(plan.weight_bytes) + ", the program " +
                     megabytes(plan.program_bytes) + ", loading " + megabytes(plan.loading_bytes) +
                     " or running " + megabytes(plan.working_bytes + cache_bytes) +
-                    " more: allowed are " + megabytes(budget_bytes));
+                    " more, together " + megabytes(least_budget_bytes(plan, least_cache_bytes)) +
+                    ": allowed are " + megabytes(budget_bytes));
   }
   const std::size_t left =
       budget_bytes - plan.weight_bytes - plan.program_bytes - plan.working_bytes;

@@ -109,7 +109,7 @@ TEST(ShareMemory, ABudgetTheWeightsDoNotFitIsRefusedWithTheNumbers) {
                         .sees_images = false};
   EXPECT_EQ(error_message([&] { share_memory(plan, 15'000'000'000); }),
             "memory: weights take 14000 MB, the program 100 MB, loading 1000 MB or running 300 MB "
-            "more: allowed are 15000 MB");
+            "more, together 15100 MB: allowed are 15000 MB");
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ TEST_F(ShareSearchMemory, AsManyWorkersAsFit) {
 }
 
 TEST_F(ShareSearchMemory, TooLittleForOneWorkerIsRefusedWithTheNumbers) {
-  EXPECT_THAT(error_message([&] { share(100'000'000, 2); }), HasSubstr("more: allowed are 100 MB"));
+  EXPECT_THAT(error_message([&] { share(100'000'000, 2); }), HasSubstr(": allowed are 100 MB"));
 }
 
 TEST_F(ShareSearchMemory, ABudgetIsPartOfAStudyThatRoundsWeights) {
