@@ -1,5 +1,6 @@
 #include "merge/setting_parser.h"
 
+#include <sstream>
 #include <vector>
 
 #include <yaml-cpp/yaml.h>
@@ -84,7 +85,9 @@ double SettingReader::read_value(const YAML::Node& node, const ParameterSpec& sp
   if (spec.kind == ParameterKind::kChoice) return read_choice(node, spec);
   const double value = yaml_number(node, where_, spec.name);
   if (value < spec.lowest || value > spec.highest) {
-    fail_at(node, where_, spec.name + " is out of range", node.Scalar());
+    std::ostringstream range;
+    range << spec.lowest << " to " << spec.highest;
+    fail_at(node, where_, spec.name + " is out of range (" + range.str() + ")", node.Scalar());
   }
   return value;
 }

@@ -108,7 +108,7 @@ TEST_F(MergeErrors, ParametersThatCannotBeAreRefusedBeforeTheMerge) {
   expect_failure(merge_, "weights sum to 0, which cannot be normalised");
   write_recipe(model("base-lm"), "merge_method: ties\nbase_model: " + model("math-lm") +
                                      "\nparameters: {density: 1.5}\n");
-  expect_failure(merge_, "density is out of range: recipe.yaml:6: 1.5");
+  expect_failure(merge_, "density is out of range (0 to 1): recipe.yaml:6: 1.5");
   write_recipe(model("base-lm"), "merge_method: ties\nbase_model: " + model("math-lm") +
                                      "\nparameters: {density: -0.1}\n");
   expect_failure(merge_, "density is out of range");

@@ -228,7 +228,7 @@ TEST(RecipeParser, WrongValuesAreRefused) {
               HasSubstr("true or false"));
   EXPECT_THAT(refusal("models:\n- {model: a, parameters: {weight: 1, density: 1.2}}\n"
                       "merge_method: ties\nbase_model: b\n"),
-              HasSubstr("density is out of range: r.yaml:2: 1.2"));
+              HasSubstr("density is out of range (0 to 1): r.yaml:2: 1.2"));
   EXPECT_THAT(refusal(kModels + "merge_method: linear\ndtype: float8\n"), HasSubstr("'float8'"));
   EXPECT_THAT(refusal(kModels + "merge_method: linear\nout_dtype: int64\n"), HasSubstr("'int64'"));
 }
