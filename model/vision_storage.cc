@@ -46,6 +46,7 @@ class TensorCollector {
   static std::vector<WantedTensor> wanted(const std::vector<std::string>& names, const char* suffix,
                                           const Shape& shape) {
     std::vector<WantedTensor> parts;
+    parts.reserve(names.size());
     for (const std::string& name : names) parts.push_back({name + suffix, shape});
     return parts;
   }
