@@ -129,8 +129,8 @@ ImageSize size_on_canvas(ImageSize picture, ImageSize canvas) {
 cv::Mat place_on_canvas(const cv::Mat& rgb, ImageSize canvas, ResizeFilter filter,
                         ThreadPool& pool) {
   const ImageSize size = size_on_canvas(size_of(rgb), canvas);
-  cv::Mat out = cv::Mat::zeros(static_cast<int>(canvas.height_px),
-                               static_cast<int>(canvas.width_px), rgb.type());
+  cv::Mat out(static_cast<int>(canvas.height_px), static_cast<int>(canvas.width_px), rgb.type(),
+              cv::Scalar::all(0));
   resize_within_limit(rgb, size, filter, pool)
       .copyTo(out(rectangle((canvas.width_px - size.width_px) / 2,
                             (canvas.height_px - size.height_px) / 2, size)));

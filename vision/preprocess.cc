@@ -229,7 +229,7 @@ cv::Mat resize_within_limit(const cv::Mat& image, ImageSize size, ResizeFilter f
 cv::Mat center_crop(const cv::Mat& image, ImageSize crop) {
   const CropSide y = crop_side(static_cast<std::size_t>(image.rows), crop.height_px);
   const CropSide x = crop_side(static_cast<std::size_t>(image.cols), crop.width_px);
-  cv::Mat out = cv::Mat::zeros(static_cast<int>(y.size), static_cast<int>(x.size), image.type());
+  cv::Mat out(static_cast<int>(y.size), static_cast<int>(x.size), image.type(), cv::Scalar::all(0));
   image(rectangle(x.image_first, y.image_first, x.count, y.count))
       .copyTo(out(rectangle(x.crop_first, y.crop_first, x.count, y.count)));
   return out;
