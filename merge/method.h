@@ -103,6 +103,12 @@ struct InputBlock {
   std::span<const Bfloat16> bfloat16_base;
   std::vector<std::span<const Bfloat16>> bfloat16_models;
   std::span<float> buffers;  // [BlockMerge::buffers * size], to work in
+
+  // Calls use(base, models) with those that are there: float32 or bfloat16.
+  template <typename Use>
+  void visit(const Use& use) const {
+    is_bfloat16 ? use(bfloat16_base, bfloat16_models) : use(base, models);
+  }
 };
 
 // How the elements of one tensor are computed, once all is known that concerns the tensor as a

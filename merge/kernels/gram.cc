@@ -16,12 +16,7 @@ constexpr std::size_t kBlock =
 template <typename Value>
 void combine_values(const std::vector<std::span<const Value>>& vectors, std::span<const Value> base,
                     std::span<const double> coefficients, std::span<float> out) {
-  std::vector<Weighted<Value>> terms;
-  terms.reserve(vectors.size());
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    const auto factor = static_cast<float>(coefficients[i]);
-    if (factor != 0.0F) terms.push_back({vectors[i], factor});
-  }
+  const auto terms = weighted_terms<double>(vectors, coefficients);
   if (base.empty()) {
     weighted_sum(terms, 1.0F, out);
   } else {

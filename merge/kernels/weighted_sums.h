@@ -5,7 +5,9 @@
 // give the bits that their float32 values give. Spans of one call have equal lengths and do not
 // overlap.
 
+#include <cstddef>
 #include <span>
+#include <vector>
 
 #include "tensor/bfloat16.h"
 
@@ -16,6 +18,19 @@ struct Weighted {
   std::span<const Value> values;
   float weight = 0;
 };
+
+// The vectors with their weights as float32, but those whose weight is 0.
+template <typename Number, typename Value>
+std::vector<Weighted<Value>> weighted_terms(const std::vector<std::span<const Value>>& vectors,
+                                            std::span<const Number> weights) {
+  std::vector<Weighted<Value>> terms;
+  terms.reserve(vectors.size());
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const auto weight = static_cast<float>(weights[i]);
+    if (weight != 0.0F) terms.push_back({vectors[i], weight});
+  }
+  return terms;
+}
 
 // out = (sum_i weight_i values_i) / divisor; the sum begins at 0.
 void weighted_sum(std::span<const Weighted<float>> models, float divisor,

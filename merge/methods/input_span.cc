@@ -18,11 +18,7 @@ GramMatrix gram_of(const TensorMerge& task, ThreadPool& pool) {
 BlockMerge combine_models(std::vector<double> coefficients) {
   const auto merge = [coefficients = std::move(coefficients)](const InputBlock& inputs,
                                                               std::span<float> out) {
-    if (inputs.is_bfloat16) {
-      combine(inputs.bfloat16_models, inputs.bfloat16_base, coefficients, out);
-    } else {
-      combine(inputs.models, inputs.base, coefficients, out);
-    }
+    inputs.visit([&](auto base, const auto& models) { combine(models, base, coefficients, out); });
   };
   return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }

@@ -27,11 +27,9 @@ double inner_share(const TensorMerge& task) {
 BlockMerge start_layer_swap(const TensorMerge& task, ThreadPool& /*pool*/) {
   const auto share = static_cast<float>(inner_share(task));
   const auto merge = [share](const InputBlock& inputs, std::span<float> out) {
-    if (inputs.is_bfloat16) {
-      blend(inputs.bfloat16_models[0], 1.0F - share, inputs.bfloat16_models[1], share, out);
-    } else {
-      blend(inputs.models[0], 1.0F - share, inputs.models[1], share, out);
-    }
+    inputs.visit([&](auto /*base*/, const auto& models) {
+      blend(models[0], 1.0F - share, models[1], share, out);
+    });
   };
   return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }

@@ -13,18 +13,6 @@ bool normalizes(const TensorMerge& task) {
   return task.parameters.at("normalize") != 0;
 }
 
-// Those that count.
-template <typename Value>
-std::vector<Weighted<Value>> weighted(const std::vector<std::span<const Value>>& models,
-                                      const std::vector<float>& weights) {
-  std::vector<Weighted<Value>> counting;
-  counting.reserve(models.size());
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    if (weights[i] != 0.0F) counting.push_back({models[i], weights[i]});
-  }
-  return counting;
-}
-
 BlockMerge start_linear(const TensorMerge& task, ThreadPool& /*pool*/) {
   std::vector<float> weights;
   for (const ModelTensor& model : task.models) {
@@ -32,11 +20,9 @@ BlockMerge start_linear(const TensorMerge& task, ThreadPool& /*pool*/) {
   }
   const float divisor = normalizes(task) ? static_cast<float>(weight_sum(task)) : 1.0F;
   const auto merge = [weights, divisor](const InputBlock& inputs, std::span<float> out) {
-    if (inputs.is_bfloat16) {
-      weighted_sum(weighted(inputs.bfloat16_models, weights), divisor, out);
-    } else {
-      weighted_sum(weighted(inputs.models, weights), divisor, out);
-    }
+    inputs.visit([&](auto /*base*/, const auto& models) {
+      weighted_sum(weighted_terms<float>(models, weights), divisor, out);
+    });
   };
   return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }

@@ -44,13 +44,10 @@ BlockMerge start_slerp(const TensorMerge& task, ThreadPool& pool) {
   const double cosine = products.ab / (norm_or_one(products.aa) * norm_or_one(products.bb));
   const SlerpFactors factors = slerp_factors(cosine, task.parameters.at("t"));
   const auto merge = [factors](const InputBlock& inputs, std::span<float> out) {
-    const auto base = static_cast<float>(factors.base);
-    const auto other = static_cast<float>(factors.other);
-    if (inputs.is_bfloat16) {
-      blend(inputs.bfloat16_base, base, inputs.bfloat16_models.front(), other, out);
-    } else {
-      blend(inputs.base, base, inputs.models.front(), other, out);
-    }
+    inputs.visit([&](auto base, const auto& models) {
+      blend(base, static_cast<float>(factors.base), models.front(),
+            static_cast<float>(factors.other), out);
+    });
   };
   return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }

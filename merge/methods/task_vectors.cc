@@ -32,11 +32,7 @@ struct TaskVector {
 
   // Writes the sparse delta of a block.
   void delta(const InputBlock& inputs, std::span<float> out) const {
-    if (inputs.is_bfloat16) {
-      subtract(inputs.bfloat16_models[model], inputs.bfloat16_base, out);
-    } else {
-      subtract(inputs.models[model], inputs.base, out);
-    }
+    inputs.visit([&](auto base, const auto& models) { subtract(models[model], base, out); });
     if (filter) filter(inputs.first, out);
   }
 };
@@ -129,11 +125,7 @@ struct Combination {
       vectors[i].delta(inputs, delta);
       deltas[i] = {delta, vectors[i].rescale, vectors[i].weight};
     }
-    if (inputs.is_bfloat16) {
-      merge(inputs.bfloat16_base, deltas, out);
-    } else {
-      merge(inputs.base, deltas, out);
-    }
+    inputs.visit([&](auto base, const auto& /*models*/) { merge(base, deltas, out); });
   }
 };
 
@@ -158,11 +150,8 @@ void merge_whole(const std::vector<TaskVector>& vectors, std::span<const Value> 
 // Nothing is dropped, nobody votes: one pass over the inputs.
 BlockMerge merge_whole_deltas(const std::vector<TaskVector>& vectors, float lambda) {
   const auto merge = [vectors, lambda](const InputBlock& inputs, std::span<float> out) {
-    if (inputs.is_bfloat16) {
-      merge_whole(vectors, inputs.bfloat16_base, inputs.bfloat16_models, lambda, out);
-    } else {
-      merge_whole(vectors, inputs.base, inputs.models, lambda, out);
-    }
+    inputs.visit(
+        [&](auto base, const auto& models) { merge_whole(vectors, base, models, lambda, out); });
   };
   return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }
