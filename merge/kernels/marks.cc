@@ -47,15 +47,18 @@ namespace {
 HWY_EXPORT(mark_words);
 HWY_EXPORT(zero_by_words);
 
-// A row of values is elements before whole words, those of whole words, and the rest.
-struct Cut {
-  std::size_t before;
-  std::size_t whole;
-
-  Cut(std::size_t first, std::size_t size)
-      : before(std::min(size, (kMarksOfWord - first % kMarksOfWord) % kMarksOfWord)),
-        whole((size - before) / kMarksOfWord * kMarksOfWord) {}
-};
+// Calls ends(values, first) for what lies before and after whole words, words(values, word) for
+// what fills them.
+template <typename Value, typename Ends, typename Words>
+void cut_at_words(std::span<Value> x, std::size_t first, const Ends& ends, const Words& words) {
+  const std::size_t before =
+      std::min(x.size(), (kMarksOfWord - first % kMarksOfWord) % kMarksOfWord);
+  const std::size_t whole = (x.size() - before) / kMarksOfWord * kMarksOfWord;
+  const std::size_t begin = first + before;
+  ends(x.first(before), first);
+  if (whole > 0) words(x.subspan(before, whole), begin / kMarksOfWord);
+  ends(x.subspan(before + whole), begin + whole);
+}
 
 void mark_one_by_one(std::span<const float> x, std::size_t first, std::span<std::uint32_t> marks) {
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -75,26 +78,24 @@ void zero_one_by_one(std::span<float> x, std::size_t first, std::span<const std:
 
 void mark_non_zero(std::span<const float> x, std::size_t first,
                    std::span<std::uint32_t> marks) noexcept {
-  const Cut cut(first, x.size());
-  mark_one_by_one(x.first(cut.before), first, marks);
-  const std::size_t begin = first + cut.before;
-  if (cut.whole > 0) {
-    HWY_DYNAMIC_DISPATCH(mark_words)
-    (x.subspan(cut.before, cut.whole), marks.data() + begin / kMarksOfWord);
-  }
-  mark_one_by_one(x.subspan(cut.before + cut.whole), begin + cut.whole, marks);
+  cut_at_words(
+      x, first,
+      [&](std::span<const float> values, std::size_t begin) {
+        mark_one_by_one(values, begin, marks);
+      },
+      [&](std::span<const float> values, std::size_t word) {
+        HWY_DYNAMIC_DISPATCH(mark_words)(values, &marks[word]);
+      });
 }
 
 void zero_unmarked(std::span<float> x, std::size_t first,
                    std::span<const std::uint32_t> marks) noexcept {
-  const Cut cut(first, x.size());
-  zero_one_by_one(x.first(cut.before), first, marks);
-  const std::size_t begin = first + cut.before;
-  if (cut.whole > 0) {
-    HWY_DYNAMIC_DISPATCH(zero_by_words)
-    (x.subspan(cut.before, cut.whole), marks.data() + begin / kMarksOfWord);
-  }
-  zero_one_by_one(x.subspan(cut.before + cut.whole), begin + cut.whole, marks);
+  cut_at_words(
+      x, first,
+      [&](std::span<float> values, std::size_t begin) { zero_one_by_one(values, begin, marks); },
+      [&](std::span<float> values, std::size_t word) {
+        HWY_DYNAMIC_DISPATCH(zero_by_words)(values, &marks[word]);
+      });
 }
 
 }  // namespace vlm

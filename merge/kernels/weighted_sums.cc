@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 // Highway compiles what is between its two namespace macros once for each instruction set. Most
 // loops are plain ones, which the compiler makes vectors of.
@@ -28,8 +29,18 @@ HWY_INLINE float widen(float value) {
   return value;
 }
 
-// The functions of this kind compute elements [first, first + count) and are called with the
-// constant kTogether for `count`, which makes loops of fixed length, and once for the rest.
+// Calls some(first, count) for runs that cover `size` elements: with a constant for `count`, which
+// makes loops of fixed length, and once for the rest.
+template <typename Some>
+HWY_INLINE void for_each_run(std::size_t size, const Some& some) {
+  std::size_t first = 0;
+  for (; first + kTogether <= size; first += kTogether) {
+    some(first, std::integral_constant<std::size_t, kTogether>());
+  }
+  some(first, size - first);
+}
+
+// The functions of this kind compute elements [first, first + count).
 
 template <typename Value>
 HWY_INLINE void sum_some(std::span<const Weighted<Value>> models, float divisor, std::size_t first,
@@ -51,11 +62,9 @@ HWY_INLINE void sum_some(std::span<const Weighted<Value>> models, float divisor,
 template <typename Value>
 HWY_INLINE void sum_up(std::span<const Weighted<Value>> models, float divisor,
                        std::span<float> out) {
-  std::size_t first = 0;
-  for (; first + kTogether <= out.size(); first += kTogether) {
-    sum_some(models, divisor, first, kTogether, out);
-  }
-  sum_some(models, divisor, first, out.size() - first, out);
+  for_each_run(out.size(), [&](std::size_t first, auto count) {
+    sum_some(models, divisor, first, count, out);
+  });
 }
 
 template <typename Value>
@@ -78,11 +87,9 @@ HWY_INLINE void add_some_vectors(std::span<const Value> base,
 template <typename Value>
 HWY_INLINE void add_vectors(std::span<const Value> base, std::span<const Weighted<Value>> models,
                             float factor, std::span<float> out) {
-  std::size_t first = 0;
-  for (; first + kTogether <= out.size(); first += kTogether) {
-    add_some_vectors(base, models, factor, first, kTogether, out);
-  }
-  add_some_vectors(base, models, factor, first, out.size() - first, out);
+  for_each_run(out.size(), [&](std::size_t first, auto count) {
+    add_some_vectors(base, models, factor, first, count, out);
+  });
 }
 
 template <typename Value>
@@ -121,11 +128,9 @@ HWY_INLINE void add_some_sparse(std::span<const Value> base, std::span<const Spa
 template <typename Value>
 HWY_INLINE void add_sparse(std::span<const Value> base, std::span<const SparseDelta> deltas,
                            float divisor, float factor, std::span<float> out) {
-  std::size_t first = 0;
-  for (; first + kTogether <= out.size(); first += kTogether) {
-    add_some_sparse(base, deltas, divisor, factor, {first, kTogether}, out);
-  }
-  add_some_sparse(base, deltas, divisor, factor, {first, out.size() - first}, out);
+  for_each_run(out.size(), [&](std::size_t first, auto count) {
+    add_some_sparse(base, deltas, divisor, factor, {first, count}, out);
+  });
 }
 
 // The vote is made of vectors by hand: compilers make branches of it, and signs of deltas are as
