@@ -25,20 +25,6 @@ void DecoderStorage::refill(const Checkpoint& checkpoint, ThreadPool& pool) {
   tensors_.fill(checkpoint, pool);
 }
 
-LinearWeights DecoderStorage::allocate_linears(const Checkpoint& checkpoint,
-                                               const std::vector<WantedTensor>& modules,
-                                               bool biased) {
-  std::vector<WantedTensor> weights;
-  std::vector<WantedTensor> biases;
-  for (const WantedTensor& module : modules) {
-    weights.push_back({module.name + ".weight", module.shape});
-    biases.push_back({module.name + ".bias", {module.rows()}});
-  }
-  const WeightMatrix* weight = tensors_.add_matrix(checkpoint, std::move(weights), format_);
-  if (!biased) return {weight, {}};
-  return {weight, tensors_.add_vector(checkpoint, std::move(biases))};
-}
-
 DecoderLayerWeights DecoderStorage::allocate_layer(const Checkpoint& checkpoint,
                                                    std::size_t layer) {
   const std::string prefix = "text/model.layers." + std::to_string(layer) + ".";
@@ -51,7 +37,7 @@ DecoderLayerWeights DecoderStorage::allocate_layer(const Checkpoint& checkpoint,
   };
   const auto linears = [&](std::vector<WantedTensor> modules, bool biased) {
     for (WantedTensor& module : modules) module.name.insert(0, prefix);
-    return allocate_linears(checkpoint, modules, biased);
+    return tensors_.add_linears(checkpoint, modules, format_, biased);
   };
   return {
       .input_norm = norm("input_layernorm.weight"),

@@ -40,9 +40,6 @@ class DecoderStorage {
   DecoderStorage(const Checkpoint& checkpoint, DecoderConfig config, WeightFormat format);
   DecoderWeights allocate(const Checkpoint& checkpoint);
   DecoderLayerWeights allocate_layer(const Checkpoint& checkpoint, std::size_t layer);
-  // Modules that stand one below the other, of the shapes of their weights.
-  LinearWeights allocate_linears(const Checkpoint& checkpoint,
-                                 const std::vector<WantedTensor>& modules, bool biased);
 
   DecoderConfig config_;
   WeightFormat format_;

@@ -102,6 +102,20 @@ std::span<const float> StoredTensors::add_vector(const Checkpoint& checkpoint,
   return {column.data(), column.rows()};
 }
 
+LinearWeights StoredTensors::add_linears(const Checkpoint& checkpoint,
+                                         const std::vector<WantedTensor>& modules,
+                                         WeightFormat format, bool biased) {
+  std::vector<WantedTensor> weights;
+  std::vector<WantedTensor> biases;
+  for (const WantedTensor& module : modules) {
+    weights.push_back({module.name + ".weight", module.shape});
+    biases.push_back({module.name + ".bias", {module.rows()}});
+  }
+  const WeightMatrix* weight = add_matrix(checkpoint, std::move(weights), format);
+  if (!biased) return {weight, {}};
+  return {weight, add_vector(checkpoint, std::move(biases))};
+}
+
 std::vector<std::vector<std::size_t>> StoredTensors::batches() const {
   std::vector<std::size_t> largest_first(tensors_.size());
   std::iota(largest_first.begin(), largest_first.end(), std::size_t{0});

@@ -11,6 +11,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
+#include "tensor/linear.h"
 #include "tensor/matrix.h"
 #include "tensor/weight_matrix.h"
 
@@ -41,6 +42,11 @@ class StoredTensors {
   MatrixView<const float> add_floats(const Checkpoint& checkpoint, std::vector<WantedTensor> parts);
   // REQUIRES: tensors of one dimension.
   std::span<const float> add_vector(const Checkpoint& checkpoint, std::vector<WantedTensor> parts);
+
+  // Linear layers of one input, named by their modules and of their weights' shapes, one below the
+  // other; all biased or none.
+  LinearWeights add_linears(const Checkpoint& checkpoint, const std::vector<WantedTensor>& modules,
+                            WeightFormat format, bool biased);
 
   // Reads the values of every tensor, or those of another checkpoint in place of the ones there
   // are, in parallel, but so few at a time that at most 1 GiB (or one tensor) is taken besides.

@@ -26,31 +26,23 @@ class TensorCollector {
   LayerNormWeights norm(const std::string& name, std::size_t size) {
     return {.scale = vector(name + ".weight", size), .bias = vector(name + ".bias", size)};
   }
-  LinearWeights linear(const std::string& name, std::size_t out, std::size_t in) {
-    return stacked_linears({name}, out, in);
+  LinearWeights linear(const std::string& name, std::size_t out, std::size_t in,
+                       bool biased = true) {
+    return tensors_.add_linears(checkpoint_, {{name, {out, in}}}, format_, biased);
   }
   // Linear layers of equal shape, their weights and biases one below the other.
   LinearWeights stacked_linears(const std::vector<std::string>& names, std::size_t out,
                                 std::size_t in) {
-    return {
-        .weight = tensors_.add_matrix(checkpoint_, wanted(names, ".weight", {out, in}), format_),
-        .bias = tensors_.add_vector(checkpoint_, wanted(names, ".bias", {out}))};
+    std::vector<WantedTensor> modules;
+    modules.reserve(names.size());
+    for (const std::string& name : names) modules.push_back({name, {out, in}});
+    return tensors_.add_linears(checkpoint_, modules, format_, true);
   }
   LinearWeights linear_with_any_bias(const std::string& name, std::size_t out, std::size_t in) {
-    if (checkpoint_.find(name + ".bias") != nullptr) return linear(name, out, in);
-    return {.weight = tensors_.add_matrix(checkpoint_, {{name + ".weight", {out, in}}}, format_),
-            .bias = {}};
+    return linear(name, out, in, checkpoint_.find(name + ".bias") != nullptr);
   }
 
  private:
-  static std::vector<WantedTensor> wanted(const std::vector<std::string>& names, const char* suffix,
-                                          const Shape& shape) {
-    std::vector<WantedTensor> parts;
-    parts.reserve(names.size());
-    for (const std::string& name : names) parts.push_back({name + suffix, shape});
-    return parts;
-  }
-
   const Checkpoint& checkpoint_;
   WeightFormat format_;
   StoredTensors& tensors_;
