@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "tensor/activation.h"
+#include "tensor/addition.h"
 #include "tensor/attention.h"
 #include "tensor/normalization.h"
 #include "tensor/rope.h"
@@ -67,18 +68,6 @@ void normalize(MatrixView<const float> x, std::span<const float> weight, float e
                MatrixView<float> out, ThreadPool& pool) {
   for_row_ranges(x, pool, [&](std::size_t first, std::size_t count) {
     rms_norm(x.rows(first, count), weight, epsilon, out.rows(first, count));
-  });
-}
-
-// sum += factor * term; each product is rounded first.
-void add_scaled(MatrixView<float> sum, float factor, MatrixView<const float> term,
-                ThreadPool& pool) {
-  for_row_ranges(sum, pool, [&](std::size_t first, std::size_t count) {
-    for (std::size_t r = first; r < first + count; ++r) {
-      const std::span<float> row = sum.row(r);
-      const std::span<const float> other = term.row(r);
-      for (std::size_t c = 0; c < row.size(); ++c) row[c] += factor * other[c];
-    }
   });
 }
 

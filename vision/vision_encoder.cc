@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "tensor/addition.h"
 #include "tensor/bfloat16_attention.h"
 #include "tensor/gemm.h"
 #include "tensor/normalization.h"
@@ -16,14 +17,6 @@
 
 namespace vlm {
 namespace {
-
-void add(MatrixView<float> x, MatrixView<const float> y) {
-  for (std::size_t r = 0; r < x.rows(); ++r) {
-    const std::span<float> row = x.row(r);
-    const std::span<const float> addend = y.row(r);
-    for (std::size_t c = 0; c < row.size(); ++c) row[c] += addend[c];
-  }
-}
 
 // Row p of `out` [patches, channels * patch * patch] is patch p, row by row of the image, channel
 // after channel: the order of a convolution's weight.
@@ -69,7 +62,7 @@ class ImageRun {
     multiply_transposed(patches.view(), weights_.patch_embedding, embedded, pool_);
     if (!weights_.patch_bias.empty()) add_bias(embedded, weights_.patch_bias);
     std::copy(weights_.class_embedding.begin(), weights_.class_embedding.end(), x.row(0).begin());
-    add(x, weights_.position_embeddings);
+    add_scaled(x, 1.0F, weights_.position_embeddings, pool_);
     if (!config_.has_class_token()) return;
     normalise(x, weights_.norm_before_blocks, x);
   }
@@ -81,12 +74,12 @@ class ImageRun {
     attention(normed_.view());
     const MatrixView<float> update = query_key_value_.view().columns(0, config_.hidden_size);
     apply_linear(normed_.view(), block.output, update, pool_);
-    add_shared(x, update);
+    add_scaled(x, 1.0F, update, pool_);
     normalise(x, block.norm_before_mlp, normed_.view());
     apply_linear(normed_.view(), block.up, intermediate_.view(), pool_);
     activate(intermediate_);
     apply_linear(intermediate_.view(), block.down, normed_.view(), pool_);
-    add_shared(x, normed_.view());
+    add_scaled(x, 1.0F, normed_.view(), pool_);
   }
 
  private:
@@ -99,11 +92,6 @@ class ImageRun {
   void activate(Matrix<float>& x) {
     for_row_ranges(x.view(), pool_, [&](std::size_t first, std::size_t count) {
       config_.activation(x.values().subspan(first * x.cols(), count * x.cols()));
-    });
-  }
-  void add_shared(MatrixView<float> x, MatrixView<const float> y) {
-    for_row_ranges(x, pool_, [&](std::size_t first, std::size_t count) {
-      add(x.rows(first, count), y.rows(first, count));
     });
   }
 
