@@ -9,15 +9,13 @@
 // operations for each weight and token; each new token reads every weight of the layers and the
 // head once, for all sequences that run together.
 
-#include <chrono>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "bench/measured_run.h"
 #include "checkpoint/file_checkpoint.h"
-#include "core/error.h"
 #include "core/json_fields.h"
 #include "core/thread_pool.h"
 #include "language/decoder.h"
@@ -30,20 +28,6 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kRequestsTogether = 64;
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-std::size_t count_of(const char* argument) {
-  const long value = std::strtol(argument, nullptr, 10);
-  if (value <= 0) {
-    throw Error(ErrorCode::kInvalidArgument, std::string("expected a count: ") + argument);
-  }
-  return static_cast<std::size_t>(value);
-}
 
 Json measure_sequence(const Decoder& decoder, std::size_t prompt_tokens, std::size_t new_tokens,
                       ThreadPool& pool) {

@@ -6,16 +6,14 @@
 // Prints one line of JSON, with the mean magnitude of the result, for comparing. Limit: arithmetic,
 // for each token 2 operations for each weight and 4 * hidden for each token it sees.
 
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "bench/measured_run.h"
 #include "checkpoint/file_checkpoint.h"
-#include "core/error.h"
 #include "core/json_fields.h"
 #include "core/thread_pool.h"
 #include "model/vision_storage.h"
@@ -23,20 +21,6 @@
 
 namespace vlm {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-std::size_t count_of(const char* argument) {
-  const long value = std::strtol(argument, nullptr, 10);
-  if (value <= 0) {
-    throw Error(ErrorCode::kInvalidArgument, std::string("expected a count: ") + argument);
-  }
-  return static_cast<std::size_t>(value);
-}
 
 // The same values as in bench/compare_vision.py.
 std::vector<PixelValues> made_up_images(const VisionConfig& config, std::size_t count) {

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "language/decoder_config.h"
 #include "model/decoder_storage.h"
@@ -38,11 +37,6 @@ void refuse_scaled_rope(const ModelConfig& config) {
               "no GGUF export for this rope_scaling: " + config.where + ": '" + type + "'");
 }
 
-std::uint32_t small(std::size_t value) {
-  check(value <= 0xFFFFFFFFU, "export_gguf_text: a number of the config fits 32 bits");
-  return static_cast<std::uint32_t>(value);
-}
-
 GgufMetadata text_metadata(const Checkpoint& model, GgufType type, std::size_t num_rows) {
   const DecoderConfig config = parse_decoder_config(model.config().text());
   const std::string architecture = architecture_of(model.config());
@@ -50,18 +44,18 @@ GgufMetadata text_metadata(const Checkpoint& model, GgufType type, std::size_t n
   const auto add = [&](const char* key, GgufValue value) {
     metadata.emplace_back(architecture + "." + key, std::move(value));
   };
-  add("block_count", small(config.num_layers));
-  add("context_length", small(model.config().text().size("max_position_embeddings")));
-  add("embedding_length", small(config.hidden_size));
-  add("feed_forward_length", small(config.intermediate_size));
-  add("attention.head_count", small(config.num_heads));
-  add("attention.head_count_kv", small(config.num_kv_heads));
-  add("attention.key_length", small(config.head_dim));
-  add("attention.value_length", small(config.head_dim));
+  add("block_count", gguf_number(config.num_layers));
+  add("context_length", gguf_number(model.config().text().size("max_position_embeddings")));
+  add("embedding_length", gguf_number(config.hidden_size));
+  add("feed_forward_length", gguf_number(config.intermediate_size));
+  add("attention.head_count", gguf_number(config.num_heads));
+  add("attention.head_count_kv", gguf_number(config.num_kv_heads));
+  add("attention.key_length", gguf_number(config.head_dim));
+  add("attention.value_length", gguf_number(config.head_dim));
   add("attention.layer_norm_rms_epsilon", config.rms_norm_eps);
-  add("rope.dimension_count", small(config.head_dim));
+  add("rope.dimension_count", gguf_number(config.head_dim));
   add("rope.freq_base", static_cast<float>(config.rope_theta));
-  add("vocab_size", small(num_rows));
+  add("vocab_size", gguf_number(num_rows));
   for (auto& entry : gguf_vocabulary(model.directory(), model.config().text(), num_rows)) {
     metadata.push_back(std::move(entry));
   }

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "model/gguf_names.h"
 #include "model/gguf_tensors.h"
@@ -58,11 +57,6 @@ std::vector<float> floats(const std::array<double, 3>& values) {
   return {values.begin(), values.end()};
 }
 
-std::uint32_t small(std::size_t value) {
-  check(value <= 0xFFFFFFFFU, "export_gguf_projector: a number of the config fits 32 bits");
-  return static_cast<std::uint32_t>(value);
-}
-
 // The activation of the blocks: llama.cpp's default is quick-GELU.
 void add_activation(const Checkpoint& model, const VisionConfig& vision, GgufMetadata& metadata) {
   if (vision.activation != gelu && vision.activation != gelu_tanh &&
@@ -88,13 +82,13 @@ GgufMetadata projector_metadata(const Checkpoint& model, GgufType type) {
   };
   const int layer =
       ProjectorConfig::from_json({model.config().json, model.config().where}).vision_feature_layer;
-  add("image_size", small(vision.image_size_px));
-  add("patch_size", small(vision.patch_size_px));
-  add("embedding_length", small(vision.hidden_size));
-  add("feed_forward_length", small(vision.intermediate_size));
-  add("projection_dim", small(matrix_of(model, kSecondLayer).shape.front()));
-  add("block_count", small(vision.num_layers));
-  add("attention.head_count", small(vision.num_heads));
+  add("image_size", gguf_number(vision.image_size_px));
+  add("patch_size", gguf_number(vision.patch_size_px));
+  add("embedding_length", gguf_number(vision.hidden_size));
+  add("feed_forward_length", gguf_number(vision.intermediate_size));
+  add("projection_dim", gguf_number(matrix_of(model, kSecondLayer).shape.front()));
+  add("block_count", gguf_number(vision.num_layers));
+  add("attention.head_count", gguf_number(vision.num_heads));
   add("attention.layer_norm_epsilon", vision.layer_norm_epsilon);
   add("feature_layer", std::vector{static_cast<std::int32_t>(hidden_state_index(vision, layer))});
   add("image_mean", floats(preprocess.mean));

@@ -84,6 +84,11 @@ GgufType gguf_type_of(DType dtype) noexcept {
   return dtype == DType::kBF16 ? GgufType::kBF16 : GgufType::kF32;
 }
 
+std::uint32_t gguf_number(std::size_t value) noexcept {
+  check(value <= 0xFFFFFFFFU, "gguf_number: it fits 32 bits");
+  return static_cast<std::uint32_t>(value);
+}
+
 GgufMetadata general_metadata(const std::string& architecture, const Checkpoint& model,
                               GgufType type) {
   constexpr std::uint32_t kQuantizationVersion = 2;

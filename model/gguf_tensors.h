@@ -3,6 +3,7 @@
 // Tensors of a checkpoint into a GGUF file.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ GgufType gguf_type_for(const Shape& shape, GgufType wanted) noexcept;
 
 // The type that stores a dtype as it is; F64 becomes float32. REQUIRES: a floating dtype.
 GgufType gguf_type_of(DType dtype) noexcept;
+
+// A number of a config as files have it. REQUIRES: it fits 32 bits.
+std::uint32_t gguf_number(std::size_t value) noexcept;
 
 // The keys `general.*`. The name is the model's directory's.
 GgufMetadata general_metadata(const std::string& architecture, const Checkpoint& model,
