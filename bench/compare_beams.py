@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Compares beam search over questions about pictures with transformers' generate().
 
-usage: compare_beams.py [--questions N] [--beams N] [--new N] [--threads N] [--batch-sizes N ...]
+usage: compare_beams.py [--questions N] [--beams N] [--new N] [--threads N] [--rounds N] [--batch-sizes N ...]
 
 The bundled evo-vlm answers questions of ja-emoji-vqa in float32. Ours is the whole command (start,
 loading, pictures, answers), and the same without start and loading: a run with one question taken
-off. Of transformers only preparing the pictures and generate() count, and of its batch sizes the
-best. Ratios are of like with like: without start and loading. Printed are seconds, ratio, and how many answers have the same ids.
+off. Of transformers only preparing the pictures and generate() count. Ratios are of like with
+like: without start and loading. They take turns; printed are medians, ratios, and how many answers
+have the same ids.
 Needs: tools/build; pip install torch transformers pillow sentencepiece.
 """
 import argparse
 import json
+import statistics
 import sys
 import time
 
@@ -64,6 +66,7 @@ def main():
     parser.add_argument("--beams", type=int, default=5)
     parser.add_argument("--new", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 16, 32])
     arguments = parser.parse_args()
     items = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()][:arguments.questions]
@@ -72,16 +75,26 @@ def main():
     model = transformers.LlavaForConditionalGeneration.from_pretrained(MODEL, dtype=torch.float32).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(MODEL)
     processor = CLIPImageProcessorPil.from_pretrained(MODEL)
-    whole_seconds, our_ids = measure_ours(questions, arguments)
-    our_seconds = whole_seconds - measure_ours(questions[:1], arguments)[0]
+    whole, without_start = [], []
+    theirs = {batch_size: [] for batch_size in arguments.batch_sizes}
+    same = {}
+    for _ in range(arguments.rounds):
+        seconds, our_ids = measure_ours(questions, arguments)
+        whole.append(seconds)
+        without_start.append(seconds - measure_ours(questions[:1], arguments)[0])
+        for batch_size, found in theirs.items():
+            seconds, ids = measure_transformers(model, tokenizer, processor, questions, batch_size, arguments)
+            found.append(seconds)
+            same[batch_size] = sum(a == b for a, b in zip(ids, our_ids))
+    our_seconds = statistics.median(without_start)
     print(peer_models.describe("evo-vlm", arguments.threads))
     print(f"{len(questions)} questions, {arguments.beams} beams{'seconds':>20}{'ours/theirs':>13}{'same ids as ours':>18}")
-    print(f"{'ours, the whole command':30}{whole_seconds:13.2f}")
+    print(f"{'ours, the whole command':30}{statistics.median(whole):13.2f}")
     print(f"{'ours, without start, loading':30}{our_seconds:13.2f}")
-    for batch_size in arguments.batch_sizes:
-        seconds, ids = measure_transformers(model, tokenizer, processor, questions, batch_size, arguments)
-        same = sum(a == b for a, b in zip(ids, our_ids))
-        print(f"{f'transformers, {batch_size} together':30}{seconds:13.2f}{seconds / our_seconds:13.1f}{same:>12} of {len(ids)}")
+    for batch_size, found in theirs.items():
+        seconds = statistics.median(found)
+        print(f"{f'transformers, {batch_size} together':30}{seconds:13.2f}{seconds / our_seconds:13.1f}"
+              f"{same[batch_size]:>12} of {len(questions)}")
 
 
 if __name__ == "__main__":
