@@ -1,0 +1,132 @@
+// LLaVA 1.5 against transformers 5.23 (fp32): tests/data/vision/llava15. Ours differs by 3e-6 from
+// its logits; the smallest gap between the two best logits on the way of a greedy search is 3e-5,
+// that between the scores of the two best beams 3e-3, so ids must be equal.
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "checkpoint/file_checkpoint.h"
+#include "core/json_fields.h"
+#include "language/beam_search.h"
+#include "model/model.h"
+#include "model/trace.h"
+#include "tests/model/golden_decoder.h"
+
+namespace vlm {
+namespace {
+
+const std::filesystem::path kTiny = std::filesystem::path(VLM_TEST_DATA) / "vision/llava15";
+constexpr float kLogitTolerance = 1e-5F;
+
+std::vector<TokenId> ids_of(const Json& list) {
+  return list.get<std::vector<TokenId>>();
+}
+
+// Picture `number` of stored pixels [pictures, 3, 32, 32].
+PictureViews picture_of(const SafetensorsFile& golden, std::size_t number) {
+  const TensorView stored = golden.view("pixel_values");
+  PixelValues view{Matrix<float>(3, stored.shape[2] * stored.shape[3]), stored.shape[2],
+                   stored.shape[3]};
+  read_floats(stored, number * view.values.size(), view.values.values());
+  PictureViews picture{{view.height_px, view.width_px}, {}};
+  picture.views.push_back(std::move(view));
+  return picture;
+}
+
+class LlavaGolden : public testing::Test {
+ protected:
+  GenerationPrompt prompt_of(std::vector<TokenId> ids, const PictureViews& picture) {
+    features.push_back(std::make_shared<const Matrix<float>>(
+        std::move(model.shared_parts().vision->encode({&picture, 1}, pool).front())));
+    return model.build_prompt({"", std::move(ids), {features.back()}});
+  }
+
+  std::vector<TokenId> greedy_ids(const GenerationPrompt& prompt, double repetition_penalty) {
+    GenerationOptions options;
+    options.max_tokens = 16;
+    options.repetition_penalty = repetition_penalty;
+    return generate_ids(model.decoder(), {&prompt, 1}, options, {}, pool).at(0).ids;
+  }
+
+  ThreadPool pool{2};
+  std::vector<ImageFeatures> features;  // of which prompts hold views
+  Model model{FileCheckpoint(kTiny), pool};
+  SafetensorsFile golden{kTiny / "tensors.safetensors"};
+  Json data = read_json_file(kTiny / "case.json");
+};
+
+TEST_F(LlavaGolden, LogitsAreEqualWithOneOrAllImageTokens) {
+  for (const char* key : {"input_ids_one_image_token", "input_ids_expanded"}) {
+    TraceRequest request;
+    request.prompt.ids = ids_of(data.at(key));
+    request.pictures.push_back(picture_of(golden, 0));
+    const Trace trace = trace_forward(model, std::move(request), pool);
+    EXPECT_EQ(trace.input_ids, ids_of(data.at("input_ids_expanded"))) << key;
+    EXPECT_LT(largest_difference(trace.tensors.back().values.values(),
+                                 read_matrix(golden, "logits").values()),
+              kLogitTolerance)
+        << key;
+  }
+}
+
+TEST_F(LlavaGolden, GreedyIdsAreEqual) {
+  const GenerationPrompt prompt =
+      prompt_of(ids_of(data.at("input_ids_one_image_token")), picture_of(golden, 0));
+  EXPECT_EQ(greedy_ids(prompt, 1.0), ids_of(data.at("greedy_new_ids")));
+  EXPECT_EQ(greedy_ids(prompt, 1.5), ids_of(data.at("greedy_rep1.5_new_ids")));
+}
+
+TEST_F(LlavaGolden, AllBeamsAndTheirScoresAreEqual) {
+  const GenerationPrompt prompt =
+      prompt_of(ids_of(data.at("input_ids_one_image_token")), picture_of(golden, 0));
+  const GenerationPrompt* const pointer = &prompt;
+  for (const Json& beam : data.at("beam")) {
+    GenerationOptions options;
+    options.max_tokens = beam.at("max_new_tokens");
+    options.num_beams = beam.at("num_beams");
+    options.repetition_penalty = beam.at("repetition_penalty");
+    if (!beam.at("eos_token_id").is_null()) {
+      options.eos_ids = {beam.at("eos_token_id").get<TokenId>()};
+    }
+    const auto found = beam_search(model.decoder(), {{&pointer, 1}, 1}, options, pool).front();
+    ASSERT_EQ(found.size(), beam.at("sequences").size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(found[i].ids, ids_of(beam.at("sequences").at(i))) << i;
+      const auto score = beam.at("scores").at(i).get<double>();
+      EXPECT_NEAR(found[i].score, score, 1e-5 * std::abs(score)) << i;
+    }
+  }
+}
+
+TEST_F(LlavaGolden, ABatchOfUnequalPromptsGivesTheIdsOfThePaddedOne) {
+  const Json& batch = data.at("left_padded_batch");
+  const SafetensorsFile pixels(kTiny / "tensors_batch.safetensors");
+  std::vector<GenerationPrompt> prompts;
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::vector<TokenId> ids = ids_of(batch.at("input_ids_expanded").at(i));
+    const auto mask = batch.at("attention_mask").at(i).get<std::vector<int>>();
+    while (ids.size() > static_cast<std::size_t>(std::ranges::count(mask, 1))) {
+      ids.erase(ids.begin());
+    }
+    prompts.push_back(prompt_of(std::move(ids), picture_of(pixels, i)));
+  }
+  const std::vector<const GenerationPrompt*> pointers{prompts.data(), prompts.data() + 1};
+  GenerationOptions options;
+  options.max_tokens = 12;
+  options.num_beams = 5;
+  options.repetition_penalty = 1.5;
+  const auto found = beam_search(model.decoder(), {pointers, 2}, options, pool);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(found[i].front().ids, ids_of(batch.at("beam5_rep1.5_new_ids").at(i))) << i;
+  }
+}
+
+}  // namespace
+}  // namespace vlm
