@@ -29,9 +29,8 @@ def ids_of_case(folder):
 
 
 LANGUAGE_MODELS = {
-    f"{LM}/mistral_gqa": ids_of_case(f"{LM}/mistral_gqa"),
-    f"{LM}/mistral_head_dim": ids_of_case(f"{LM}/mistral_head_dim"),
-    f"{LM}/mistral_window": ids_of_case(f"{LM}/mistral_window"),
+    **{f"{LM}/{name}": ids_of_case(f"{LM}/{name}")
+       for name in ("mistral_gqa", "mistral_head_dim", "mistral_window", "llama_rope3_tied_bias", "qwen2")},
     "zoo/models/base-lm": [1] + [300 + i * 17 % 2000 for i in range(63)],
 }
 # Models and the files of their pictures.

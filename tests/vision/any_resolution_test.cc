@@ -75,10 +75,8 @@ TEST(AnyResolution, ViewsEqualLlavaNextImageProcessorToTheLastBit) {
   ThreadPool pool(2);
   const Json golden = anyres_cases();
   const AnyResolutionConfig config = parse(golden.at("image_grid_pinpoints"), 48);
-  int compared = 0;
   for (const Json& item : golden.at("cases")) {
     const std::filesystem::path file = image_data() / item.at("pixel_values").get<std::string>();
-    if (!std::filesystem::exists(file)) continue;
     const cv::Mat rgb =
         read_image(image_data() / item.at("input").get<std::string>(), ImagePolicy::kPillow);
     const std::vector<PixelValues> views = preprocess_views(rgb, config, {}, pool);
@@ -92,9 +90,7 @@ TEST(AnyResolution, ViewsEqualLlavaNextImageProcessorToTheLastBit) {
       EXPECT_EQ(std::memcmp(found.data(), expected.data(), found.size_bytes()), 0)
           << "view " << i << " of " << item;
     }
-    ++compared;
   }
-  EXPECT_EQ(compared, 4);
 }
 
 // Every fifth size between 1 and 3,000, in all combinations with a few others.
