@@ -1,7 +1,8 @@
 // Products of a linear layer of Mistral-7B's width, [14336, 4096], in each format of weights.
 //
 // Limits: one row reads every weight once (235, 117 or 59 MB, more than any cache here), so its
-// bytes/s are to be compared with those of memory_bench; many rows are bound by arithmetic.
+// bytes/s are to be compared with those of memory_bench; many rows are bound by arithmetic, and in
+// bfloat16 by oneDNN's own rate (multiply_onednn), where the processor multiplies bfloat16.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +14,11 @@
 
 #include "core/philox.h"
 #include "core/thread_pool.h"
+#include "tensor/bfloat16_packing.h"
 #include "tensor/instruction_limit.h"
 #include "tensor/matrix.h"
+#include "tensor/onednn_product.h"
+#include "tensor/packed_layout.h"
 #include "tensor/weight_matrix.h"
 
 namespace vlm {
@@ -22,6 +26,12 @@ namespace {
 
 constexpr std::size_t kOutputs = 14336;
 constexpr std::size_t kInputs = 4096;
+
+void count_operations(benchmark::State& state, std::size_t rows) {
+  state.counters["FLOP/s"] =
+      benchmark::Counter(2.0 * static_cast<double>(rows * kOutputs * kInputs),
+                         benchmark::Counter::kIsIterationInvariantRate);
+}
 
 void fill_random(std::span<float> values) {
   RandomStream random(1, 0);
@@ -41,12 +51,33 @@ void multiply_weight(benchmark::State& state) {
   for (auto _ : state) weight->multiply(x.view(), out.view(), pool);
   state.SetLabel(std::string(weight_format_name(format)));
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(weight->value_bytes()));
-  state.counters["FLOP/s"] =
-      benchmark::Counter(2.0 * static_cast<double>(rows * kOutputs * kInputs),
-                         benchmark::Counter::kIsIterationInvariantRate);
+  count_operations(state, rows);
 }
 BENCHMARK(multiply_weight)
     ->ArgsProduct({{0, 1, 2}, {1, 4, 8, 12, 16, 64, 512}, {1, 2}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+// One call of oneDNN on one thread, with everything rounded and packed. Argument: rows.
+void multiply_onednn(benchmark::State& state) {
+  if (!has_bfloat16_products()) return state.SkipWithError("the processor has no such products");
+  const auto rows = static_cast<std::size_t>(state.range(0));
+  ThreadPool pool(1);
+  Matrix<float> values(kOutputs, kInputs);
+  fill_random(values.values());
+  constexpr PackedLayout kLayout{kOutputs, kInputs};
+  std::vector<std::uint16_t> weight(kLayout.num_blocks() * kLayout.block_size());
+  pack_bfloat16(values.view(), weight);
+  const Matrix<std::uint16_t> x = bfloat16_rows(values.view().rows(0, rows), pool);
+  Matrix<float> out(rows, kOutputs);
+  const Bfloat16Product product(rows, kInputs, kOutputs);
+  for (auto _ : state) product.run(x.view(), weight, out.view());
+  count_operations(state, rows);
+}
+BENCHMARK(multiply_onednn)
+    ->Arg(16)
+    ->Arg(64)
+    ->Arg(512)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
