@@ -128,5 +128,31 @@ TEST_F(LlavaGolden, ABatchOfUnequalPromptsGivesTheIdsOfThePaddedOne) {
   }
 }
 
+// A tower without a class token, of which all patches are used:
+// tests/data/vision/make_more_cases.py. The smallest gap between the two best logits is 2e-2.
+TEST(LlavaWithSiglip, LogitsAndGreedyIdsAreEqual) {
+  const std::filesystem::path folder = kTiny.parent_path() / "llava_siglip";
+  ThreadPool pool(2);
+  const Model model(FileCheckpoint(folder), pool);
+  const SafetensorsFile golden(folder / "case.safetensors");
+  const Json data = read_json_file(folder / "case.json");
+  PictureViews picture = picture_of(golden, 0);
+  const ImageFeatures features = std::make_shared<const Matrix<float>>(
+      std::move(model.shared_parts().vision->encode({&picture, 1}, pool).front()));
+  const GenerationPrompt prompt =
+      model.build_prompt({"", ids_of(data.at("input_ids_expanded")), {features}});
+  GenerationOptions options;
+  options.max_tokens = 16;
+  EXPECT_EQ(generate_ids(model.decoder(), {&prompt, 1}, options, {}, pool).at(0).ids,
+            ids_of(data.at("greedy_new_ids")));
+  TraceRequest request;
+  request.prompt.ids = ids_of(data.at("input_ids_expanded"));
+  request.pictures.push_back(std::move(picture));
+  const Trace trace = trace_forward(model, std::move(request), pool);
+  EXPECT_LT(largest_difference(trace.tensors.back().values.values(),
+                               read_matrix(golden, "logits").values()),
+            1e-4F);
+}
+
 }  // namespace
 }  // namespace vlm

@@ -225,6 +225,25 @@ TEST_F(LlavaNext, SeveralPicturesStandEachAtItsImageToken) {
               HasSubstr("a picture's image tokens are not in one run"));
 }
 
+TEST_F(LlavaNext, TwoPicturesInOnePromptGiveTheLogitsAndIdsOfTransformers) {
+  const SafetensorsFile expected(kTiny / "two_pictures.safetensors");
+  const Json data = read_json_file(kTiny / "two_pictures.json");
+  TraceRequest request;
+  request.prompt.ids = ids_of(data.at("input_ids_expanded"));
+  std::vector<ImageFeatures> features;
+  for (const Json& number : data.at("pictures")) {
+    const Json& item = cases.at("cases").at(number.get<std::size_t>());
+    features.push_back(features_of(item));
+    request.pictures.push_back(golden_views(golden, item));
+  }
+  const GenerationPrompt prompt = model.build_prompt({"", request.prompt.ids, features});
+  EXPECT_EQ(greedy_ids(prompt, 1.0), ids_of(data.at("greedy_new_ids")));
+  const Trace trace = trace_forward(model, std::move(request), pool);
+  EXPECT_LT(largest_difference(trace.tensors.back().values.values(),
+                               read_matrix(expected, "logits").values()),
+            kLogitTolerance);
+}
+
 TEST_F(LlavaNext, AnswersATextWithoutPictures) {
   GenerationOptions options;
   options.max_tokens = 4;
