@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the speed of one sequence with transformers on torch and with llama.cpp.
 
-usage: compare_inference.py [--shape mistral-4-layers|tinyllama|smollm2-135m] [--threads N] [--rounds N]
+usage: compare_inference.py [--shape mistral-4-layers|tinyllama|smollm2-135m|base-lm] [--threads N] [--rounds N]
                             [--prompt N] [--new N]
 
 All run the same weights with the same threads: bfloat16 everywhere, and int8 beside llama.cpp's Q8_0.
@@ -86,6 +86,7 @@ def main():
     found = {name: [] for name in measures}
     for _ in range(arguments.rounds):
         for name, measure in measures.items():
+            time.sleep(0.5)  # threads of the one before may go on waiting actively
             found[name].append(measure())
     print(peer_models.describe(arguments.shape, arguments.threads))
     print(f"{'':24}{'prompt of ' + str(arguments.prompt):>15}{'ours/theirs':>13}{'new tokens':>15}{'ours/theirs':>13}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the speed of many requests with transformers' generate() and llama.cpp's parallel decoding.
 
-usage: compare_requests.py [--shape mistral-4-layers|tinyllama|smollm2-135m] [--threads N] [--requests N]
+usage: compare_requests.py [--shape mistral-4-layers|tinyllama|smollm2-135m|base-lm] [--threads N] [--requests N]
                            [--new N] [--batch-sizes N ...]
 
 Requests have prompts of 50 to 200 tokens and take the same number of new tokens each, greedily. All

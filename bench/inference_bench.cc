@@ -91,9 +91,11 @@ int run(const std::vector<const char*>& arguments) {
       checkpoint, parse_decoder_config(checkpoint.config().text()), pool, *format);
   const double load_seconds = seconds_since(start);
   const Decoder decoder(storage.config(), storage.weights());
-  measure_sequence(decoder, 8, 2, pool);  // kernels are made, pages are there
   const auto measure = mode == "sequence" ? measure_sequence : measure_requests;
-  Json result = measure(decoder, count_of(arguments[5]), count_of(arguments[6]), pool);
+  const std::size_t count = count_of(arguments[5]);
+  // Kernels are made, pages are there.
+  measure_sequence(decoder, mode == "sequence" ? count : 8, 2, pool);
+  Json result = measure(decoder, count, count_of(arguments[6]), pool);
   result["load_seconds"] = load_seconds;
   std::printf("%s\n", result.dump().c_str());
   return 0;

