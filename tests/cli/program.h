@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/files.h"
+#include "core/json_fields.h"
 
 namespace vlm {
 
@@ -111,6 +113,16 @@ class ProgramTest : public testing::Test {
   std::filesystem::path write(const std::string& name, const std::string& content) const {
     write_file_atomically(folder_ / name, content);
     return folder_ / name;
+  }
+
+  // Standard output, a JSON value on each line.
+  [[nodiscard]] std::vector<Json> json_lines(const std::vector<std::string>& arguments) const {
+    const ProgramResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    std::vector<Json> lines;
+    std::istringstream in(result.out);
+    for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
+    return lines;
   }
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }

@@ -42,15 +42,6 @@ class Program : public ProgramTest {
     return write("recipe.yaml", text).string();
   }
 
-  [[nodiscard]] std::vector<Json> json_lines(const std::vector<std::string>& arguments) const {
-    const ProgramResult result = run(arguments);
-    EXPECT_EQ(result.exit_code, 0) << result.errors;
-    std::vector<Json> lines;
-    std::istringstream in(result.out);
-    for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
-    return lines;
-  }
-
   static std::string picture(const std::string& file) {
     return (project() / "datasets" / file).string();
   }
