@@ -41,6 +41,10 @@ void Checkpoint::read_part(const TensorInfo& info, std::size_t first, std::span<
   std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(first), out.size(), out.begin());
 }
 
+const std::filesystem::path& Checkpoint::image_processor_directory() const {
+  return config().is_original_llava() ? config().tower_directory : directory();
+}
+
 Layout Checkpoint::layout() const {
   return Layout(config().is_vlm() ? LayoutKind::kLlavaHub : LayoutKind::kPlainText);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <utility>
 
 #include "checkpoint/layer_path_tensors.h"
 #include "checkpoint/shard_index.h"
@@ -54,10 +56,18 @@ class MappedReader final : public TensorReader {
 };
 
 void check_family(const ModelConfig& config, const Layout& layout) {
-  if (config.is_vlm() == layout.is_vlm()) return;
+  if (config.is_vlm() == layout.is_vlm() &&
+      config.is_original_llava() == layout.is_original_llava()) {
+    return;
+  }
   throw Error(ErrorCode::kCorruptFile, "config and tensor names disagree: " + config.where + ": " +
                                            config.architecture + ", but the tensors are named as " +
                                            std::string(layout.name()));
+}
+
+bool has_vision_tower(const std::vector<TensorInfo>& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const TensorInfo& tensor) { return tensor.name.starts_with("vision/"); });
 }
 
 }  // namespace
@@ -67,12 +77,37 @@ std::shared_ptr<const FileCheckpoint> FileCheckpoint::open(const std::filesystem
 }
 
 FileCheckpoint::FileCheckpoint(const std::filesystem::path& directory) : directory_(directory) {
-  const std::filesystem::path config_file = directory / "config.json";
-  config_ = parse_model_config(read_json_file(config_file), config_file.string());
+  config_ = read_model_config(directory);
   shards_ = open_shards(directory);
   layout_ = Layout::detect(tensor_names(shards_));
   check_family(config_, layout_);
   for (const SafetensorsFile& shard : shards_) add_tensors(shard);
+  if (config_.is_original_llava() && !has_vision_tower(tensors_)) add_tower();
+}
+
+void FileCheckpoint::add_tower() {
+  if (JsonFields(config_.original, config_.where).boolean_or("unfreeze_mm_vision_tower", false)) {
+    throw Error(ErrorCode::kCorruptFile, "no vision tower: " + directory_.string() +
+                                             ": unfreeze_mm_vision_tower is true, but there is no "
+                                             "tensor model.vision_tower.*");
+  }
+  std::vector<SafetensorsFile> shards = open_shards(config_.tower_directory);
+  const Layout layout = Layout::detect_tower(tensor_names(shards));
+  for (const SafetensorsFile& shard : shards) {
+    for (const SafetensorsEntry& entry : shard.entries()) {
+      if (is_known_buffer(entry.name)) continue;
+      if (auto name = layout.canonical_name(entry.name)) {
+        add_tensor(entry, std::move(*name), shard.view(entry));
+      }
+    }
+  }
+  if (!has_vision_tower(tensors_)) {
+    throw Error(ErrorCode::kCorruptFile,
+                "no vision tower: " + config_.tower_directory.string() + ": no tensor " +
+                    "vision_model.* (for mm_vision_tower in " + config_.where + ")");
+  }
+  std::move(shards.begin(), shards.end(), std::back_inserter(shards_));
+  config_.borrows_tower = true;
 }
 
 void FileCheckpoint::add_tensors(const SafetensorsFile& file) {
@@ -88,18 +123,23 @@ void FileCheckpoint::add_tensors(const SafetensorsFile& file) {
                                                std::string(layout_.name()) +
                                                "': " + directory_.string() + ": " + entry.name);
     }
-    if (!is_floating(entry.dtype)) {
-      throw Error(ErrorCode::kUnsupported,
-                  "weights that are not floating (quantised?): " + directory_.string() + ": " +
-                      entry.name + ": " + std::string(safetensors_name(entry.dtype)));
-    }
-    if (!index_of_.emplace(*name, tensors_.size()).second) {
-      throw Error(ErrorCode::kCorruptFile,
-                  "tensor occurs twice: " + directory_.string() + ": " + entry.name);
-    }
-    tensors_.push_back({.name = *name, .dtype = entry.dtype, .shape = entry.shape});
-    views_.push_back(file.view(entry));
+    add_tensor(entry, *name, file.view(entry));
   }
+}
+
+void FileCheckpoint::add_tensor(const SafetensorsEntry& entry, std::string name,
+                                const TensorView& view) {
+  if (!is_floating(entry.dtype)) {
+    throw Error(ErrorCode::kUnsupported,
+                "weights that are not floating (quantised?): " + directory_.string() + ": " +
+                    entry.name + ": " + std::string(safetensors_name(entry.dtype)));
+  }
+  if (!index_of_.emplace(name, tensors_.size()).second) {
+    throw Error(ErrorCode::kCorruptFile,
+                "tensor occurs twice: " + directory_.string() + ": " + entry.name);
+  }
+  tensors_.push_back({.name = std::move(name), .dtype = entry.dtype, .shape = entry.shape});
+  views_.push_back(view);
 }
 
 TensorView FileCheckpoint::view(const TensorInfo& info) const {

@@ -1,7 +1,9 @@
 #pragma once
 
 // A checkpoint on disk: a directory with config.json and model.safetensors, or with
-// model.safetensors.index.json and the shards it names. Weights are mapped, not read.
+// model.safetensors.index.json and the shards it names. Weights are mapped, not read. To those of
+// original LLaVA belong the files of the vision tower that its config.json names, unless it has the
+// tower's tensors itself.
 
 #include <cstddef>
 #include <filesystem>
@@ -48,6 +50,8 @@ class FileCheckpoint final : public Checkpoint {
 
  private:
   void add_tensors(const SafetensorsFile& file);
+  void add_tensor(const SafetensorsEntry& entry, std::string name, const TensorView& view);
+  void add_tower();
 
   std::filesystem::path directory_;
   ModelConfig config_;

@@ -14,7 +14,7 @@ struct PrefixRule {
 };
 
 // Plain text models are held to the known modules, so that a model of another kind is not taken for
-// one (original LLaVA: model.mm_projector.*).
+// one.
 constexpr std::array kPlainTextRules{
     PrefixRule{"model.embed_tokens.", "text/model.embed_tokens."},
     PrefixRule{"model.layers.", "text/model.layers."},
@@ -46,6 +46,36 @@ constexpr std::array kLlavaInMemoryV5Rules{
     PrefixRule{"model.image_newline", "projector/image_newline"},
 };
 
+constexpr std::array kOriginalLlavaRules{
+    PrefixRule{"model.embed_tokens.", "text/model.embed_tokens."},
+    PrefixRule{"model.layers.", "text/model.layers."},
+    PrefixRule{"model.norm.", "text/model.norm."},
+    PrefixRule{"lm_head.", "text/lm_head."},
+    PrefixRule{"model.vision_tower.vision_tower.vision_model.", "vision/"},
+    PrefixRule{"model.mm_projector.0.", "projector/linear_1."},
+    PrefixRule{"model.mm_projector.2.", "projector/linear_2."},
+    PrefixRule{"model.image_newline", "projector/image_newline"},
+};
+
+constexpr std::array kOriginalLlavaLinearRules{
+    PrefixRule{"model.embed_tokens.", "text/model.embed_tokens."},
+    PrefixRule{"model.layers.", "text/model.layers."},
+    PrefixRule{"model.norm.", "text/model.norm."},
+    PrefixRule{"lm_head.", "text/lm_head."},
+    PrefixRule{"model.vision_tower.vision_tower.vision_model.", "vision/"},
+    PrefixRule{"model.mm_projector.", "projector/linear_1."},
+    PrefixRule{"model.image_newline", "projector/image_newline"},
+};
+
+constexpr std::array kClipRules{PrefixRule{"vision_model.", "vision/"}};
+
+constexpr std::array kClipSavedV5Rules{
+    PrefixRule{"embeddings.", "vision/embeddings."},
+    PrefixRule{"pre_layrnorm.", "vision/pre_layrnorm."},
+    PrefixRule{"encoder.", "vision/encoder."},
+    PrefixRule{"post_layernorm.", "vision/post_layernorm."},
+};
+
 std::span<const PrefixRule> rules_of(LayoutKind kind) noexcept {
   switch (kind) {
     case LayoutKind::kLlavaHub:
@@ -54,6 +84,14 @@ std::span<const PrefixRule> rules_of(LayoutKind kind) noexcept {
       return kLlavaSavedV5Rules;
     case LayoutKind::kLlavaInMemoryV5:
       return kLlavaInMemoryV5Rules;
+    case LayoutKind::kOriginalLlava:
+      return kOriginalLlavaRules;
+    case LayoutKind::kOriginalLlavaLinear:
+      return kOriginalLlavaLinearRules;
+    case LayoutKind::kClip:
+      return kClipRules;
+    case LayoutKind::kClipSavedV5:
+      return kClipSavedV5Rules;
     case LayoutKind::kPlainText:
       break;
   }
@@ -70,14 +108,23 @@ std::string renamed(std::string_view name, std::string_view from, std::string_vi
   return std::string(to) + std::string(name.substr(from.size()));
 }
 
+bool any_begins(std::span<const std::string> names, std::string_view prefix) {
+  return std::any_of(names.begin(), names.end(), [prefix](const std::string& name) {
+    return name.starts_with(prefix) && !is_known_buffer(name);
+  });
+}
+
 }  // namespace
 
 Layout Layout::detect(std::span<const std::string> disk_names) {
   const auto any_starts_with = [disk_names](std::string_view prefix) {
-    return std::any_of(disk_names.begin(), disk_names.end(), [prefix](const std::string& name) {
-      return name.starts_with(prefix) && !is_known_buffer(name);
-    });
+    return any_begins(disk_names, prefix);
   };
+  if (any_starts_with("model.mm_projector.")) {
+    const bool is_linear =
+        any_starts_with("model.mm_projector.weight") || any_starts_with("model.mm_projector.bias");
+    return Layout(is_linear ? LayoutKind::kOriginalLlavaLinear : LayoutKind::kOriginalLlava);
+  }
   if (any_starts_with("model.language_model.") || any_starts_with("model.vision_tower.")) {
     return Layout(LayoutKind::kLlavaInMemoryV5);
   }
@@ -85,6 +132,10 @@ Layout Layout::detect(std::span<const std::string> disk_names) {
   if (any_starts_with("vision_tower.")) return Layout(LayoutKind::kLlavaSavedV5);
   if (any_starts_with("language_model.")) return Layout(LayoutKind::kLlavaHub);
   return Layout(LayoutKind::kPlainText);
+}
+
+Layout Layout::detect_tower(std::span<const std::string> disk_names) {
+  return Layout(any_begins(disk_names, "encoder.") ? LayoutKind::kClipSavedV5 : LayoutKind::kClip);
 }
 
 std::string_view Layout::name() const noexcept {
@@ -95,6 +146,14 @@ std::string_view Layout::name() const noexcept {
       return "llava-hf as saved by transformers 5";
     case LayoutKind::kLlavaInMemoryV5:
       return "LLaVA module names of transformers 5";
+    case LayoutKind::kOriginalLlava:
+      return "original LLaVA";
+    case LayoutKind::kOriginalLlavaLinear:
+      return "original LLaVA, linear projector";
+    case LayoutKind::kClip:
+      return "CLIP";
+    case LayoutKind::kClipSavedV5:
+      return "CLIP vision tower as saved by transformers 5";
     case LayoutKind::kPlainText:
       break;
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/original_llava.h"
 #include "core/error.h"
 #include "core/nearest_name.h"
 
@@ -217,6 +218,10 @@ const KnownArchitecture& find_architecture(const JsonFields& fields) {
     }
     known.emplace_back(name.empty() ? candidate.model_type : candidate.architecture);
   }
+  if (!name.empty()) {
+    known.insert(known.end(), kOriginalLlavaArchitectures.begin(),
+                 kOriginalLlavaArchitectures.end());
+  }
   fail_unknown("unknown architecture", fields.where(), name.empty() ? model_type : name, known);
 }
 
@@ -239,6 +244,28 @@ std::size_t ModelConfig::vocab_size() const {
   return text().size("vocab_size");
 }
 
+std::optional<std::size_t> ModelConfig::image_token_id() const {
+  if (is_original_llava()) return std::nullopt;
+  const JsonFields fields(json, where);
+  return fields.size(fields.has("image_token_index") ? "image_token_index" : "image_token_id");
+}
+
+ModelConfig read_model_config(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "config.json";
+  const Json json = read_json_file(file);
+  if (!is_original_llava(json)) return parse_model_config(json, file.string());
+  const JsonFields fields(json, file.string());
+  std::filesystem::path tower = find_tower_directory(fields, directory);
+  const std::filesystem::path tower_file = tower / "config.json";
+  const Json tower_json = read_json_file(tower_file);
+  ModelConfig config = parse_model_config(
+      hub_config(fields, JsonFields(tower_json, tower_file.string())), file.string());
+  config.architecture = architecture_of_original_llava(json);
+  config.original = json;
+  config.tower_directory = std::move(tower);
+  return config;
+}
+
 ModelConfig parse_model_config(const Json& config, const std::string& where) {
   const JsonFields fields(config, where);
   const KnownArchitecture& known = find_architecture(fields);
@@ -246,7 +273,9 @@ ModelConfig parse_model_config(const Json& config, const std::string& where) {
                      .family = known.family,
                      .architecture = std::string(known.architecture),
                      .json = config,
-                     .original = config};
+                     .original = config,
+                     .tower_directory = {},
+                     .borrows_tower = false};
   if (parsed.is_vlm()) {
     complete_llava(parsed);
   } else {

@@ -18,12 +18,16 @@ namespace fs = std::filesystem;
 
 // What is looked for, and the file that a directory of it holds.
 struct Wanted {
-  const char* what;
-  const char* file;
+  std::string_view what;
+  std::string_view file;
 };
 
 constexpr Wanted kModel{"model", "config.json"};
 constexpr Wanted kAdapter{"adapter", "adapter_config.json"};
+
+std::string no_such(const Wanted& wanted, std::string_view name) {
+  return "no such " + std::string(wanted.what) + ": " + std::string(name);
+}
 
 struct HubId {
   std::string repository;  // org/name or name
@@ -104,7 +108,7 @@ std::string neighbour_hint(const fs::path& directory, const Wanted& wanted) {
 fs::path find_snapshot(const HubId& id, const fs::path& hub_cache, const Wanted& wanted) {
   const fs::path folder = hub_cache / repository_folder(id.repository);
   if (!is_there(folder)) {
-    throw Error(ErrorCode::kNotFound, std::string("no such ") + wanted.what + ": " + id.repository +
+    throw Error(ErrorCode::kNotFound, no_such(wanted, id.repository) +
                                           ": neither a directory nor in the cache " +
                                           hub_cache.string() + " (models are not downloaded)" +
                                           neighbour_hint(id.repository, wanted));
@@ -121,22 +125,22 @@ fs::path find_snapshot(const HubId& id, const fs::path& hub_cache, const Wanted&
 fs::path resolve_directory(std::string_view name, const fs::path& hub_cache, const Wanted& wanted) {
   if (name.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                std::string("the name of a ") + wanted.what + " is empty");
+                "the name of a " + std::string(wanted.what) + " is empty");
   }
   fs::path directory(name);
   if (is_there(directory / wanted.file)) return directory;
   std::error_code error;
   if (fs::is_directory(directory, error)) {
-    throw Error(ErrorCode::kNotFound, std::string("not a ") + wanted.what + " directory: " +
-                                          directory.string() + ": no " + wanted.file + " in it");
+    throw Error(ErrorCode::kNotFound, "not a " + std::string(wanted.what) +
+                                          " directory: " + directory.string() + ": no " +
+                                          std::string(wanted.file) + " in it");
   }
   const auto id = parse_hub_id(name);
   if (!id) {
-    throw Error(ErrorCode::kNotFound, std::string("no such ") + wanted.what + ": " +
-                                          std::string(name) +
-                                          ": not a directory, and no hub id of the form "
-                                          "org/name[@revision]" +
-                                          neighbour_hint(directory, wanted));
+    throw Error(ErrorCode::kNotFound,
+                no_such(wanted, name) +
+                    ": not a directory, and no hub id of the form org/name[@revision]" +
+                    neighbour_hint(directory, wanted));
   }
   return find_snapshot(*id, hub_cache, wanted);
 }
@@ -158,6 +162,10 @@ fs::path resolve_model_directory(std::string_view model, const fs::path& hub_cac
 
 fs::path resolve_model_directory(std::string_view model) {
   return resolve_model_directory(model, hub_cache_directory());
+}
+
+fs::path resolve_tower_directory(std::string_view tower, const std::string& what) {
+  return resolve_directory(tower, hub_cache_directory(), {what, kModel.file});
 }
 
 fs::path resolve_adapter_directory(std::string_view adapter) {

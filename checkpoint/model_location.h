@@ -4,6 +4,7 @@
 // Nothing is downloaded.
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace vlm {
@@ -21,6 +22,9 @@ std::filesystem::path hub_cache_directory();
 std::filesystem::path resolve_model_directory(std::string_view model,
                                               const std::filesystem::path& hub_cache);
 std::filesystem::path resolve_model_directory(std::string_view model);
+
+// The same of the vision tower that another model names. `what` says so in messages.
+std::filesystem::path resolve_tower_directory(std::string_view tower, const std::string& what);
 
 // The same of a LoRA adapter, whose directory holds an adapter_config.json.
 std::filesystem::path resolve_adapter_directory(std::string_view adapter);

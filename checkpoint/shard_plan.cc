@@ -23,6 +23,7 @@ std::string shard_file_name(std::size_t index, std::size_t count) {
 std::vector<Shard> plan_shards(const Checkpoint& source, std::size_t max_shard_size_bytes) {
   std::vector<Shard> shards(1);
   for (const TensorInfo& tensor : source.tensors()) {
+    if (source.config().is_borrowed(tensor.name)) continue;
     const std::size_t size_bytes = stored_size_bytes(tensor);
     const bool full = shards.back().size_bytes > max_shard_size_bytes ||
                       size_bytes > max_shard_size_bytes - shards.back().size_bytes;

@@ -20,7 +20,8 @@ struct Shard {
 // model.safetensors, or model-00001-of-0000N.safetensors if there is more than fits into one. A
 // shard ends before the tensor that would make its data larger; one tensor may exceed it. Keeps the
 // order of source.tensors(), except that within a file wider types go first, which keeps every
-// tensor aligned. Shards point into the source.
+// tensor aligned. Without tensors that the source borrows from another model (ModelConfig). Shards
+// point into the source.
 std::vector<Shard> plan_shards(const Checkpoint& source, std::size_t max_shard_size_bytes);
 
 // The content of model.safetensors.index.json. Throws Error{kInvalidArgument} for a tensor the

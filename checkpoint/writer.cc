@@ -70,9 +70,13 @@ class BufferPool {
 // Writes the weights of one checkpoint, shard by shard.
 class WeightsWriter {
  public:
-  WeightsWriter(const Checkpoint& source, const WriteOptions& options, WriteJournal* journal,
-                ThreadPool& pool)
-      : source_(source), options_(options), journal_(journal), pool_(pool) {}
+  WeightsWriter(const Checkpoint& source, const WriteOptions& options, std::size_t num_tensors,
+                WriteJournal* journal, ThreadPool& pool)
+      : source_(source),
+        options_(options),
+        num_tensors_(num_tensors),
+        journal_(journal),
+        pool_(pool) {}
 
   void write_shard(const Shard& shard, const fs::path& path) {
     file_name_ = shard.file_name;
@@ -165,10 +169,11 @@ class WeightsWriter {
 
   void report(const Shard& shard) {
     ++num_written_;
-    const std::size_t total = source_.tensors().size();
     if (options_.on_progress) {
-      options_.on_progress(
-          {.stage = "write", .done = num_written_, .total = total, .detail = shard.file_name});
+      options_.on_progress({.stage = "write",
+                            .done = num_written_,
+                            .total = num_tensors_,
+                            .detail = shard.file_name});
     }
     check_stop();
   }
@@ -177,13 +182,14 @@ class WeightsWriter {
     if (!options_.stop_requested || !options_.stop_requested()) return;
     throw Error(ErrorCode::kInterrupted,
                 "stopped while writing: " + file_name_ + ": " + std::to_string(num_written_) +
-                    " of " + std::to_string(source_.tensors().size()) + " tensors" +
+                    " of " + std::to_string(num_tensors_) + " tensors" +
                     (journal_ == nullptr ? "; nothing is kept" : " (continue with --resume)"));
   }
 
   const Checkpoint& source_;
   const WriteOptions& options_;
-  WriteJournal* journal_;  // null: nobody will resume this
+  std::size_t num_tensors_;  // in all shards
+  WriteJournal* journal_;    // null: nobody will resume this
   ThreadPool& pool_;
   BufferPool buffers_;
   std::size_t shard_index_ = 0;
@@ -240,6 +246,12 @@ void clear_for_resumption(AtomicDirectory& directory, const std::vector<Shard>& 
   directory.clear(kept);
 }
 
+std::size_t count_tensors(const std::vector<Shard>& shards) {
+  std::size_t count = 0;
+  for (const Shard& shard : shards) count += shard.tensors.size();
+  return count;
+}
+
 // Says so before hours of work if they would end with a full disk. `folder` will hold the target,
 // `work` what is written of it already.
 void check_room(const std::vector<Shard>& shards, const fs::path& folder, const fs::path& work) {
@@ -282,7 +294,7 @@ void write_checkpoint(const Checkpoint& source, const fs::path& target, const Wr
   check_room(shards, directory.path().parent_path().empty() ? "." : directory.path().parent_path(),
              directory.path());
   write_other_files(source, directory.path(), options);
-  WeightsWriter writer(source, options, journal ? &*journal : nullptr, pool);
+  WeightsWriter writer(source, options, count_tensors(shards), journal ? &*journal : nullptr, pool);
   try {
     for (const Shard& shard : shards) writer.write_shard(shard, directory.path() / shard.file_name);
   } catch (const Error& error) {

@@ -40,7 +40,8 @@ struct WriteOptions {
 
 // Writes `source` to the new directory `target`: model.safetensors, or shards
 // model-00001-of-0000N.safetensors with model.safetensors.index.json if there is more than fits
-// into one; config.json; the side files of source.directory(); the extra files. Weights keep the
+// into one, but no tensors that the source borrows (ModelConfig); config.json; the side files of
+// source.directory(); the extra files. Weights keep the
 // dtypes of source.tensors() and its order, except that within a file wider types go first, which
 // keeps every tensor aligned. The directory appears under its name when everything is written and
 // flushed, or not at all. Parts of tensors are computed and written to their places over the pool;

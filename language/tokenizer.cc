@@ -1,5 +1,6 @@
 #include "language/tokenizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
@@ -32,11 +33,27 @@ KnownTokens known_tokens(const SentencePieceModel& model) {
   return known;
 }
 
+// Adds a special token behind all others unless it is there; an empty one is none.
+void add_if_missing(std::string_view text, std::size_t vocabulary_size, const KnownTokens& known,
+                    std::vector<AddedToken>& added) {
+  const auto has_text = [text](const AddedToken& token) { return token.text == text; };
+  if (text.empty() || std::ranges::any_of(added, has_text)) return;
+  auto next = static_cast<TokenId>(vocabulary_size);
+  for (const AddedToken& token : added) next = std::max(next, token.id + 1);
+  AddedToken token;
+  token.id = known.find(text).value_or(next);
+  token.text = text;
+  token.special = true;
+  added.push_back(std::move(token));
+}
+
 Tokenizer load_sentencepiece(const std::filesystem::path& model_directory,
-                             const std::filesystem::path& path) {
+                             const std::filesystem::path& path, std::string_view wanted_token) {
   const std::string bytes = read_text_file(path);
   SentencePieceModel model(bytes, path);
-  TokenizerSettings settings = read_tokenizer_settings(model_directory, known_tokens(model));
+  const KnownTokens known = known_tokens(model);
+  TokenizerSettings settings = read_tokenizer_settings(model_directory, known);
+  add_if_missing(wanted_token, model.size(), known, settings.added);
   Tokenizer::Roles& roles = settings.roles;
   if (settings.add_bos.value_or(true)) roles.before = as_list(roles.bos);
   if (settings.add_eos.value_or(false)) roles.after = as_list(roles.eos);
@@ -47,12 +64,13 @@ Tokenizer load_sentencepiece(const std::filesystem::path& model_directory,
           roles};
 }
 
-Tokenizer load_json(const std::filesystem::path& model_directory,
-                    const std::filesystem::path& path) {
+Tokenizer load_json(const std::filesystem::path& model_directory, const std::filesystem::path& path,
+                    std::string_view wanted_token) {
   TokenizerJson parts = read_tokenizer_json(path);
   const KnownTokens known{parts.added,
                           [&parts](std::string_view text) { return parts.model.find(text); }};
   TokenizerSettings settings = read_tokenizer_settings(model_directory, known);
+  add_if_missing(wanted_token, parts.model.id_limit(), known, settings.added);
   check_added_tokens(settings.added, parts.model, path.string());
   Tokenizer::Roles& roles = settings.roles;
   roles.before = settings.add_bos ? as_list(*settings.add_bos ? roles.bos : std::nullopt)
@@ -65,10 +83,15 @@ Tokenizer load_json(const std::filesystem::path& model_directory,
 }  // namespace
 
 Tokenizer Tokenizer::load(const std::filesystem::path& model_directory) {
+  return load_with(model_directory, "");
+}
+
+Tokenizer Tokenizer::load_with(const std::filesystem::path& model_directory,
+                               std::string_view token) {
   const std::filesystem::path json = model_directory / "tokenizer.json";
   const std::filesystem::path model = model_directory / "tokenizer.model";
-  if (std::filesystem::exists(json)) return load_json(model_directory, json);
-  if (std::filesystem::exists(model)) return load_sentencepiece(model_directory, model);
+  if (std::filesystem::exists(json)) return load_json(model_directory, json, token);
+  if (std::filesystem::exists(model)) return load_sentencepiece(model_directory, model, token);
   throw Error(ErrorCode::kNotFound, "no tokenizer: " + model_directory.string() +
                                         ": neither tokenizer.json nor tokenizer.model");
 }

@@ -35,6 +35,8 @@ class Tokenizer {
   // tokenizer_config.json, added_tokens.json and special_tokens_map.json.
   // Throws Error{kNotFound, kIo, kCorruptFile, kUnsupported}.
   static Tokenizer load(const std::filesystem::path& model_directory);
+  // The same with one more special token behind all others, unless the files have it.
+  static Tokenizer load_with(const std::filesystem::path& model_directory, std::string_view token);
 
   Tokenizer(std::unique_ptr<TextCodec> codec, Roles roles);
 

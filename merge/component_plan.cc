@@ -34,6 +34,7 @@ class ComponentPlanner {
   void add_merge(Place place);
   void add_copy(const std::string& output, std::size_t input, const TensorInfo* info);
 
+  [[nodiscard]] DType copied_dtype(std::size_t input, const TensorInfo& info) const;
   [[nodiscard]] const LayerTensors& layer(const SliceSource& source, std::size_t offset) const;
   [[nodiscard]] TensorPlan start(const Place& place) const;
   [[nodiscard]] ParameterValues resolve(ParameterScope scope, const Place& place,
@@ -151,12 +152,18 @@ void ComponentPlanner::add_copy(const std::string& output, std::size_t input,
   TensorPlan tensor;
   tensor.is_copy = true;
   tensor.sources.push_back({input, info, {}});
-  tensor.output = {output,
-                   plan_.recipe.out_dtype.value_or(plan_.recipe.dtype.value_or(info->dtype)),
-                   info->shape};
+  tensor.output = {output, copied_dtype(input, *info), info->shape};
   tensor.num_layers = num_layers_;
   tensor.merged_rows = info->shape.empty() ? 0 : info->shape.front();
   plan_.tensors.push_back(std::move(tensor));
+}
+
+// What the result borrows it does not write, so it is not rounded either.
+DType ComponentPlanner::copied_dtype(std::size_t input, const TensorInfo& info) const {
+  const bool is_borrowed =
+      slices_.is_donors && plan_.inputs[input].checkpoint->config().is_borrowed(info.name);
+  if (is_borrowed) return info.dtype;
+  return plan_.recipe.out_dtype.value_or(plan_.recipe.dtype.value_or(info.dtype));
 }
 
 // With the sources and their parameters.

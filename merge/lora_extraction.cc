@@ -53,13 +53,16 @@ struct Difference {
   std::vector<float> values;  // of the model, or the difference of a bias
 };
 
+// How PEFT finds the modules.
+Layout module_layout(const Checkpoint& base) {
+  if (base.config().is_original_llava()) return base.layout();
+  return Layout(base.config().is_vlm() ? LayoutKind::kLlavaInMemoryV5 : LayoutKind::kPlainText);
+}
+
 class Extractor {
  public:
   Extractor(const Checkpoint& base, const Checkpoint& model, const LoraExtractionOptions& options)
-      : base_(base),
-        model_(model),
-        options_(options),
-        layout_(base.config().is_vlm() ? LayoutKind::kLlavaInMemoryV5 : LayoutKind::kPlainText) {}
+      : base_(base), model_(model), options_(options), layout_(module_layout(base)) {}
 
   void extract(ThreadPool& pool);
   void write(const std::filesystem::path& target) const;

@@ -8,8 +8,9 @@
 namespace vlm {
 namespace {
 
-Json& text_part(Json& config, bool is_vlm) {
-  return is_vlm ? config["text_config"] : config;
+// `is_nested`: the language model has an object of its own.
+Json& text_part(Json& config, bool is_nested) {
+  return is_nested ? config["text_config"] : config;
 }
 
 void set_dtype(Json& config, DType dtype) {
@@ -44,22 +45,29 @@ void set_num_layers(Json& text, std::size_t num_layers, const std::string& where
                   ": num_hidden_layers = " + std::to_string(num_layers));
 }
 
-void set_everywhere(Json& config, bool is_vlm, const char* key, const Json& value) {
-  text_part(config, is_vlm)[key] = value;
-  if (is_vlm && config.contains(key)) config[key] = value;
+void set_everywhere(Json& config, bool is_nested, const char* key, const Json& value) {
+  text_part(config, is_nested)[key] = value;
+  if (is_nested && config.contains(key)) config[key] = value;
 }
 
-void apply(Json& config, bool is_vlm, const ConfigChanges& changes, const std::string& where) {
-  if (changes.num_layers) set_num_layers(text_part(config, is_vlm), *changes.num_layers, where);
+void apply(Json& config, bool is_nested, const ConfigChanges& changes, const std::string& where) {
+  if (changes.num_layers) set_num_layers(text_part(config, is_nested), *changes.num_layers, where);
   if (changes.dtype) set_dtype(config, *changes.dtype);
   if (changes.unties_head) {
     config["tie_word_embeddings"] = false;
-    text_part(config, is_vlm)["tie_word_embeddings"] = false;
+    text_part(config, is_nested)["tie_word_embeddings"] = false;
   }
-  if (changes.vocab_size) set_everywhere(config, is_vlm, "vocab_size", *changes.vocab_size);
+  if (changes.vocab_size) set_everywhere(config, is_nested, "vocab_size", *changes.vocab_size);
   for (const auto& entry : changes.token_ids.items()) {
-    set_everywhere(config, is_vlm, entry.key().c_str(), entry.value());
+    set_everywhere(config, is_nested, entry.key().c_str(), entry.value());
   }
+}
+
+void apply_tower(ModelConfig& config, const ConfigChanges& changes) {
+  if (changes.tower_name) config.original["mm_vision_tower"] = *changes.tower_name;
+  if (!changes.owns_tower) return;
+  config.original["unfreeze_mm_vision_tower"] = true;
+  config.borrows_tower = false;
 }
 
 }  // namespace
@@ -75,7 +83,8 @@ Json token_ids_of(const ModelConfig& config) {
 
 ModelConfig change_config(ModelConfig config, const ConfigChanges& changes) {
   apply(config.json, config.is_vlm(), changes, config.where);
-  apply(config.original, config.is_vlm(), changes, config.where);
+  apply(config.original, config.is_vlm() && !config.is_original_llava(), changes, config.where);
+  apply_tower(config, changes);
   return config;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 
 #include "checkpoint/model_config.h"
 #include "tensor/dtype.h"
@@ -16,6 +17,10 @@ struct ConfigChanges {
   bool unties_head = false;    // tie_word_embeddings becomes false
   std::optional<std::size_t> vocab_size;
   Json token_ids = Json::object();  // of begin, end and padding, by key
+  // Of original LLaVA: mm_vision_tower where it would not be found from another directory; and that
+  // the result has a vision tower of its own (ModelConfig::borrows_tower).
+  std::optional<std::string> tower_name;
+  bool owns_tower = false;
 };
 
 // The keys of ConfigChanges::token_ids that a config has.

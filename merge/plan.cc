@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "checkpoint/file_checkpoint.h"
+#include "checkpoint/original_llava.h"
 #include "core/error.h"
 #include "merge/chat_templates.h"
 #include "merge/component_plan.h"
@@ -52,6 +53,7 @@ class PlanMaker {
   void align_vocabularies();
   void compare_inputs();
   void finish_config();
+  void choose_tower(ConfigChanges& changes) const;
   void choose_template();
 
   [[nodiscard]] std::size_t num_layers(Component component, std::size_t input) const;
@@ -282,8 +284,21 @@ void PlanMaker::finish_config() {
       changes.token_ids = token_ids_of(plan_.inputs[*tokenizer_owner_].checkpoint->config());
     }
   }
+  if (config.is_original_llava()) choose_tower(changes);
   plan_.config = change_config(config, changes);
   if (plan_.recipe.single_view) plan_.config = single_view_config(std::move(plan_.config));
+}
+
+// The result is elsewhere, and one whose tower was merged has it among its tensors.
+void PlanMaker::choose_tower(ConfigChanges& changes) const {
+  const Checkpoint& donor = *plan_.inputs[plan_.donor].checkpoint;
+  const ModelConfig& config = donor.config();
+  if (names_tower_directory({config.original, config.where}, donor.directory())) {
+    changes.tower_name =
+        std::filesystem::absolute(config.tower_directory).lexically_normal().string();
+  }
+  changes.owns_tower =
+      config.borrows_tower && !components_[static_cast<std::size_t>(Component::kVision)].is_donors;
 }
 
 void PlanMaker::choose_template() {

@@ -155,7 +155,9 @@ std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads)
 
 PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads) {
   std::uint64_t written = 0;
-  for (const TensorPlan& tensor : plan.tensors) written += bytes_of(tensor.output);
+  for (const TensorPlan& tensor : plan.tensors) {
+    if (!plan.config.is_borrowed(tensor.output.name)) written += bytes_of(tensor.output);
+  }
   const double computing =
       computing_seconds(plan, speed) / static_cast<double>(std::max<std::size_t>(num_threads, 1));
   const std::uint64_t tensors =

@@ -42,8 +42,14 @@ ModelConfig single_view_config(ModelConfig config) {
                                                  config.where + ": " + config.architecture);
   }
   set_architecture(config.json);
-  set_architecture(config.original);
   config.family = ModelFamily::kLlava;
+  if (config.is_original_llava()) {
+    // Of the values that mean one view "square" is the one for the image processor's own.
+    config.original["image_aspect_ratio"] = "square";
+    config.original["mm_patch_merge_type"] = "flat";  // needs no image_newline
+    return config;
+  }
+  set_architecture(config.original);
   config.architecture = "LlavaForConditionalGeneration";
   return config;
 }

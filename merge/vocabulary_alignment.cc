@@ -102,15 +102,14 @@ class Aligner {
   void check_image_token() const {
     const ModelConfig& config = inputs_[roles_.donor].checkpoint->config();
     if (!config.is_vlm()) return;
-    const JsonFields fields(config.json, config.where);
-    const std::size_t id =
-        fields.size(fields.has("image_token_index") ? "image_token_index" : "image_token_id");
+    const auto id = config.image_token_id();
+    if (!id) return;
     const auto& tokens = tables_[roles_.donor].by_id();
-    const auto token = tokens.find(id);
+    const auto token = tokens.find(*id);
     if (token == tokens.end()) return;
     if (aligned_.vocabulary.tokens.find(token->second.text) == id) return;
     fail("tokenizer has not the image token of the VLM under its id", where_,
-         "'" + token->second.text + "', id " + std::to_string(id));
+         "'" + token->second.text + "', id " + std::to_string(*id));
   }
 
   [[nodiscard]] bool wants_zeros(const std::string& token) const {

@@ -40,6 +40,7 @@ const TensorInfo& matrix_of(const Checkpoint& model, const char* name) {
 void check_projector(const Checkpoint& model, const VisionConfig& vision) {
   const ModelConfig& config = model.config();
   const ProjectorConfig projector = ProjectorConfig::from_json({config.json, config.where});
+  if (projector.is_linear) refuse(model, "projector of one layer");
   if (projector.activation != gelu) refuse(model, "projector_hidden_act is not gelu");
   const bool drops_first = projector.selection == FeatureSelection::kWithoutFirst;
   if (drops_first != vision.has_class_token()) {
@@ -48,7 +49,8 @@ void check_projector(const Checkpoint& model, const VisionConfig& vision) {
 }
 
 PreprocessConfig preprocess_config(const Checkpoint& model) {
-  const std::string file = (model.directory() / "preprocessor_config.json").string();
+  const std::string file =
+      (model.image_processor_directory() / "preprocessor_config.json").string();
   const Json json = read_json_file(file);
   return PreprocessConfig::from_json(JsonFields(json, file));
 }

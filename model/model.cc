@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "core/error.h"
@@ -11,11 +12,17 @@
 namespace vlm {
 namespace {
 
+// What original LLaVA cuts out of a prompt; for all others it is a token's spelling.
+constexpr std::string_view kPlaceOfPicture = "<image>";
+
 SharedModelParts load_shared_parts(const Checkpoint& checkpoint, ThreadPool& pool,
                                    WeightFormat format) {
   SharedModelParts parts;
-  parts.tokenizer = std::make_shared<const Tokenizer>(Tokenizer::load(checkpoint.directory()));
-  if (checkpoint.config().is_vlm()) {
+  const ModelConfig& config = checkpoint.config();
+  parts.tokenizer = std::make_shared<const Tokenizer>(
+      config.is_original_llava() ? Tokenizer::load_with(checkpoint.directory(), kPlaceOfPicture)
+                                 : Tokenizer::load(checkpoint.directory()));
+  if (config.is_vlm()) {
     parts.vision = std::make_shared<const VisionTower>(checkpoint, pool, format);
   }
   return parts;
@@ -53,11 +60,10 @@ std::vector<TokenId> find_end_ids(const Checkpoint& checkpoint, const Tokenizer&
   return ids;
 }
 
-std::optional<TokenId> find_image_token(const ModelConfig& config) {
+std::optional<TokenId> find_image_token(const ModelConfig& config, const Tokenizer& tokenizer) {
   if (!config.is_vlm()) return std::nullopt;
-  const JsonFields fields(config.json, config.where);
-  const char* key = fields.has("image_token_index") ? "image_token_index" : "image_token_id";
-  return static_cast<TokenId>(fields.size(key));
+  if (const auto id = config.image_token_id()) return static_cast<TokenId>(*id);
+  return tokenizer.id_of(kPlaceOfPicture);
 }
 
 std::size_t count_of(const std::vector<TokenId>& ids, TokenId wanted) {
@@ -95,7 +101,7 @@ Model::Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& 
       decoder_(storage_.config(), storage_.weights()),
       shared_(std::move(shared)),
       end_ids_(find_end_ids(checkpoint, *shared_.tokenizer)),
-      image_token_(find_image_token(checkpoint.config())) {}
+      image_token_(find_image_token(checkpoint.config(), *shared_.tokenizer)) {}
 
 void Model::replace_language_model(const Checkpoint& checkpoint, ThreadPool& pool) {
   storage_.refill(checkpoint, pool);

@@ -121,10 +121,13 @@ VisionStorage::VisionStorage(const Checkpoint& checkpoint, WeightFormat format) 
   const std::size_t text_hidden = config.text().size("hidden_size");
   TensorCollector tensors(checkpoint, format, tensors_);
   vision_weights_ = collect_vision(tensors, vision_config_, num_blocks);
-  projector_weights_ = {
-      .linear_1 = tensors.linear_with_any_bias("projector/linear_1", text_hidden,
-                                               vision_config_.hidden_size),
-      .linear_2 = tensors.linear_with_any_bias("projector/linear_2", text_hidden, text_hidden)};
+  projector_weights_ = {.linear_1 = tensors.linear_with_any_bias("projector/linear_1", text_hidden,
+                                                                 vision_config_.hidden_size),
+                        .linear_2 = std::nullopt};
+  if (!projector_config_.is_linear) {
+    projector_weights_.linear_2 =
+        tensors.linear_with_any_bias("projector/linear_2", text_hidden, text_hidden);
+  }
   if (config.family == ModelFamily::kLlavaNext) {
     image_newline_ = tensors.vector("projector/image_newline", text_hidden);
   }

@@ -12,7 +12,7 @@ namespace vlm {
 namespace {
 
 std::string preprocess_file(const Checkpoint& checkpoint) {
-  return (checkpoint.directory() / "preprocessor_config.json").string();
+  return (checkpoint.image_processor_directory() / "preprocessor_config.json").string();
 }
 
 PreprocessConfig read_preprocess_config(const Checkpoint& checkpoint) {
@@ -147,7 +147,7 @@ std::size_t VisionTower::max_bytes_per_picture() const {
       rows = std::max(rows, packed_rows(tile_layout(canvas)));
     }
   }
-  return rows * storage_.projector_weights().linear_2.weight->rows() * sizeof(float);
+  return rows * storage_.projector_weights().output_width() * sizeof(float);
 }
 
 }  // namespace vlm

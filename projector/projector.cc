@@ -47,6 +47,7 @@ ProjectorConfig ProjectorConfig::from_json(const JsonFields& json) {
   }
   config.vision_feature_layer = read_feature_layer(json);
   config.selection = read_selection(json);
+  config.is_linear = json.text_or("mm_projector_type", "") == "linear";
   return config;
 }
 
@@ -68,9 +69,10 @@ Matrix<float> project(MatrixView<const float> features, const ProjectorWeights& 
                       Activation activation, ThreadPool& pool) {
   Matrix<float> inner(features.rows(), weights.linear_1.weight->rows());
   apply_linear(features, weights.linear_1, inner.view(), pool);
+  if (!weights.linear_2) return inner;
   activation(inner.values());
-  Matrix<float> out(features.rows(), weights.linear_2.weight->rows());
-  apply_linear(inner.view(), weights.linear_2, out.view(), pool);
+  Matrix<float> out(features.rows(), weights.output_width());
+  apply_linear(inner.view(), *weights.linear_2, out.view(), pool);
   return out;
 }
 

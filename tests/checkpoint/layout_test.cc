@@ -60,6 +60,35 @@ TEST(Layout, MapsModuleNamesOfTransformers5) {
                 {"model.image_newline", "projector/image_newline"}});
 }
 
+TEST(Layout, MapsOriginalLlava) {
+  expect_pairs(LayoutKind::kOriginalLlava,
+               {{"model.norm.weight", "text/model.norm.weight"},
+                {"model.layers.0.mlp.up_proj.weight", "text/model.layers.0.mlp.up_proj.weight"},
+                {"lm_head.weight", "text/lm_head.weight"},
+                {"model.vision_tower.vision_tower.vision_model.post_layernorm.bias",
+                 "vision/post_layernorm.bias"},
+                {"model.mm_projector.0.weight", "projector/linear_1.weight"},
+                {"model.mm_projector.2.bias", "projector/linear_2.bias"},
+                {"model.image_newline", "projector/image_newline"}});
+  expect_pairs(LayoutKind::kOriginalLlavaLinear,
+               {{"model.embed_tokens.weight", "text/model.embed_tokens.weight"},
+                {"model.mm_projector.weight", "projector/linear_1.weight"},
+                {"model.mm_projector.bias", "projector/linear_1.bias"}});
+}
+
+TEST(Layout, OfAClipModelOnlyTheVisionTowerHasAPlace) {
+  const std::vector<std::string> names{"vision_model.pre_layrnorm.bias", "logit_scale",
+                                       "text_model.encoder.layers.0.mlp.fc1.bias"};
+  const Layout clip = Layout::detect_tower(names);
+  EXPECT_EQ(clip.canonical_name(names[0]), "vision/pre_layrnorm.bias");
+  EXPECT_EQ(clip.canonical_name(names[1]), std::nullopt);
+  EXPECT_EQ(clip.canonical_name(names[2]), std::nullopt);
+  const std::vector<std::string> saved{"encoder.layers.0.mlp.fc1.bias", "pre_layrnorm.bias"};
+  const Layout alone = Layout::detect_tower(saved);
+  EXPECT_EQ(alone.canonical_name(saved[0]), "vision/encoder.layers.0.mlp.fc1.bias");
+  EXPECT_EQ(alone.canonical_name(saved[1]), "vision/pre_layrnorm.bias");
+}
+
 TEST(Layout, ANameThatFitsNoRuleHasNoCanonicalName) {
   const Layout plain(LayoutKind::kPlainText);
   for (const char* name : {"", "model.", "model.layers.", "model.mm_projector.0.weight",
@@ -69,6 +98,9 @@ TEST(Layout, ANameThatFitsNoRuleHasNoCanonicalName) {
   const Layout hub(LayoutKind::kLlavaHub);
   EXPECT_EQ(hub.canonical_name("vision_tower.post_layernorm.bias"), std::nullopt);
   EXPECT_EQ(hub.canonical_name("image_newline.weight"), std::nullopt);
+  const Layout original(LayoutKind::kOriginalLlava);
+  EXPECT_EQ(original.canonical_name("model.mm_projector.4.weight"), std::nullopt);
+  EXPECT_EQ(original.canonical_name("model.vision_resampler.weight"), std::nullopt);
 }
 
 TEST(Layout, TwoDiskNamesNeverShareACanonicalName) {

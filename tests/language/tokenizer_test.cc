@@ -50,6 +50,29 @@ Tokenizer load_mistral_without_legacy() {
   return Tokenizer::load(directory.path());
 }
 
+TEST(Tokenizer, AWantedTokenStandsBehindAllOthers) {
+  const Tokenizer wanted = Tokenizer::load_with(kGoldenTokenizers / "mistral_v1", "<image>");
+  EXPECT_EQ(wanted.id_of("<image>"), 32000);
+  EXPECT_TRUE(wanted.is_special(32000));
+  const Tokenizer llava = load_llava();
+  for (const std::string text : {"<image>\nWhat is it?", "a <image> b<image>", "<imag", ""}) {
+    EXPECT_EQ(wanted.encode(text), llava.encode(text)) << text;
+  }
+  const std::filesystem::path zoo = std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models";
+  const Tokenizer json = Tokenizer::load_with(zoo / "base-lm", "<image>");
+  const auto size = static_cast<TokenId>(Tokenizer::load(zoo / "base-lm").vocab_size());
+  EXPECT_EQ(json.id_of("<image>"), size);
+  EXPECT_THAT(json.encode("<image> a"), Contains(size));
+}
+
+TEST(Tokenizer, AWantedTokenThatIsThereStaysWhereItIs) {
+  EXPECT_EQ(Tokenizer::load_with(kGoldenTokenizers / "mistral_v1", "</s>").id_of("</s>"), 2);
+  const std::filesystem::path vlm = std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models/en-vlm";
+  const Tokenizer json = Tokenizer::load_with(vlm, "<image>");
+  EXPECT_EQ(json.vocab_size(), Tokenizer::load(vlm).vocab_size());
+  EXPECT_EQ(json.id_of("<image>"), Tokenizer::load(vlm).id_of("<image>"));
+}
+
 TEST(TokenizerGolden, EncodesAsLlamaTokenizerDoesWithAndWithoutLegacy) {
   const Tokenizer legacy = load_mistral();
   const Tokenizer modern = load_mistral_without_legacy();

@@ -40,7 +40,7 @@ TEST(Project, IsLinearThenGeluThenLinear) {
   const std::vector<float> bias_1{0, 0, -1};
   const auto linear_2 = weight_of({1, 0, 0, 0, 1, 0, 0, 0, 1}, 3);
   const std::vector<float> bias_2{0, 0, 5};
-  const ProjectorWeights weights{{linear_1.get(), bias_1}, {linear_2.get(), bias_2}};
+  const ProjectorWeights weights{{linear_1.get(), bias_1}, LinearWeights{linear_2.get(), bias_2}};
   const std::vector<float> features{2, -1};
   const Matrix<float> out = project(MatrixView<const float>(features, 1, 2), weights, gelu, pool);
   const auto exact_gelu = [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0))); };
@@ -50,12 +50,24 @@ TEST(Project, IsLinearThenGeluThenLinear) {
   EXPECT_NEAR(out.row(0)[2], exact_gelu(0) + 5, 1e-6);
 }
 
+TEST(Project, OneLayerIsLinear) {
+  ThreadPool pool(1);
+  const auto linear = weight_of({1, 0, 0, 1, 1, 1}, 3);
+  const std::vector<float> bias{0, 0, -1};
+  const ProjectorWeights weights{{linear.get(), bias}, std::nullopt};
+  EXPECT_EQ(weights.output_width(), 3U);
+  const std::vector<float> features{2, -1};
+  const Matrix<float> out = project(MatrixView<const float>(features, 1, 2), weights, gelu, pool);
+  EXPECT_THAT(out.values(), ElementsAre(2, -1, 0));
+}
+
 TEST(Project, AnEmptyBiasIsNone) {
   ThreadPool pool(1);
   const std::vector<float> one{1};
   const auto identity = weight_of(one, 1);
-  const Matrix<float> out = project(MatrixView<const float>(one, 1, 1),
-                                    {{identity.get(), {}}, {identity.get(), {}}}, gelu, pool);
+  const Matrix<float> out =
+      project(MatrixView<const float>(one, 1, 1),
+              {{identity.get(), {}}, LinearWeights{identity.get(), {}}}, gelu, pool);
   EXPECT_NEAR(out.values()[0], 0.8413447F, 1e-6);
 }
 
@@ -69,6 +81,8 @@ std::string message_of(const std::string& text) {
 }
 
 TEST(ProjectorConfig, ReadsTheTopLevelOfALlavaConfig) {
+  EXPECT_FALSE(parse(R"({"mm_projector_type": "mlp2x_gelu"})").is_linear);
+  EXPECT_TRUE(parse(R"({"mm_projector_type": "linear"})").is_linear);
   EXPECT_EQ(parse("{}").vision_feature_layer, -2);
   EXPECT_EQ(parse(R"({"vision_feature_layer": -1})").vision_feature_layer, -1);
   EXPECT_EQ(parse(R"({"vision_feature_select_strategy": "full"})").selection,
