@@ -31,41 +31,44 @@ std::size_t looking_bytes(const VisionConfig& config, std::size_t num_threads) {
 
 // Of features when `kept_bytes` of them are kept: each model may hold half as much of others while
 // it is asked about them (ImageFeatureCache::pictures_at_a_time).
-std::size_t features_bytes(std::size_t kept_bytes, std::size_t num_models) {
-  return kept_bytes + num_models * (kept_bytes / 2);
+std::size_t features_bytes(std::size_t kept_bytes, ModelCounts num_models) {
+  return num_models.vision_towers * kept_bytes + num_models.language_models * (kept_bytes / 2);
 }
 
 }  // namespace
 
 MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads,
-                       std::size_t num_models) {
+                       ModelCounts num_models) {
   const DecoderConfig config = parse_decoder_config(checkpoint.config().text());
   const StorageBytes language = DecoderStorage::bytes(checkpoint, config, format);
   MemoryPlan plan;
   plan.num_models = num_models;
   plan.program_bytes = kProgramBytes;
-  plan.weight_bytes = num_models * language.values;
-  plan.loading_bytes = num_models * language.loading;
-  plan.working_bytes = num_models * step_bytes(config);
+  plan.weight_bytes = num_models.language_models * language.values;
+  plan.loading_bytes = num_models.language_models * language.loading;
+  plan.working_bytes = num_models.language_models * step_bytes(config);
   plan.sees_images = checkpoint.config().is_vlm();
   if (plan.sees_images) {
     const StorageBytes vision = VisionStorage::bytes(checkpoint, vision_weight_format(format));
-    plan.weight_bytes += vision.values;
-    plan.loading_bytes = std::max(plan.loading_bytes, vision.loading);
+    const std::size_t towers = num_models.vision_towers;
+    plan.weight_bytes += towers * vision.values;
+    plan.loading_bytes = std::max(plan.loading_bytes, towers * vision.loading);
     plan.working_bytes +=
-        looking_bytes(VisionConfig::from_json(checkpoint.config().vision()), num_threads);
+        towers * looking_bytes(VisionConfig::from_json(checkpoint.config().vision()), num_threads);
   }
   return plan;
 }
 
 std::size_t least_budget_bytes(const MemoryPlan& plan, std::size_t least_cache_bytes) noexcept {
-  const std::size_t running = plan.working_bytes + plan.num_models * least_cache_bytes;
+  const std::size_t running =
+      plan.working_bytes + plan.num_models.language_models * least_cache_bytes;
   return plan.weight_bytes + plan.program_bytes + std::max(plan.loading_bytes, running);
 }
 
 MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes,
                           std::size_t least_cache_bytes) {
-  const std::size_t cache_bytes = plan.num_models * least_cache_bytes;
+  const std::size_t models = plan.num_models.language_models;
+  const std::size_t cache_bytes = models * least_cache_bytes;
   if (least_budget_bytes(plan, least_cache_bytes) > budget_bytes) {
     throw Error(ErrorCode::kInvalidArgument,
                 "memory: weights take " + megabytes(plan.weight_bytes) + ", the program " +
@@ -79,10 +82,9 @@ MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes,
   MemoryShares shares;
   const std::size_t for_pictures =
       plan.sees_images ? std::min(left / kPictureShare, left - cache_bytes) : 0;
-  shares.picture_bytes =
-      std::min(2 * for_pictures / (2 + plan.num_models), ImageFeatureCache::kHeldBytes);
-  shares.cache_bytes =
-      (left - features_bytes(shares.picture_bytes, plan.num_models)) / plan.num_models;
+  shares.picture_bytes = std::min(2 * for_pictures / (2 * plan.num_models.vision_towers + models),
+                                  ImageFeatureCache::kHeldBytes);
+  shares.cache_bytes = (left - features_bytes(shares.picture_bytes, plan.num_models)) / models;
   return shares;
 }
 

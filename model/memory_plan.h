@@ -14,8 +14,14 @@
 
 namespace vlm {
 
+// Models of one shape that are in memory at a time.
+struct ModelCounts {
+  std::size_t language_models = 1;
+  std::size_t vision_towers = 1;  // with their projectors; each has pictures of its own
+};
+
 struct MemoryPlan {
-  std::size_t num_models = 1;     // language models at a time; what they see with is there once
+  ModelCounts num_models;
   std::size_t weight_bytes = 0;   // language models, vision tower and projector in their formats
   std::size_t program_bytes = 0;  // code, libraries, tokenizer
   std::size_t loading_bytes = 0;  // besides, while weights are read
@@ -27,7 +33,7 @@ struct MemoryPlan {
 // not counted: the system takes them back when it needs them.
 // Throws what loading the weights would throw for a wrong tensor or config.
 MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::size_t num_threads,
-                       std::size_t num_models = 1);
+                       ModelCounts num_models = {});
 
 // Without a budget: no bound for keys and values, the usual one for pictures.
 struct MemoryShares {

@@ -107,6 +107,12 @@ void Model::replace_language_model(const Checkpoint& checkpoint, ThreadPool& poo
   storage_.refill(checkpoint, pool);
 }
 
+void Model::replace_vision_tower(const Checkpoint& checkpoint, ThreadPool& pool,
+                                 WeightFormat format) {
+  shared_.vision.reset();
+  shared_.vision = std::make_shared<const VisionTower>(checkpoint, pool, format);
+}
+
 GenerationPrompt Model::build_prompt(const ModelPrompt& prompt) const {
   const std::vector<TokenId> ids =
       prompt.ids.empty() ? tokenizer().encode(prompt.text) : prompt.ids;

@@ -51,6 +51,10 @@ class Model {
   // Takes the language model of another checkpoint of the same config, in the same memory.
   void replace_language_model(const Checkpoint& checkpoint, ThreadPool& pool);
 
+  // Takes vision tower and projector of another checkpoint of the same config; the ones there were
+  // go first. If it throws (as the constructor), the model sees no images.
+  void replace_vision_tower(const Checkpoint& checkpoint, ThreadPool& pool, WeightFormat format);
+
   [[nodiscard]] const Decoder& decoder() const noexcept { return decoder_; }
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept { return *shared_.tokenizer; }
   [[nodiscard]] const SharedModelParts& shared_parts() const noexcept { return shared_; }

@@ -31,17 +31,27 @@ void add_items(const BenchmarkResult& result, Evaluation& evaluation) {
 CandidateEvaluator::CandidateEvaluator(SearchContext& context, WeightFormat weights,
                                        ThreadPool& pool)
     : context_(&context),
+      weights_(weights),
       pool_(&pool),
       model_(context.initial_merge(), context.shared_parts(), pool, weights) {}
+
+void CandidateEvaluator::load(const Checkpoint& candidate) {
+  model_.replace_language_model(candidate, *pool_);
+  if (!context_->changes_features()) return;
+  images_.reset();
+  model_.replace_vision_tower(candidate, *pool_, weights_);
+  images_ = std::make_unique<ImageFeatureCache>(model_.shared_parts().vision, ImagePolicy::kPillow,
+                                                context_->memory().shares.picture_bytes);
+}
 
 Evaluation CandidateEvaluator::evaluate(const Checkpoint& candidate, ItemPart part) {
   Evaluation evaluation;
   const Clock::time_point start = Clock::now();
-  model_.replace_language_model(candidate, *pool_);
+  load(candidate);
   evaluation.seconds["merge"] = seconds_since(start);
 
-  const AnswerFunction answer =
-      answers_of(model_, context_->images(), *pool_, context_->memory().shares.cache_bytes);
+  const AnswerFunction answer = answers_of(model_, images_ ? images_.get() : context_->images(),
+                                           *pool_, context_->memory().shares.cache_bytes);
   double sum = 0.0;
   double weights = 0.0;
   for (const ObjectiveData& data : context_->objectives()) {

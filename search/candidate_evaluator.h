@@ -3,9 +3,11 @@
 // One candidate of a search: numbers to recipe to merged model in memory to scores.
 
 #include <cstdint>
+#include <memory>
 
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
+#include "model/image_features.h"
 #include "model/model.h"
 #include "search/search_context.h"
 #include "search/study_records.h"
@@ -15,8 +17,9 @@ namespace vlm {
 
 enum class ItemPart : std::uint8_t { kFitted, kHeldOut };
 
-// Owns the memory of one merged language model and reuses it from candidate to candidate.
-// One per worker; not thread-safe.
+// Owns the memory of one merged language model and reuses it from candidate to candidate; if these
+// differ in what they see with, also a vision tower and the features of its pictures. One per
+// worker; not thread-safe.
 class CandidateEvaluator {
  public:
   // `context` and `pool` must outlive this object.
@@ -28,9 +31,13 @@ class CandidateEvaluator {
   Evaluation evaluate(const Checkpoint& candidate, ItemPart part);
 
  private:
+  void load(const Checkpoint& candidate);
+
   SearchContext* context_;
+  WeightFormat weights_;
   ThreadPool* pool_;
   Model model_;
+  std::unique_ptr<ImageFeatureCache> images_;  // of the candidate alone
 };
 
 }  // namespace vlm

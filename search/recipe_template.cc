@@ -155,19 +155,56 @@ YAML::Node setting_of(const GeneNode& node, ValueReader values, std::size_t num_
   return conditions;
 }
 
+// What the numbers below a node of a recipe are for.
+struct Place {
+  bool is_decided = false;             // false: `components` or `modules`, or above them
+  std::optional<Component> component;  // absent: all
+};
+
+Place below(const Place& place, const std::string& key) {
+  if (place.is_decided || key == "components" || key == "modules") return place;
+  if (const auto component = find_component(key)) return {true, component};
+  if (const auto component = find_component_of_module(key)) return {true, component};
+  if (key == "parameters") return {true, std::nullopt};
+  return {true, Component::kText};
+}
+
+std::size_t layers_at(const Place& place, LayerCounts num_layers) {
+  switch (place.component.value_or(Component::kText)) {
+    case Component::kVision:
+      return num_layers.vision;
+    case Component::kProjector:
+      return 0;
+    case Component::kText:
+      break;
+  }
+  return num_layers.text;
+}
+
+void require_layers(const GeneNode& gene, std::size_t num_layers, const YAML::Node& node,
+                    const std::string& where) {
+  const bool counts_layers = gene.scope == Scope::kLayer || gene.scope == Scope::kLayerModule;
+  if (counts_layers && num_layers == 0) {
+    fail_at(node, where, "gene for each layer of what has no layers", gene.gene.name);
+  }
+}
+
 using NodeMaker = std::function<YAML::Node(const YAML::Node&)>;
+using GeneMaker = std::function<YAML::Node(const YAML::Node&, const Place&)>;
 
 // Rebuilds `node`: every gene node becomes what `replace` makes of it, every other scalar what
 // `keep` makes of it.
-YAML::Node rebuild(const YAML::Node& node, const NodeMaker& replace, const NodeMaker& keep) {
-  if (is_gene(node)) return replace(node);
+YAML::Node rebuild(const YAML::Node& node, const Place& place, const GeneMaker& replace,
+                   const NodeMaker& keep) {
+  if (is_gene(node)) return replace(node, place);
   if (!node.IsMap() && !node.IsSequence()) return keep(node);
   YAML::Node copy(node.Type());
   for (const auto& entry : node) {
     if (node.IsMap()) {
-      copy.force_insert(keep(entry.first), rebuild(entry.second, replace, keep));
+      const Place inner = below(place, entry.first.as<std::string>(""));
+      copy.force_insert(keep(entry.first), rebuild(entry.second, inner, replace, keep));
     } else {
-      copy.push_back(rebuild(entry, replace, keep));
+      copy.push_back(rebuild(entry, place, replace, keep));
     }
   }
   return copy;
@@ -180,12 +217,14 @@ YAML::Node shared(const YAML::Node& node) {
 
 }  // namespace
 
-RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers,
+RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, LayerCounts num_layers,
                                const std::string& where)
     : recipe_(YAML::Clone(recipe)), num_layers_(num_layers) {
-  const auto add_genes = [&](const YAML::Node& node) {
+  const auto add_genes = [&](const YAML::Node& node, const Place& place) {
     const GeneNode parsed = parse_gene(node, where);
-    const std::vector<std::string> names = names_of(parsed, num_layers);
+    const std::size_t layers = layers_at(place, num_layers);
+    require_layers(parsed, layers, node, where);
+    const std::vector<std::string> names = names_of(parsed, layers);
     for (const std::string& name : names) {
       const auto same = [&](const Gene& gene) { return gene.name == name; };
       if (std::any_of(genes_.begin(), genes_.end(), same)) {
@@ -193,12 +232,13 @@ RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers,
       }
       Gene gene = parsed.gene;
       gene.name = name;
+      gene.component = place.component;
       genes_.push_back(gene);
     }
     const std::vector<double> values(names.size(), parsed.gene.initial);
-    return setting_of(parsed, ValueReader(values), num_layers);
+    return setting_of(parsed, ValueReader(values), layers);
   };
-  first_recipe_ = rebuild(recipe, add_genes, shared);
+  first_recipe_ = rebuild(recipe, {}, add_genes, shared);
   if (genes_.empty()) {
     throw Error(ErrorCode::kInvalidArgument, "the recipe has no gene to search: " + where);
   }
@@ -207,14 +247,16 @@ RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers,
 std::string RecipeTemplate::fill_in(std::span<const double> values) const {
   check(values.size() == genes_.size(), "RecipeTemplate::fill_in: one value for each gene");
   std::size_t used = 0;
-  const auto fill = [&](const YAML::Node& node) {
+  const auto fill = [&](const YAML::Node& node, const Place& place) {
     const GeneNode parsed = parse_gene(node, "recipe");
-    const std::size_t count = names_of(parsed, num_layers_).size();
+    const std::size_t layers = layers_at(place, num_layers_);
+    const std::size_t count = names_of(parsed, layers).size();
     used += count;
-    return setting_of(parsed, ValueReader(values.subspan(used - count, count)), num_layers_);
+    return setting_of(parsed, ValueReader(values.subspan(used - count, count)), layers);
   };
   // Workers fill in at the same time: nothing is shared with the template.
-  const YAML::Node filled = rebuild(recipe_, fill, [](const YAML::Node& n) { return Clone(n); });
+  const YAML::Node filled =
+      rebuild(recipe_, {}, fill, [](const YAML::Node& n) { return Clone(n); });
   YAML::Emitter out;
   out << filled;
   return std::string(out.c_str()) + "\n";

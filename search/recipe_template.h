@@ -5,6 +5,7 @@
 //
 //   weight: {gene: ja, low: 0, high: 1.5, init: 0.5, per: layer-module}
 //
+// It may stand in the parameters of any component, or in the recipe's own, which count for all.
 // `per` multiplies it: `model` (default) is one number; `module` one each for attention, MLP and
 // the rest (embeddings, norms, head); `layer` one for each layer and one for the rest;
 // `layer-module` attention and MLP of each layer and one for the rest. `group: k` lets k
@@ -13,12 +14,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <yaml-cpp/yaml.h>
+
+#include "merge/component.h"
 
 namespace vlm {
 
@@ -28,14 +32,21 @@ struct Gene {
   double low = 0.0;
   double high = 1.0;
   double initial = 0.5;
+  std::optional<Component> component;  // that it may change; absent: each that is merged
+};
+
+// Of the models that are merged. A projector has none.
+struct LayerCounts {
+  std::size_t text = 0;
+  std::size_t vision = 0;
 };
 
 class RecipeTemplate {
  public:
-  // `num_layers` is that of the merged language model. Genes are numbered in the order of the text.
-  // Throws Error{kInvalidArgument}: unknown key or `per`, low >= high, init outside, the same name
-  // twice, no gene at all.
-  RecipeTemplate(const YAML::Node& recipe, std::size_t num_layers, const std::string& where);
+  // A gene for all components has the language model's number of layers. Genes are numbered in the
+  // order of the text. Throws Error{kInvalidArgument}: unknown key or `per`, low >= high, init
+  // outside, the same name twice, one for each layer of what has none, no gene at all.
+  RecipeTemplate(const YAML::Node& recipe, LayerCounts num_layers, const std::string& where);
 
   [[nodiscard]] const std::vector<Gene>& genes() const noexcept { return genes_; }
 
@@ -50,7 +61,7 @@ class RecipeTemplate {
  private:
   YAML::Node recipe_;
   YAML::Node first_recipe_;
-  std::size_t num_layers_;
+  LayerCounts num_layers_;
   std::vector<Gene> genes_;
 };
 

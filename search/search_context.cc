@@ -57,6 +57,7 @@ SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::
     cache_ = std::make_shared<SourceCache>(memory_.source_bytes);  // which is less now
     initial_ = merge_of(plan_.first_recipe);
   }
+  if (plan_.changes_features) shared_.vision.reset();
   if (shared_.vision) {
     images_ = std::make_unique<ImageFeatureCache>(shared_.vision, ImagePolicy::kPillow,
                                                   memory_.shares.picture_bytes);

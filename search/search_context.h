@@ -40,7 +40,9 @@ class SearchContext {
   }
   [[nodiscard]] const MetricScorer& scorer() const noexcept { return scorer_; }
   [[nodiscard]] const SharedModelParts& shared_parts() const noexcept { return shared_; }
-  // Null for a text model.
+  // Whether each candidate sees with a vision tower of its own. Then shared_parts() have none.
+  [[nodiscard]] bool changes_features() const noexcept { return plan_.changes_features; }
+  // Null for a text model, and if changes_features().
   [[nodiscard]] ImageFeatureCache* images() noexcept { return images_.get(); }
   [[nodiscard]] const SearchMemory& memory() const noexcept { return memory_; }
   [[nodiscard]] const StudyIdentity& identity() const noexcept { return identity_; }

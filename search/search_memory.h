@@ -14,7 +14,8 @@ namespace vlm {
 struct SearchMemory {
   std::size_t workers = 1;                           // candidates at a time
   std::size_t source_bytes = std::size_t{2} << 30U;  // SourceCache, at most
-  MemoryShares shares;                               // pictures of all workers; cache of each
+  // Pictures of all workers, or of each if candidates differ in features; cache of each.
+  MemoryShares shares;
 };
 
 // For at most `workers` candidates at a time, each with room for `least_cache_bytes` of keys and

@@ -1,11 +1,13 @@
 #include "search/search_plan.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "merge/component.h"
 #include "merge/recipe_parser.h"
 #include "merge/yaml_fields.h"
 #include "search/optimizer_choice.h"
@@ -50,13 +52,21 @@ SearchSpace space_of(const RecipeTemplate& recipe) {
   return space;
 }
 
-void require_text_only_merge(const MergePlan& plan, const std::string& where) {
-  for (const TensorPlan& tensor : plan.tensors) {
-    if (!tensor.output.name.starts_with("text/") && !tensor.is_copy) {
-      throw Error(ErrorCode::kUnsupported, "a search can merge the language model only: " + where +
-                                               ": " + tensor.output.name);
-    }
+LayerCounts layers_of(const ModelConfig& config) {
+  return {config.num_layers(), config.is_vlm() ? config.vision().size("num_hidden_layers") : 0};
+}
+
+// Whether some gene may change a tensor besides those of the language model.
+bool genes_reach_features(const RecipeTemplate& recipe, const MergePlan& first_merge) {
+  for (const TensorPlan& tensor : first_merge.tensors) {
+    const auto component = component_of(tensor.output.name);
+    if (tensor.is_copy || component == Component::kText) continue;
+    const auto reaches = [&](const Gene& gene) {
+      return !gene.component || gene.component == component;
+    };
+    if (std::ranges::any_of(recipe.genes(), reaches)) return true;
   }
+  return false;
 }
 
 }  // namespace
@@ -76,17 +86,18 @@ std::string recipe_of(const RecipeTemplate& recipe, const std::map<std::string, 
 
 SearchPlan plan_search(const SearchConfig& config, ModelPool& models) {
   const std::shared_ptr<const Checkpoint> donor = models(donor_name(config.recipe, config.where));
-  RecipeTemplate recipe(config.recipe, donor->config().num_layers(), config.where);
+  RecipeTemplate recipe(config.recipe, layers_of(donor->config()), config.where);
   std::map<std::string, double> initial;
   for (const Gene& gene : recipe.genes()) initial[gene.name] = gene.initial;
   parse_recipe(recipe.first_recipe(), config.where);  // names the search file's own lines
   std::string first_recipe = recipe_of(recipe, initial, config.where);
   MergePlan first_merge =
       make_merge_plan(parse_recipe(first_recipe, config.where), std::ref(models));
-  require_text_only_merge(first_merge, config.where);
   SearchSpace space = space_of(recipe);
   static_cast<void>(make_optimizer(config.optimizer, space));  // throws before anything is written
-  return {std::move(recipe), std::move(space), std::move(first_recipe), std::move(first_merge)};
+  const bool changes_features = genes_reach_features(recipe, first_merge);
+  return {std::move(recipe), std::move(space), std::move(first_recipe), std::move(first_merge),
+          changes_features};
 }
 
 }  // namespace vlm

@@ -18,10 +18,12 @@ struct SearchPlan {
   SearchSpace space;         // a dimension for each gene
   std::string first_recipe;  // YAML text with the initial values
   MergePlan first_merge;     // of that recipe
+  // Whether candidates differ in vision tower or projector. If not, features of pictures are
+  // computed once for all of them.
+  bool changes_features = false;
 };
 
-// Opens the models, expands the genes and plans the merge with the initial values. The merge may
-// change the language model only: features of pictures are computed once for all candidates.
+// Opens the models, expands the genes and plans the merge with the initial values.
 // Throws Error{kInvalidArgument, kUnsupported, kNotFound, kCorruptFile}.
 SearchPlan plan_search(const SearchConfig& config, ModelPool& models);
 

@@ -61,16 +61,33 @@ TEST(PlanMemory, SeveralModelsShareTheirEyesAndTheProgram) {
   const FileCheckpoint checkpoint(kModels / "en-vlm");
   const std::size_t tower =
       VisionStorage::bytes(checkpoint, vision_weight_format(WeightFormat::kBfloat16)).values;
-  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, 1);
-  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, 3);
+  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, {1, 1});
+  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, {3, 1});
   EXPECT_EQ(three.weight_bytes, 3 * one.weight_bytes - 2 * tower);
   EXPECT_EQ(three.program_bytes, one.program_bytes);
   EXPECT_GT(three.working_bytes, one.working_bytes);
   EXPECT_LT(three.working_bytes, 3 * one.working_bytes);
 }
 
+TEST(PlanMemory, ModelsWithEyesOfTheirOwnTakeAllOfThem) {
+  const FileCheckpoint checkpoint(kModels / "en-vlm");
+  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {1, 1});
+  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {3, 3});
+  EXPECT_EQ(three.weight_bytes, 3 * one.weight_bytes);
+  EXPECT_EQ(three.working_bytes, 3 * one.working_bytes);
+  // Each keeps pictures, and holds half as many besides.
+  constexpr std::size_t kBudget = std::size_t{2} << 30U;
+  const MemoryShares shares = share_memory(three, kBudget);
+  const std::size_t all = three.weight_bytes + three.program_bytes + three.working_bytes +
+                          3 * (shares.picture_bytes + shares.picture_bytes / 2) +
+                          3 * shares.cache_bytes;
+  EXPECT_LE(all, kBudget);
+  EXPECT_GT(all + 3, kBudget);
+}
+
 MemoryPlan plan_of(std::size_t num_models) {
-  return plan_memory(FileCheckpoint(kModels / "en-vlm"), WeightFormat::kFloat32, 2, num_models);
+  return plan_memory(FileCheckpoint(kModels / "en-vlm"), WeightFormat::kFloat32, 2,
+                     {num_models, 1});
 }
 
 TEST(ShareMemory, GivesAllThatIsLeft) {
@@ -101,7 +118,7 @@ TEST(ShareMemory, PicturesGiveWayToTheLeastOfKeysAndValues) {
 }
 
 TEST(ShareMemory, ABudgetTheWeightsDoNotFitIsRefusedWithTheNumbers) {
-  const MemoryPlan plan{.num_models = 1,
+  const MemoryPlan plan{.num_models = {1, 1},
                         .weight_bytes = 14'000'000'000,
                         .program_bytes = 100'000'000,
                         .loading_bytes = 1'000'000'000,

@@ -16,7 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 RecipeTemplate parse(const std::string& yaml, std::size_t num_layers = 2) {
-  return {YAML::Load(yaml), num_layers, "search.yaml"};
+  return {YAML::Load(yaml), {num_layers, 3}, "search.yaml"};
 }
 
 std::vector<std::string> names(const RecipeTemplate& recipe) {
@@ -97,9 +97,43 @@ TEST(RecipeTemplate, MistakesNameTheLineOfTheFile) {
               HasSubstr("search.yaml:2: 'gene' is missing"));
 }
 
+TEST(RecipeTemplate, AGeneHasTheLayersOfItsComponent) {
+  const RecipeTemplate recipe = parse(
+      "parameters: {w: {gene: all, per: layer}}\n"
+      "components:\n"
+      "  text: {models: [{parameters: {w: {gene: t, per: layer}}}]}\n"
+      "  vision: {models: [{parameters: {w: {gene: v, per: layer}}}]}\n"
+      "  projector: {parameters: {w: {gene: p, per: module}}}\n");
+  EXPECT_THAT(names(recipe),
+              ElementsAre("all.0", "all.1", "all.rest", "t.0", "t.1", "t.rest", "v.0", "v.1", "v.2",
+                          "v.rest", "p.attention", "p.mlp", "p.rest"));
+  const std::vector<Gene>& genes = recipe.genes();
+  EXPECT_EQ(genes[0].component, std::nullopt);
+  EXPECT_EQ(genes[3].component, Component::kText);
+  EXPECT_EQ(genes[6].component, Component::kVision);
+  EXPECT_EQ(genes[10].component, Component::kProjector);
+}
+
+TEST(RecipeTemplate, ModulesOfMergekitAreComponents) {
+  const RecipeTemplate recipe = parse(
+      "models: [{parameters: {w: {gene: m}}}]\n"
+      "modules:\n"
+      "  text_decoder: {parameters: {w: {gene: t}}}\n"
+      "  vision_tower: {parameters: {w: {gene: v, per: layer}}}\n");
+  EXPECT_THAT(names(recipe), ElementsAre("m", "t", "v.0", "v.1", "v.2", "v.rest"));
+  EXPECT_EQ(recipe.genes()[0].component, Component::kText);
+  EXPECT_EQ(recipe.genes()[1].component, Component::kText);
+  EXPECT_EQ(recipe.genes()[2].component, Component::kVision);
+}
+
+TEST(RecipeTemplate, AProjectorHasNoLayers) {
+  EXPECT_THAT(error_of("components:\n  projector: {parameters: {w: {gene: p, per: layer}}}\n"),
+              HasSubstr("gene for each layer of what has no layers: search.yaml:2: p"));
+}
+
 TEST(RecipeTemplate, FirstRecipeHasTheInitialValuesAndKnowsItsLines) {
   const YAML::Node recipe = YAML::Load("a: 1\n\nw: {gene: x, init: 0.25}\n");
-  const RecipeTemplate filled(recipe, 2, "search.yaml");
+  const RecipeTemplate filled(recipe, {2, 0}, "search.yaml");
   EXPECT_EQ(filled.first_recipe()["w"].as<double>(), 0.25);
   for (const auto& entry : filled.first_recipe()) {
     EXPECT_EQ(entry.first.Mark().line, entry.first.Scalar() == "w" ? 2 : 0);

@@ -49,5 +49,35 @@ TEST(PlanSearch, ARecipeWithoutAModelIsRefused) {
               HasSubstr("a recipe to search needs 'vlm', 'base_model' or a model"));
 }
 
+// Linear merges of all components of en-vlm and evo-vlm, with a gene in one place.
+std::string of_components(const std::string& text, const std::string& vision,
+                          const std::string& projector) {
+  const auto component = [](const std::string& name, const std::string& weight) {
+    return "    " + name +
+           ":\n      models:\n      - {model: zoo/models/en-vlm, parameters: {weight: " + weight +
+           "}}\n      - {model: zoo/models/evo-vlm, parameters: {weight: 1}}\n";
+  };
+  return "  components:\n" + component("text", text) + component("vision", vision) +
+         component("projector", projector);
+}
+
+TEST(PlanSearch, FeaturesOfPicturesAreSharedUnlessAGeneReachesThem) {
+  const std::string gene = "{gene: g}";
+  EXPECT_FALSE(plan_of(of_components(gene, "0.5", "0.5")).changes_features);
+  EXPECT_TRUE(plan_of(of_components("0.5", gene, "0.5")).changes_features);
+  EXPECT_TRUE(plan_of(of_components("0.5", "0.5", gene)).changes_features);
+  EXPECT_FALSE(plan_of(std::string("  vlm: zoo/models/en-vlm\n  models: ") + kModels + "\n")
+                   .changes_features);
+}
+
+TEST(PlanSearch, AGeneOfTheRecipeReachesWhatIsMerged) {
+  const std::string models =
+      "{models: [{model: zoo/models/en-vlm}, {model: zoo/models/evo-vlm}]}\n";
+  const std::string gene = "  parameters: {weight: {gene: g, low: 0.5, high: 1}}\n";
+  EXPECT_FALSE(plan_of(gene + "  components:\n    text: " + models).changes_features);
+  EXPECT_TRUE(plan_of(gene + "  components:\n    text: " + models + "    projector: " + models)
+                  .changes_features);
+}
+
 }  // namespace
 }  // namespace vlm
