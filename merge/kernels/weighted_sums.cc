@@ -1,13 +1,13 @@
 #include "merge/kernels/weighted_sums.h"
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
-// Highway compiles what is between its two namespace macros once for each instruction set. Most
-// loops are plain ones, which the compiler makes vectors of.
+// Highway compiles what is between its two namespace macros once for each instruction set. Sums are
+// made of vectors by hand: compilers leave some of these loops without, and make branches of the
+// vote, although signs of deltas are as unpredictable as coins.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "merge/kernels/weighted_sums.cc"
 #include <hwy/foreach_target.h>
@@ -19,202 +19,166 @@ namespace vlm::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::uint32_t kSignBit = 0x80000000U;
-constexpr std::size_t kTogether = 64;  // sums in registers, inputs read side by side
-using Sums = std::array<float, kTogether>;
+constexpr std::size_t kTogether = 4;  // vectors of sums in registers, inputs read side by side
 
-HWY_INLINE float widen(Bfloat16 stored) {
-  return to_float(stored);
+template <typename Tag>
+using Vector = hn::VFromD<Tag>;
+
+template <typename Tag>
+HWY_INLINE Vector<Tag> load(Tag tag, const float* values) {
+  return hn::LoadU(tag, values);
 }
-HWY_INLINE float widen(float value) {
-  return value;
+template <typename Tag>
+HWY_INLINE Vector<Tag> load(Tag tag, const Bfloat16* values) {
+  const hn::RebindToUnsigned<Tag> words;
+  const hn::Rebind<std::uint16_t, Tag> halves;
+  const auto bits = hn::LoadU(halves, reinterpret_cast<const std::uint16_t*>(values));
+  return hn::BitCast(tag, hn::ShiftLeft<16>(hn::PromoteTo(words, bits)));
 }
 
-// Calls some(first, count) for runs that cover `size` elements: with a constant for `count`, which
-// makes loops of fixed length, and once for the rest.
+// Calls some(tag, count, first) for runs that cover `size` elements: so many vectors of that kind,
+// from an element on. The last ones have one lane.
 template <typename Some>
 HWY_INLINE void for_each_run(std::size_t size, const Some& some) {
+  const hn::ScalableTag<float> tag;
+  const std::size_t lanes = hn::Lanes(tag);
   std::size_t first = 0;
-  for (; first + kTogether <= size; first += kTogether) {
-    some(first, std::integral_constant<std::size_t, kTogether>());
+  for (; first + kTogether * lanes <= size; first += kTogether * lanes) {
+    some(tag, std::integral_constant<std::size_t, kTogether>(), first);
   }
-  some(first, size - first);
-}
-
-// The functions of this kind compute elements [first, first + count).
-
-template <typename Value>
-HWY_INLINE void sum_some(std::span<const Weighted<Value>> models, float divisor, std::size_t first,
-                         std::size_t count, std::span<float> out) {
-  Sums sums{};
-  for (const Weighted<Value>& model : models) {
-    const Value* __restrict values = model.values.data() + first;
-    const float weight = model.weight;
-    for (std::size_t i = 0; i < count; ++i) sums[i] += weight * widen(values[i]);
+  for (; first + lanes <= size; first += lanes) {
+    some(tag, std::integral_constant<std::size_t, 1>(), first);
   }
-  float* __restrict result = out.data() + first;
-  if (divisor != 1.0F) {
-    for (std::size_t i = 0; i < count; ++i) result[i] = sums[i] / divisor;
-  } else {
-    for (std::size_t i = 0; i < count; ++i) result[i] = sums[i];
+  for (; first < size; ++first) {
+    some(hn::CappedTag<float, 1>(), std::integral_constant<std::size_t, 1>(), first);
   }
 }
 
 template <typename Value>
 HWY_INLINE void sum_up(std::span<const Weighted<Value>> models, float divisor,
                        std::span<float> out) {
-  for_each_run(out.size(), [&](std::size_t first, auto count) {
-    sum_some(models, divisor, first, count, out);
-  });
-}
-
-template <typename Value>
-HWY_INLINE void add_some_vectors(std::span<const Value> base,
-                                 std::span<const Weighted<Value>> models, float factor,
-                                 std::size_t first, std::size_t count, std::span<float> out) {
-  Sums sums{};
-  const Value* __restrict from = base.data() + first;
-  for (const Weighted<Value>& model : models) {
-    const Value* __restrict values = model.values.data() + first;
-    const float weight = model.weight;
-    for (std::size_t i = 0; i < count; ++i) {
-      sums[i] += weight * (widen(values[i]) - widen(from[i]));
+  for_each_run(out.size(), [&](auto tag, auto count, std::size_t first) {
+    const std::size_t lanes = hn::Lanes(tag);
+    std::array<Vector<decltype(tag)>, count> sums;
+    for (std::size_t j = 0; j < count; ++j) sums[j] = hn::Zero(tag);
+    for (const Weighted<Value>& model : models) {
+      const auto weight = hn::Set(tag, model.weight);
+      const Value* const values = model.values.data() + first;
+      for (std::size_t j = 0; j < count; ++j) {
+        sums[j] = hn::Add(sums[j], hn::Mul(weight, load(tag, values + j * lanes)));
+      }
     }
-  }
-  float* __restrict result = out.data() + first;
-  for (std::size_t i = 0; i < count; ++i) result[i] = widen(from[i]) + factor * sums[i];
+    for (std::size_t j = 0; j < count; ++j) {
+      if (divisor != 1.0F) sums[j] = hn::Div(sums[j], hn::Set(tag, divisor));
+      hn::StoreU(sums[j], tag, out.data() + first + j * lanes);
+    }
+  });
 }
 
 template <typename Value>
 HWY_INLINE void add_vectors(std::span<const Value> base, std::span<const Weighted<Value>> models,
                             float factor, std::span<float> out) {
-  for_each_run(out.size(), [&](std::size_t first, auto count) {
-    add_some_vectors(base, models, factor, first, count, out);
+  for_each_run(out.size(), [&](auto tag, auto count, std::size_t first) {
+    const std::size_t lanes = hn::Lanes(tag);
+    std::array<Vector<decltype(tag)>, count> from;
+    std::array<Vector<decltype(tag)>, count> sums;
+    for (std::size_t j = 0; j < count; ++j) {
+      from[j] = load(tag, base.data() + first + j * lanes);
+      sums[j] = hn::Zero(tag);
+    }
+    for (const Weighted<Value>& model : models) {
+      const auto weight = hn::Set(tag, model.weight);
+      const Value* const values = model.values.data() + first;
+      for (std::size_t j = 0; j < count; ++j) {
+        const auto delta = hn::Sub(load(tag, values + j * lanes), from[j]);
+        sums[j] = hn::Add(sums[j], hn::Mul(weight, delta));
+      }
+    }
+    for (std::size_t j = 0; j < count; ++j) {
+      const auto step = hn::Mul(hn::Set(tag, factor), sums[j]);
+      hn::StoreU(hn::Add(from[j], step), tag, out.data() + first + j * lanes);
+    }
   });
 }
 
 template <typename Value>
 HWY_INLINE void blend_two(std::span<const Value> a, float factor_a, std::span<const Value> b,
                           float factor_b, std::span<float> out) {
-  const Value* __restrict left = a.data();
-  const Value* __restrict right = b.data();
-  float* __restrict result = out.data();
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    result[i] = factor_a * widen(left[i]) + factor_b * widen(right[i]);
-  }
+  for_each_run(out.size(), [&](auto tag, auto count, std::size_t first) {
+    for (std::size_t j = 0; j < count; ++j) {
+      const std::size_t i = first + j * hn::Lanes(tag);
+      const auto left = hn::Mul(hn::Set(tag, factor_a), load(tag, a.data() + i));
+      const auto right = hn::Mul(hn::Set(tag, factor_b), load(tag, b.data() + i));
+      hn::StoreU(hn::Add(left, right), tag, out.data() + i);
+    }
+  });
 }
 
-struct Run {
-  std::size_t first;
-  std::size_t count;
-};
-
-template <typename Value>
-HWY_INLINE void add_some_sparse(std::span<const Value> base, std::span<const SparseDelta> deltas,
-                                float divisor, float factor, Run run, std::span<float> out) {
-  Sums sums{};
-  for (const SparseDelta& delta : deltas) {
-    const float* __restrict values = delta.values.data() + run.first;
-    const float rescale = delta.rescale;
-    const float weight = delta.weight;
-    for (std::size_t i = 0; i < run.count; ++i) sums[i] += weight * (rescale * values[i]);
-  }
-  const Value* __restrict from = base.data() + run.first;
-  float* __restrict result = out.data() + run.first;
-  for (std::size_t i = 0; i < run.count; ++i) {
-    result[i] = widen(from[i]) + factor * (sums[i] / divisor);
-  }
+template <typename Tag>
+HWY_INLINE Vector<Tag> product(Tag tag, const SparseDelta& delta, std::size_t i) {
+  const auto values = hn::LoadU(tag, delta.values.data() + i);
+  return hn::Mul(hn::Set(tag, delta.weight), hn::Mul(hn::Set(tag, delta.rescale), values));
 }
 
 template <typename Value>
 HWY_INLINE void add_sparse(std::span<const Value> base, std::span<const SparseDelta> deltas,
                            float divisor, float factor, std::span<float> out) {
-  for_each_run(out.size(), [&](std::size_t first, auto count) {
-    add_some_sparse(base, deltas, divisor, factor, {first, count}, out);
+  for_each_run(out.size(), [&](auto tag, auto count, std::size_t first) {
+    const std::size_t lanes = hn::Lanes(tag);
+    std::array<Vector<decltype(tag)>, count> sums;
+    for (std::size_t j = 0; j < count; ++j) sums[j] = hn::Zero(tag);
+    for (const SparseDelta& delta : deltas) {
+      for (std::size_t j = 0; j < count; ++j) {
+        sums[j] = hn::Add(sums[j], product(tag, delta, first + j * lanes));
+      }
+    }
+    for (std::size_t j = 0; j < count; ++j) {
+      const std::size_t i = first + j * lanes;
+      const auto mean = hn::Div(sums[j], hn::Set(tag, divisor));
+      const auto step = hn::Mul(hn::Set(tag, factor), mean);
+      hn::StoreU(hn::Add(load(tag, base.data() + i), step), tag, out.data() + i);
+    }
   });
 }
 
-// The vote is made of vectors by hand: compilers make branches of it, and signs of deltas are as
-// unpredictable as coins.
-using Floats = hn::ScalableTag<float>;
-using Words = hn::RebindToUnsigned<Floats>;
-using FloatVector = hn::VFromD<Floats>;
-
-HWY_INLINE FloatVector load(const float* values) {
-  return hn::LoadU(Floats(), values);
-}
-HWY_INLINE FloatVector load(const Bfloat16* values) {
-  const hn::Rebind<std::uint16_t, Floats> halves;
-  const auto bits = hn::LoadU(halves, reinterpret_cast<const std::uint16_t*>(values));
-  return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(Words(), bits)));
-}
-
-HWY_INLINE FloatVector product(const SparseDelta& delta, std::size_t i) {
-  const auto values = hn::LoadU(Floats(), delta.values.data() + i);
-  return hn::Mul(hn::Set(Floats(), delta.weight),
-                 hn::Mul(hn::Set(Floats(), delta.rescale), values));
-}
-
 // (sum of those that agree) or their mean, for a vector of elements from i on.
-HWY_INLINE FloatVector agreeing_sum(std::span<const SparseDelta> deltas, bool normalize,
+template <typename Tag>
+HWY_INLINE Vector<Tag> agreeing_sum(Tag tag, std::span<const SparseDelta> deltas, bool normalize,
                                     std::size_t i) {
-  const Floats floats;
-  const Words words;
+  const hn::RebindToUnsigned<Tag> words;
   const auto sign = hn::Set(words, kSignBit);
-  FloatVector total = hn::Zero(floats);
-  for (const SparseDelta& delta : deltas) total = hn::Add(total, product(delta, i));
+  auto total = hn::Zero(tag);
+  for (const SparseDelta& delta : deltas) total = hn::Add(total, product(tag, delta, i));
   const auto total_bits = hn::BitCast(words, total);
   const auto majority = hn::IfThenElseZero(hn::Lt(sign, total_bits), sign);  // -0 is positive
-  FloatVector sum = hn::Zero(floats);
-  FloatVector divisor = hn::Zero(floats);
+  auto sum = hn::Zero(tag);
+  auto divisor = hn::Zero(tag);
   for (const SparseDelta& delta : deltas) {
-    const auto p = product(delta, i);
+    const auto p = product(tag, delta, i);
     const auto bits = hn::BitCast(words, p);
     const auto disagrees = hn::And(hn::Xor(bits, majority), sign);
     const auto magnitude = hn::AndNot(sign, bits);
     const auto agrees =
         hn::AndNot(hn::Eq(magnitude, hn::Zero(words)), hn::Eq(disagrees, hn::Zero(words)));
-    const auto mask = hn::RebindMask(floats, agrees);
+    const auto mask = hn::RebindMask(tag, agrees);
     sum = hn::Add(sum, hn::IfThenElseZero(mask, p));
-    divisor = hn::Add(divisor, hn::IfThenElseZero(mask, hn::Set(floats, delta.weight)));
+    divisor = hn::Add(divisor, hn::IfThenElseZero(mask, hn::Set(tag, delta.weight)));
   }
   if (!normalize) return sum;
-  const auto is_none = hn::Eq(divisor, hn::Zero(floats));
-  return hn::Div(sum, hn::IfThenElse(is_none, hn::Set(floats, 1.0F), divisor));
-}
-
-// The same for one element.
-HWY_INLINE float agreeing_sum_of_one(std::span<const SparseDelta> deltas, bool normalize,
-                                     std::size_t i) {
-  float total = 0;
-  for (const SparseDelta& delta : deltas) {
-    total += delta.weight * (delta.rescale * delta.values[i]);
-  }
-  const bool is_negative = std::bit_cast<std::uint32_t>(total) > kSignBit;
-  float sum = 0;
-  float divisor = 0;
-  for (const SparseDelta& delta : deltas) {
-    const float p = delta.weight * (delta.rescale * delta.values[i]);
-    const auto bits = std::bit_cast<std::uint32_t>(p);
-    if ((bits & ~kSignBit) == 0 || ((bits & kSignBit) != 0) != is_negative) continue;
-    sum += p;
-    divisor += delta.weight;
-  }
-  return normalize ? sum / (divisor == 0.0F ? 1.0F : divisor) : sum;
+  const auto is_none = hn::Eq(divisor, hn::Zero(tag));
+  return hn::Div(sum, hn::IfThenElse(is_none, hn::Set(tag, 1.0F), divisor));
 }
 
 template <typename Value>
 HWY_INLINE void add_agreeing(std::span<const Value> base, std::span<const SparseDelta> deltas,
                              bool normalize, float factor, std::span<float> out) {
-  const Floats floats;
-  const std::size_t lanes = hn::Lanes(floats);
-  std::size_t i = 0;
-  for (; i + lanes <= out.size(); i += lanes) {
-    const auto step = hn::Mul(hn::Set(floats, factor), agreeing_sum(deltas, normalize, i));
-    hn::StoreU(hn::Add(load(base.data() + i), step), floats, out.data() + i);
-  }
-  for (; i < out.size(); ++i) {
-    out[i] = widen(base[i]) + factor * agreeing_sum_of_one(deltas, normalize, i);
-  }
+  for_each_run(out.size(), [&](auto tag, auto count, std::size_t first) {
+    for (std::size_t j = 0; j < count; ++j) {
+      const std::size_t i = first + j * hn::Lanes(tag);
+      const auto step = hn::Mul(hn::Set(tag, factor), agreeing_sum(tag, deltas, normalize, i));
+      hn::StoreU(hn::Add(load(tag, base.data() + i), step), tag, out.data() + i);
+    }
+  });
 }
 
 // Highway exports functions, not templates.
