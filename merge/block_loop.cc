@@ -76,11 +76,11 @@ void Parts::for_each_block(
   }
 }
 
-void for_each_block(const TensorMerge& task, std::size_t buffers, ThreadPool& pool,
+void for_each_block(const TensorMerge& task, const BlockNeeds& needs, ThreadPool& pool,
                     const std::function<void(std::size_t part, const InputBlock& block)>& use) {
   const Parts parts(elements_of(task));
   pool.parallel_for(parts.count(), [&](std::size_t part) {
-    InputBlockReader reader(task, parts.block_size(), buffers);
+    InputBlockReader reader(task, parts.block_size(), needs.buffers, needs.takes_bfloat16);
     parts.for_each_block(
         part, [&](std::size_t first, std::size_t size) { use(part, reader.read(first, size)); });
   });

@@ -61,9 +61,15 @@ class Parts {
   std::size_t block_;  // elements
 };
 
-// Calls use(part, block) for all blocks of a task, which have so many buffers: parts at the same
-// time, the blocks of one part in order on one thread.
-void for_each_block(const TensorMerge& task, std::size_t buffers, ThreadPool& pool,
+// What blocks have that are only looked at; see BlockMerge.
+struct BlockNeeds {
+  std::size_t buffers = 0;
+  bool takes_bfloat16 = false;
+};
+
+// Calls use(part, block) for all blocks of a task: parts at the same time, the blocks of one part
+// in order on one thread.
+void for_each_block(const TensorMerge& task, const BlockNeeds& needs, ThreadPool& pool,
                     const std::function<void(std::size_t part, const InputBlock& block)>& use);
 
 // Reads blocks of one model's difference from the base (of the values themselves without a base).

@@ -14,6 +14,34 @@ constexpr std::size_t kBlock =
     2048;  // elements of each vector that are worked on at once, in cache
 
 template <typename Value>
+void add_products(const std::vector<std::span<const Value>>& vectors, GramMatrix& gram) {
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    for (std::size_t j = i; j < vectors.size(); ++j) gram.add(i, j, dot(vectors[i], vectors[j]));
+  }
+}
+
+template <typename Value>
+GramMatrix gram_of_values(const std::vector<std::span<const Value>>& vectors,
+                          std::span<const Value> base) {
+  const std::size_t count = vectors.size();
+  GramMatrix gram(count);
+  const std::size_t size = count == 0 ? 0 : vectors.front().size();
+  std::vector<float> memory(base.empty() ? 0 : count * std::min(kBlock, size));
+  Vectors deltas(count);
+  for (std::size_t first = 0; first < size; first += kBlock) {
+    const auto block = part_of(vectors, first, std::min(kBlock, size - first));
+    const std::size_t length = block.front().size();
+    for (std::size_t i = 0; i < count && !base.empty(); ++i) {
+      const auto delta = std::span(memory).subspan(i * length, length);
+      subtract(block[i], base.subspan(first, length), delta);
+      deltas[i] = delta;
+    }
+    base.empty() ? add_products(block, gram) : add_products(deltas, gram);
+  }
+  return gram;
+}
+
+template <typename Value>
 void combine_values(const std::vector<std::span<const Value>>& vectors, std::span<const Value> base,
                     std::span<const double> coefficients, std::span<float> out) {
   const auto terms = weighted_terms<double>(vectors, coefficients);
@@ -48,23 +76,12 @@ double GramMatrix::norm(std::span<const double> a) const {
   return std::sqrt(std::max(0.0, product(a, a)));
 }
 
-GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base,
-                       std::span<float> buffers) {
-  const std::size_t count = vectors.size();
-  GramMatrix gram(count);
-  const std::size_t size = count == 0 ? 0 : vectors.front().size();
-  for (std::size_t first = 0; first < size; first += kBlock) {
-    Vectors block = part_of(vectors, first, std::min(kBlock, size - first));
-    for (std::size_t i = 0; i < count && !base.empty(); ++i) {
-      const auto difference = buffers.subspan(i * block[i].size(), block[i].size());
-      subtract(block[i], base.subspan(first, block[i].size()), difference);
-      block[i] = difference;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      for (std::size_t j = i; j < count; ++j) gram.add(i, j, dot(block[i], block[j]));
-    }
-  }
-  return gram;
+GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base) {
+  return gram_of_values(vectors, base);
+}
+
+GramMatrix gram_matrix(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base) {
+  return gram_of_values(vectors, base);
 }
 
 void combine(const Vectors& vectors, std::span<const float> base,
@@ -75,13 +92,6 @@ void combine(const Vectors& vectors, std::span<const float> base,
 void combine(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base,
              std::span<const double> coefficients, std::span<float> out) {
   combine_values(vectors, base, coefficients, out);
-}
-
-Vectors part_of(const Vectors& vectors, std::size_t first, std::size_t count) {
-  Vectors parts;
-  parts.reserve(vectors.size());
-  for (const std::span<const float> vector : vectors) parts.push_back(vector.subspan(first, count));
-  return parts;
 }
 
 }  // namespace vlm

@@ -34,10 +34,9 @@ class GramMatrix {
   std::vector<double> products_;
 };
 
-// Of the vectors, or of their differences from `base` unless that is empty; `buffers` then has room
-// for all of them.
-GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base,
-                       std::span<float> buffers);
+// Of the vectors, or of their differences from `base` unless that is empty.
+GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base);
+GramMatrix gram_matrix(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base);
 
 // out = sum_i c_i x_i, or base + sum_i c_i (x_i - base) unless `base` is empty.
 void combine(const Vectors& vectors, std::span<const float> base,
@@ -46,6 +45,13 @@ void combine(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base,
              std::span<const double> coefficients, std::span<float> out);
 
 // Elements [first, first + count) of each.
-Vectors part_of(const Vectors& vectors, std::size_t first, std::size_t count);
+template <typename Value>
+std::vector<std::span<const Value>> part_of(const std::vector<std::span<const Value>>& vectors,
+                                            std::size_t first, std::size_t count) {
+  std::vector<std::span<const Value>> parts;
+  parts.reserve(vectors.size());
+  for (const std::span<const Value> vector : vectors) parts.push_back(vector.subspan(first, count));
+  return parts;
+}
 
 }  // namespace vlm

@@ -1,8 +1,11 @@
 #pragma once
 
 // Sums over whole tensors, in double. Eight interleaved partial sums, added in a fixed order.
+// Values stored as bfloat16 give the sums of their float32 values.
 
 #include <span>
+
+#include "tensor/bfloat16.h"
 
 namespace vlm {
 
@@ -23,9 +26,11 @@ struct InnerProducts {
   }
 };
 InnerProducts inner_products(std::span<const float> a, std::span<const float> b) noexcept;
+InnerProducts inner_products(std::span<const Bfloat16> a, std::span<const Bfloat16> b) noexcept;
 
 // The inner product of two vectors of equal length.
 double dot(std::span<const float> a, std::span<const float> b) noexcept;
+double dot(std::span<const Bfloat16> a, std::span<const Bfloat16> b) noexcept;
 
 // The sum of |x|.
 double l1_norm(std::span<const float> x) noexcept;

@@ -6,10 +6,10 @@ namespace vlm {
 
 GramMatrix gram_of(const TensorMerge& task, ThreadPool& pool) {
   std::vector<GramMatrix> parts(Parts(elements_of(task)).count(), GramMatrix(task.models.size()));
-  const std::size_t buffers = task.base.empty() ? 0 : task.models.size();
-  for_each_block(task, buffers, pool, [&](std::size_t part, const InputBlock& block) {
-    parts[part].add(gram_matrix(block.models, block.base, block.buffers));
-  });
+  const auto add_block = [&](std::size_t part, const InputBlock& block) {
+    block.visit([&](auto base, const auto& models) { parts[part].add(gram_matrix(models, base)); });
+  };
+  for_each_block(task, {.buffers = 0, .takes_bfloat16 = true}, pool, add_block);
   GramMatrix sum(task.models.size());
   for (const GramMatrix& part : parts) sum.add(part);
   return sum;
@@ -23,16 +23,18 @@ BlockMerge combine_models(std::vector<double> coefficients) {
   return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }
 
-BlockMerge combine_each_run(const TensorMerge& task, std::size_t length, FindCoefficients find) {
+BlockMerge combine_each_run(std::size_t length, FindCoefficients find) {
   const auto merge = [length, find = std::move(find)](const InputBlock& inputs,
                                                       std::span<float> out) {
-    for (std::size_t first = 0; first < out.size(); first += length) {
-      const Vectors run = part_of(inputs.models, first, length);
-      const auto base = inputs.base.empty() ? inputs.base : inputs.base.subspan(first, length);
-      combine(run, base, find(gram_matrix(run, base, inputs.buffers)), out.subspan(first, length));
-    }
+    inputs.visit([&](auto all_base, const auto& models) {
+      for (std::size_t first = 0; first < out.size(); first += length) {
+        const auto run = part_of(models, first, length);
+        const auto base = all_base.empty() ? all_base : all_base.subspan(first, length);
+        combine(run, base, find(gram_matrix(run, base)), out.subspan(first, length));
+      }
+    });
   };
-  return {.unit = length, .buffers = task.base.empty() ? 0 : task.models.size(), .merge = merge};
+  return {.unit = length, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
 }
 
 }  // namespace vlm

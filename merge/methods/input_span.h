@@ -21,6 +21,6 @@ BlockMerge combine_models(std::vector<double> coefficients);
 // Where each run of `length` elements (a row) is a vector of its own: `find` returns the
 // coefficients that follow from a run's inner products. REQUIRES: runs of one length > 0.
 using FindCoefficients = std::function<std::vector<double>(const GramMatrix& gram)>;
-BlockMerge combine_each_run(const TensorMerge& task, std::size_t length, FindCoefficients find);
+BlockMerge combine_each_run(std::size_t length, FindCoefficients find);
 
 }  // namespace vlm

@@ -39,7 +39,7 @@ BlockMerge start_model_stock(const TensorMerge& task, ThreadPool& pool) {
   const bool by_row = task.parameters.at("filter_wise") != 0 && task.shape.size() > 1;
   const std::size_t length =
       by_row ? elements_of(task) / std::max<std::size_t>(task.shape[0], 1) : 0;
-  if (length > 0) return combine_each_run(task, length, model_stock_coefficients);
+  if (length > 0) return combine_each_run(length, model_stock_coefficients);
   return combine_models(model_stock_coefficients(gram_of(task, pool)));
 }
 

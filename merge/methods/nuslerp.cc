@@ -103,8 +103,7 @@ BlockMerge start_nuslerp(const TensorMerge& task, ThreadPool& pool) {
   const FindCoefficients find = arc_at(arc_position(task));
   const bool is_whole = task.parameters.at("nuslerp_flatten") != 0 || task.shape.size() < 2;
   if (is_whole || elements_of(task) == 0) return combine_models(find(gram_of(task, pool)));
-  if (task.parameters.at("nuslerp_row_wise") == 0)
-    return combine_each_run(task, task.shape.back(), find);
+  if (task.parameters.at("nuslerp_row_wise") == 0) return combine_each_run(task.shape.back(), find);
   return start_whole(merge_columns)(task, pool);
 }
 

@@ -68,13 +68,15 @@ std::vector<ChangeCounts> count_all_changes(const TensorMerge& task, ThreadPool&
   std::vector<std::vector<ChangeCounts>> parts(Parts(elements_of(task)).count(),
                                                std::vector<ChangeCounts>(task.models.size()));
   const float threshold = threshold_of(task);
-  for_each_block(task, kBuffers, pool, [&](std::size_t part, const InputBlock& inputs) {
-    const RegionBuffers buffers(inputs);
-    count_models(inputs, threshold, buffers);
-    for (std::size_t i = 0; i < inputs.models.size(); ++i) {
-      parts[part][i] += count_changes(delta_of(inputs, i, buffers), buffers.models, threshold);
-    }
-  });
+  for_each_block(task, {.buffers = kBuffers, .takes_bfloat16 = false}, pool,
+                 [&](std::size_t part, const InputBlock& inputs) {
+                   const RegionBuffers buffers(inputs);
+                   count_models(inputs, threshold, buffers);
+                   for (std::size_t i = 0; i < inputs.models.size(); ++i) {
+                     parts[part][i] +=
+                         count_changes(delta_of(inputs, i, buffers), buffers.models, threshold);
+                   }
+                 });
   std::vector<ChangeCounts> sums(task.models.size());
   for (const std::vector<ChangeCounts>& part : parts) {
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += part[i];

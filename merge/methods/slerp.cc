@@ -33,9 +33,12 @@ double norm_or_one(double squared) {
 
 InnerProducts products_of(const TensorMerge& task, ThreadPool& pool) {
   std::vector<InnerProducts> parts(Parts(elements_of(task)).count());
-  for_each_block(task, 0, pool, [&](std::size_t part, const InputBlock& block) {
-    parts[part] += inner_products(block.base, block.models.front());
-  });
+  const auto add_block = [&](std::size_t part, const InputBlock& block) {
+    block.visit([&](auto base, const auto& models) {
+      parts[part] += inner_products(base, models.front());
+    });
+  };
+  for_each_block(task, {.buffers = 0, .takes_bfloat16 = true}, pool, add_block);
   return std::accumulate(parts.begin(), parts.end(), InnerProducts());
 }
 

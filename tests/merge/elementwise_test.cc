@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "merge/kernels/gram.h"
 #include "merge/kernels/reduce.h"
 #include "tests/tensor/instruction_sets.h"
 
@@ -19,6 +20,12 @@ using Floats = std::vector<float>;
 Floats ramp(std::size_t size = 37) {
   Floats values;
   for (std::size_t i = 0; i < size; ++i) values.push_back(static_cast<float>(i) * 0.3F - 5.0F);
+  return values;
+}
+
+Floats floats_of(const std::vector<Bfloat16>& stored) {
+  Floats values;
+  for (const Bfloat16 each : stored) values.push_back(to_float(each));
   return values;
 }
 
@@ -137,6 +144,33 @@ TEST(Reduce, SumsInDouble) {
   EXPECT_NEAR(products.bb, aa, 1e-9 * aa);
   EXPECT_NEAR(products.ab, ab, 1e-9 * aa);
   EXPECT_NEAR(l1_norm(a), l1, 1e-9 * l1);
+}
+
+TEST(Reduce, SumsOfBfloat16AreThoseOfTheirFloatsBitForBit) {
+  for (const std::size_t size : {1U, 8U, 37U, 4100U}) {
+    std::vector<Bfloat16> a;
+    std::vector<Bfloat16> b;
+    for (const float value : ramp(size)) {
+      a.push_back(Bfloat16{float_to_bf16(value)});
+      b.push_back(Bfloat16{float_to_bf16(1.7F - 0.9F * value)});
+    }
+    const Floats wide_a = floats_of(a);
+    const Floats wide_b = floats_of(b);
+    for_each_instruction_set([&] {
+      EXPECT_EQ(dot(std::span<const Bfloat16>(a), b), dot(std::span<const float>(wide_a), wide_b));
+      const InnerProducts stored = inner_products(std::span<const Bfloat16>(a), b);
+      const InnerProducts wide = inner_products(std::span<const float>(wide_a), wide_b);
+      EXPECT_EQ(stored.aa, wide.aa);
+      EXPECT_EQ(stored.ab, wide.ab);
+      EXPECT_EQ(stored.bb, wide.bb);
+      const GramMatrix of_stored = gram_matrix(Bfloat16Vectors{a, b}, std::span(b));
+      const GramMatrix of_wide = gram_matrix(Vectors{wide_a, wide_b}, std::span(wide_b));
+      EXPECT_EQ(of_stored.at(0, 0), of_wide.at(0, 0));
+      EXPECT_EQ(of_stored.at(0, 1), 0) << "the second is the base";
+      const GramMatrix without_base = gram_matrix(Bfloat16Vectors{a, b}, {});
+      EXPECT_EQ(without_base.at(0, 1), gram_matrix(Vectors{wide_a, wide_b}, {}).at(0, 1));
+    });
+  }
 }
 
 }  // namespace
