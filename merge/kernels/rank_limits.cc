@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <compare>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -22,16 +24,16 @@ HWY_BEFORE_NAMESPACE();
 namespace vlm::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+constexpr int kBinBits = 17;  // of a magnitude that bins do not see
+
 // Magnitude bits are below 2^31, so that signed comparisons do, which all instruction sets have.
-void make_bins(std::span<const float> row, std::int32_t last_bin, std::uint32_t* __restrict bits,
-               std::uint16_t* __restrict bins) {
+void make_bins(std::span<const float> row, std::int32_t last_bin, std::uint16_t* __restrict bins) {
   std::int32_t largest = 0;
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    bits[i] = std::bit_cast<std::uint32_t>(row[i]) & 0x7FFFFFFFU;
-    largest = std::max(largest, static_cast<std::int32_t>(bits[i]));
+  for (const float value : row) {
+    largest = std::max(largest, static_cast<std::int32_t>(magnitude_bits(value)));
   }
   for (std::size_t i = 0; i < row.size(); ++i) {
-    const auto distance = (largest - static_cast<std::int32_t>(bits[i])) >> 16;
+    const auto distance = (largest - static_cast<std::int32_t>(magnitude_bits(row[i]))) >> kBinBits;
     bins[i] = static_cast<std::uint16_t>(std::min(distance, last_bin));
   }
 }
@@ -59,7 +61,7 @@ std::size_t find_between(std::span<const std::uint32_t> words, std::uint32_t low
   return size;
 }
 
-// How many magnitudes are before that of `index`: `before` those at smaller indices.
+// How many magnitudes are before that of `index`: also equal ones at smaller indices.
 std::size_t count_before(std::span<const std::uint32_t> bits, std::size_t index) {
   const auto own = static_cast<std::int32_t>(bits[index]);
   std::uint32_t count = 0;
@@ -83,15 +85,15 @@ HWY_EXPORT(make_bins);
 HWY_EXPORT(find_between);
 HWY_EXPORT(count_before);
 
-// Entries are told apart by the upper bits of their distance from the largest: 128 bins for each
+// Entries are told apart by the upper bits of their distance from the largest: 64 bins for each
 // halving, all that is smaller than 2^-16 of the largest in the last one.
-constexpr std::size_t kBins = 2048;
+constexpr std::size_t kBins = 1024;
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES / sizeof(std::uint32_t);
 constexpr std::size_t kHistograms = 2;  // neighbours are often alike, and wait for each other
+constexpr std::size_t kChunk = 1024;    // words that are looked at before the bins of some
+constexpr std::uint32_t kNeverKept = 0xFFFFFFFFU;
 // Comparisons for each entry of a row that take as long as to rank the row.
 constexpr std::size_t kMostComparisons = 128;
-
-using Indices = std::unique_ptr<std::uint32_t[]>;  // NOLINT(*-avoid-c-arrays): not cleared
 
 // The ranks that the entries of each bin have.
 class BinRanks {
@@ -116,120 +118,123 @@ class BinRanks {
   [[nodiscard]] std::size_t last(std::size_t bin) const { return begins_[bin + 1] - 1; }
   [[nodiscard]] std::size_t size(std::size_t bin) const { return begins_[bin + 1] - begins_[bin]; }
 
+  // Writes the indices of a row's entries to `members` by bin, those of a bin in their order.
+  void sort(std::span<const std::uint16_t> bins, std::uint32_t* members) const {
+    std::array<std::uint32_t, kBins + 1> ends = begins_;
+    for (std::size_t i = 0; i < bins.size(); ++i) {
+      members[ends[bins[i]]++] = static_cast<std::uint32_t>(i);
+    }
+  }
+
  private:
   std::array<std::uint32_t, kBins + 1> begins_{};
 };
 
-struct Row {
-  std::span<float> values;
-  std::span<const std::uint32_t> words;
-  std::span<const std::uint32_t> limits;
-  std::span<const std::uint32_t> bits;
-  std::span<const std::uint16_t> bins;
+// An entry that its bin does not decide: they sort by bin, then by index.
+struct OpenEntry {
+  std::uint16_t bin;
+  std::uint32_t index;
+
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a 0 in what the compiler makes of it
+  friend auto operator<=>(const OpenEntry&, const OpenEntry&) = default;
 };
 
-// Decides on the entries whose ranks in their bins make a difference.
-class RankedBins {
+// A row of which the words of entries that go are set to kNeverKept.
+class RowDecision {
  public:
-  RankedBins(const Row& row, const BinRanks& ranks, const std::vector<std::uint32_t>& entries)
-      : row_(row),
-        ranks_(ranks),
-        members_(std::make_unique_for_overwrite<std::uint32_t[]>(row.values.size())) {
-    std::array<std::uint32_t, kBins> step{};  // 1 for the bins in question
-    for (const std::uint32_t entry : entries) step[row.bins[entry]] = 1;
-    std::array<std::uint32_t, kBins> ends{};  // of the members so far
-    for (std::size_t bin = 0; bin < kBins; ++bin) {
-      ends[bin] = static_cast<std::uint32_t>(ranks.first(bin));
+  RowDecision(std::span<const float> values, std::span<std::uint32_t> words,
+              std::span<const std::uint32_t> limits, std::span<const std::uint16_t> bins)
+      : values_(values), words_(words), limits_(limits), bins_(bins), ranks_(bins) {}
+
+  // False if that would take too long: some are not decided yet.
+  bool decide() {
+    for (std::size_t first = 0; first < words_.size(); first += kChunk) decide_by_bin(first);
+    if (open_.empty()) return true;
+    members_ = std::make_unique_for_overwrite<std::uint32_t[]>(bins_.size());
+    ranks_.sort(bins_, members_.get());
+    std::ranges::sort(open_);
+    for (auto begin = open_.begin(); begin != open_.end();) {
+      const auto is_other = [bin = begin->bin](const OpenEntry& each) { return each.bin != bin; };
+      const auto end = std::find_if(begin, open_.end(), is_other);
+      if (!decide_in_bin({begin, end})) return false;
+      begin = end;
     }
-    // Without a branch: members of other bins are written over each other at their first rank.
-    for (std::size_t i = 0; i < row.bins.size(); ++i) {
-      const std::uint16_t bin = row.bins[i];
-      members_[ends[bin]] = static_cast<std::uint32_t>(i);
-      ends[bin] += step[bin];
+    return true;
+  }
+
+ private:
+  void decide_by_bin(std::size_t first) {
+    std::array<std::uint32_t, kChunk + kMostLanes> found;  // NOLINT(*-member-init): filled below
+    const auto chunk = words_.subspan(first, std::min(kChunk, words_.size() - first));
+    const std::size_t count =
+        HWY_DYNAMIC_DISPATCH(find_between)(chunk, limits_.back(), limits_.front(), found.data());
+    std::size_t num_open = 0;
+    for (const std::uint32_t place : std::span(found).first(count)) {
+      const std::size_t i = first + place;
+      const std::uint16_t bin = bins_[i];
+      const std::uint32_t word = words_[i];
+      // Without branches, which nobody could foretell.
+      const std::uint32_t is_dropped = word >= limits_[ranks_.first(bin)] ? 1U : 0U;
+      const std::uint32_t is_kept = word < limits_[ranks_.last(bin)] ? 1U : 0U;
+      words_[i] = word | (0U - is_dropped);  // kNeverKept has all bits
+      found[num_open] = place;
+      num_open += 1U - (is_dropped | is_kept);
+    }
+    for (const std::uint32_t place : std::span(found).first(num_open)) {
+      const std::size_t i = first + place;
+      // Not -0, which is 0 when it is dropped.
+      if (std::bit_cast<std::uint32_t>(values_[i]) == 0) continue;
+      open_.push_back({bins_[i], static_cast<std::uint32_t>(i)});
     }
   }
 
   // Of entries of one bin.
-  void decide(std::span<const std::uint32_t> entries) {
-    const std::uint16_t bin = row_.bins[entries.front()];
+  bool decide_in_bin(std::span<const OpenEntry> entries) {
+    const std::uint16_t bin = entries.front().bin;
     const std::size_t first = ranks_.first(bin);
     const std::span members(members_.get() + first, ranks_.size(bin));
     member_bits_.clear();
-    for (const std::uint32_t member : members) member_bits_.push_back(row_.bits[member]);
-    for (const std::uint32_t entry : entries) {
-      const auto place =
-          static_cast<std::size_t>(std::ranges::lower_bound(members, entry) - members.begin());
-      const std::size_t rank = first + HWY_DYNAMIC_DISPATCH(count_before)(member_bits_, place);
-      if (row_.words[entry] >= row_.limits[rank]) row_.values[entry] = 0;
+    for (const std::uint32_t member : members) {
+      member_bits_.push_back(magnitude_bits(values_[member]));
     }
+    const bool are_equal =
+        std::ranges::adjacent_find(member_bits_, std::not_equal_to<>()) == member_bits_.end();
+    if (!are_equal) comparisons_ += entries.size() * members.size();
+    if (comparisons_ / words_.size() >= kMostComparisons) return false;
+    for (const OpenEntry& entry : entries) {
+      const auto found = std::ranges::lower_bound(members, entry.index);
+      const auto place = static_cast<std::size_t>(found - members.begin());
+      const std::size_t rank =
+          first + (are_equal ? place : HWY_DYNAMIC_DISPATCH(count_before)(member_bits_, place));
+      if (words_[entry.index] >= limits_[rank]) words_[entry.index] = kNeverKept;
+    }
+    return true;
   }
 
- private:
-  const Row& row_;
-  const BinRanks& ranks_;
-  Indices members_;  // of the bins in question, each at its first rank, in index order
-  std::vector<std::uint32_t> member_bits_;
+  std::span<const float> values_;
+  std::span<std::uint32_t> words_;
+  std::span<const std::uint32_t> limits_;
+  std::span<const std::uint16_t> bins_;
+  BinRanks ranks_;
+  std::vector<OpenEntry> open_;
+  std::unique_ptr<std::uint32_t[]> members_;  // NOLINT(*-avoid-c-arrays): not cleared; by bin
+  std::vector<std::uint32_t> member_bits_;    // of the bin in work
+  std::size_t comparisons_ = 0;
 };
-
-void decide_by_bins(const Row& row, const BinRanks& ranks, std::vector<std::uint32_t>& entries) {
-  RankedBins ranked(row, ranks, entries);
-  std::ranges::stable_sort(entries, {}, [&](std::uint32_t entry) { return row.bins[entry]; });
-  for (auto begin = entries.begin(); begin != entries.end();) {
-    const std::uint16_t bin = row.bins[*begin];
-    const auto end =
-        std::find_if(begin, entries.end(), [&](auto entry) { return row.bins[entry] != bin; });
-    ranked.decide({begin, end});
-    begin = end;
-  }
-}
-
-// Decides on all entries, also those that are decided.
-void decide_by_ranking(const Row& row) {
-  std::vector<float> magnitudes(row.bits.size());
-  std::ranges::transform(row.bits, magnitudes.begin(),
-                         [](std::uint32_t bits) { return std::bit_cast<float>(bits); });
-  zero_unless_below(row.values, row.words,
-                    rank_magnitudes_in_rows(magnitudes, {}, magnitudes.size()), row.limits);
-}
 
 }  // namespace
 
-void zero_unless_below_limit_of_rank(std::span<float> row, std::span<const std::uint32_t> words,
+void zero_unless_below_limit_of_rank(std::span<float> row, std::span<std::uint32_t> words,
                                      std::span<const std::uint32_t> limits) {
   check(row.size() == words.size() && row.size() == limits.size() && row.size() < 0xFFFFFFFFU,
         "zero_unless_below_limit_of_rank: a word and a limit for each entry");
   if (row.empty()) return;
-  const std::size_t size = row.size();
-  const auto bits = std::make_unique_for_overwrite<std::uint32_t[]>(size);
-  const auto bins = std::make_unique_for_overwrite<std::uint16_t[]>(size);
-  const auto open = std::make_unique_for_overwrite<std::uint32_t[]>(size + kMostLanes);
-  const std::span all_bins(bins.get(), size);
-  HWY_DYNAMIC_DISPATCH(make_bins)(row, std::int32_t{kBins - 1}, bits.get(), bins.get());
-  const BinRanks ranks(all_bins);
-  zero_unless_below(row, words, limits.front());
-  const std::size_t num_open =
-      HWY_DYNAMIC_DISPATCH(find_between)(words, limits.back(), limits.front(), open.get());
-  std::vector<std::uint32_t> hard(num_open);
-  std::size_t num_hard = 0;
-  for (const std::uint32_t entry : std::span(open.get(), num_open)) {
-    const std::uint16_t bin = bins[entry];
-    const bool is_kept = words[entry] < limits[ranks.last(bin)];
-    const bool is_dropped = words[entry] >= limits[ranks.first(bin)];
-    const float value = row[entry];
-    row[entry] = is_dropped ? 0.0F : value;
-    hard[num_hard] = entry;
-    const bool is_zero = std::bit_cast<std::uint32_t>(value) == 0;  // not -0: dropped it is 0
-    num_hard += is_kept || is_dropped || is_zero ? 0 : 1;
-  }
-  hard.resize(num_hard);
-  if (hard.empty()) return;
-  const Row all{row, words, limits, {bits.get(), size}, all_bins};
-  std::size_t comparisons = 0;
-  for (const std::uint32_t entry : hard) comparisons += ranks.size(bins[entry]);
-  if (comparisons / size < kMostComparisons) {
-    decide_by_bins(all, ranks, hard);
-  } else {  // the bins tell too few magnitudes apart
-    decide_by_ranking(all);
+  const auto memory = std::make_unique_for_overwrite<std::uint16_t[]>(row.size());
+  HWY_DYNAMIC_DISPATCH(make_bins)(row, std::int32_t{kBins - 1}, memory.get());
+  if (RowDecision(row, words, limits, {memory.get(), row.size()}).decide()) {
+    zero_unless_below(row, words, limits.front());
+  } else {
+    zero_unless_below(row, words, rank_magnitudes_in_rows(row, {}, row.size()), limits);
   }
 }
 

@@ -54,10 +54,11 @@ BlockFilter keep_by_limits(Words limits, RandomWords words) {
   return [limits = std::move(limits), words = std::move(words)](std::size_t first,
                                                                 std::span<float> block) {
     const std::size_t length = limits.size();
-    Words scratch(length);
+    const auto memory = std::make_unique_for_overwrite<std::uint32_t[]>(length);
+    const std::span row_words(memory.get(), length);
     for (std::size_t done = 0; done < block.size(); done += length) {
-      zero_unless_below_limit_of_rank(block.subspan(done, length),
-                                      words.read(first + done, scratch), limits);
+      words.make(first + done, row_words);
+      zero_unless_below_limit_of_rank(block.subspan(done, length), row_words, limits);
     }
   };
 }

@@ -23,8 +23,12 @@ RandomWords::RandomWords(const TensorMerge& task, const ModelTensor& model,
 std::span<const std::uint32_t> RandomWords::read(std::size_t first,
                                                  std::span<std::uint32_t> scratch) const {
   if (remembered_ != nullptr) return std::span(*remembered_).subspan(first, scratch.size());
-  philox_words(key_, stream_, first, scratch);
+  make(first, scratch);
   return scratch;
+}
+
+void RandomWords::make(std::size_t first, std::span<std::uint32_t> out) const {
+  philox_words(key_, stream_, first, out);
 }
 
 }  // namespace vlm

@@ -36,6 +36,8 @@ class RandomWords {
   // remembered.
   [[nodiscard]] std::span<const std::uint32_t> read(std::size_t first,
                                                     std::span<std::uint32_t> scratch) const;
+  // Writes the words of entries [first, first + out.size()).
+  void make(std::size_t first, std::span<std::uint32_t> out) const;
 
  private:
   static constexpr std::size_t kPiece = 2048;
