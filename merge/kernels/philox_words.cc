@@ -19,58 +19,77 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR
 
-using Words = hn::ScalableTag<std::uint32_t>;
-using Vector = hn::VFromD<Words>;
+// Of each lane the lower 32 bits count; the upper ones are what products leave there.
+using Lanes = hn::ScalableTag<std::uint64_t>;
+using Vector = hn::VFromD<Lanes>;
+using Words = hn::Repartition<std::uint32_t, Lanes>;
 constexpr int kHalf = 32;
+constexpr std::size_t kTogether = 2;  // vectors of blocks, so that products wait less for others
 
-// The two halves of the products of all lanes.
-struct Product {
-  Vector high;
-  Vector low;
+struct RoundKeys {
+  std::array<Vector, philox::kRounds> first;
+  std::array<Vector, philox::kRounds> second;
+
+  explicit RoundKeys(std::uint64_t key) {
+    auto low = static_cast<std::uint32_t>(key);
+    auto high = static_cast<std::uint32_t>(key >> kHalf);
+    for (std::size_t round = 0; round < philox::kRounds; ++round) {
+      first[round] = hn::Set(Lanes(), low);
+      second[round] = hn::Set(Lanes(), high);
+      low += philox::kWeyl0;
+      high += philox::kWeyl1;
+    }
+  }
 };
 
-HWY_INLINE Product multiply(Vector x, Vector factor) {
-  const hn::RepartitionToWide<Words> wide;
-  const auto odd_lanes = hn::BitCast(Words(), hn::ShiftRight<kHalf>(hn::BitCast(wide, x)));
-  const auto even = hn::MulEven(x, factor);
-  const auto odd = hn::MulEven(odd_lanes, factor);
-  return {hn::OddEven(hn::BitCast(Words(), odd), hn::BitCast(Words(), hn::ShiftRight<kHalf>(even))),
-          hn::OddEven(hn::BitCast(Words(), hn::ShiftLeft<kHalf>(odd)), hn::BitCast(Words(), even))};
+HWY_INLINE Vector multiply(Vector x, std::uint32_t factor) {
+  return hn::MulEven(hn::BitCast(Words(), x), hn::Set(Words(), factor));
 }
 
-// Words of as many blocks as a vector has lanes, from block `counter` on. See philox_block().
-HWY_INLINE void make_blocks(std::uint64_t key, std::uint64_t counter, std::uint64_t stream,
-                            std::uint32_t* out) {
-  const Words words;
-  const auto low = hn::Set(words, static_cast<std::uint32_t>(counter));
-  const auto one = hn::Set(words, 1U);
-  Vector x0 = hn::Add(low, hn::Iota(words, 0));
-  Vector x1 = hn::Set(words, static_cast<std::uint32_t>(counter >> kHalf));
-  x1 = hn::Add(x1, hn::IfThenElseZero(hn::Lt(x0, low), one));  // the lower half ran over
-  Vector x2 = hn::Set(words, static_cast<std::uint32_t>(stream));
-  Vector x3 = hn::Set(words, static_cast<std::uint32_t>(stream >> kHalf));
-  Vector key0 = hn::Set(words, static_cast<std::uint32_t>(key));
-  Vector key1 = hn::Set(words, static_cast<std::uint32_t>(key >> kHalf));
-  for (int round = 0; round < philox::kRounds; ++round) {
-    const Product first = multiply(x0, hn::Set(words, philox::kMultiplier0));
-    const Product second = multiply(x2, hn::Set(words, philox::kMultiplier1));
-    x0 = hn::Xor(hn::Xor(second.high, x1), key0);
-    x2 = hn::Xor(hn::Xor(first.high, x3), key1);
-    x1 = second.low;
-    x3 = first.low;
-    key0 = hn::Add(key0, hn::Set(words, philox::kWeyl0));
-    key1 = hn::Add(key1, hn::Set(words, philox::kWeyl1));
+// Two words of each lane's block.
+HWY_INLINE Vector join(Vector first, Vector second) {
+  return hn::BitCast(Lanes(), hn::OddEven(hn::BitCast(Words(), hn::ShiftLeft<kHalf>(second)),
+                                          hn::BitCast(Words(), first)));
+}
+
+// Words of kTogether blocks for each lane, from block `counter` on. See philox_block().
+HWY_INLINE void make_blocks(const RoundKeys& keys, std::uint64_t counter, std::uint64_t stream,
+                            std::uint64_t* out) {
+  const Lanes lanes;
+  const std::size_t size = hn::Lanes(lanes);
+  std::array<Vector, kTogether> x0;
+  std::array<Vector, kTogether> x1;
+  std::array<Vector, kTogether> x2;
+  std::array<Vector, kTogether> x3;
+  for (std::size_t j = 0; j < kTogether; ++j) {
+    x0[j] = hn::Iota(lanes, counter + j * size);
+    x1[j] = hn::ShiftRight<kHalf>(x0[j]);
+    x2[j] = hn::Set(lanes, stream);
+    x3[j] = hn::Set(lanes, stream >> kHalf);
   }
-  hn::StoreInterleaved4(x0, x1, x2, x3, words, out);
+  for (std::size_t round = 0; round < philox::kRounds; ++round) {
+    for (std::size_t j = 0; j < kTogether; ++j) {
+      const auto first = multiply(x0[j], philox::kMultiplier0);
+      const auto second = multiply(x2[j], philox::kMultiplier1);
+      x0[j] = hn::Xor3(hn::ShiftRight<kHalf>(second), x1[j], keys.first[round]);
+      x2[j] = hn::Xor3(hn::ShiftRight<kHalf>(first), x3[j], keys.second[round]);
+      x1[j] = second;
+      x3[j] = first;
+    }
+  }
+  for (std::size_t j = 0; j < kTogether; ++j) {
+    hn::StoreInterleaved2(join(x0[j], x1[j]), join(x2[j], x3[j]), lanes, out + 2 * j * size);
+  }
 }
 
 // REQUIRES: `first` is a multiple of 4. Returns how many words it made: whole vectors of blocks.
 std::size_t philox_vectors(std::uint64_t key, std::uint64_t stream, std::uint64_t first,
                            std::span<std::uint32_t> out) {
-  const std::size_t step = 4 * hn::Lanes(Words());
+  const RoundKeys keys(key);
+  const std::size_t step = 4 * kTogether * hn::Lanes(Lanes());
   std::size_t done = 0;
   for (; done + step <= out.size(); done += step) {
-    make_blocks(key, (first + done) / 4, stream, &out[done]);
+    make_blocks(keys, (first + done) / 4, stream, reinterpret_cast<std::uint64_t*>(&out[done]));
   }
   return done;
 }
