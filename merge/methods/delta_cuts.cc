@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -16,7 +17,7 @@
 namespace vlm {
 namespace {
 
-// A sample is so many runs of neighbours, which cost one look at the memory each. Smaller deltas
+// A sample is so many runs of neighbours, which cost one look at the memory each. Smaller tensors
 // are searched without.
 constexpr std::size_t kRuns = 4096;
 constexpr std::size_t kRunElements = 16;
@@ -25,19 +26,18 @@ constexpr std::size_t kSmallest = 4 * kSampled;
 // How far the cut may be from its place in the sample, in standard deviations of that place.
 constexpr double kDeviations = 6;
 
-// One run at a random place of each of kRuns equal pieces of the delta. The place changes no
+// One run at a random place of each of kRuns equal pieces of a quantity. The place changes no
 // result.
-std::vector<std::uint32_t> sample(const TensorMerge& task, std::size_t model) {
-  DeltaReader reader(task, model, kRunElements);
-  const std::size_t elements = elements_of(task);
-  RandomStream random(philox_key(0, "magnitude sample"), model);
+std::vector<std::uint32_t> sample(const Quantity& quantity, std::size_t elements) {
+  const ReadBlock read = quantity(kRunElements);
+  RandomStream random(philox_key(0, "magnitude sample"), 0);
   std::vector<std::uint32_t> magnitudes;
   magnitudes.reserve(kSampled);
   for (std::size_t run = 0; run < kRuns; ++run) {
     const std::size_t begin = run * elements / kRuns;
     const std::size_t end = (run + 1) * elements / kRuns;
     const std::size_t first = begin + random.below(end - begin - kRunElements + 1);
-    for (const float each : reader.read(first, kRunElements)) {
+    for (const float each : read(first, kRunElements)) {
       magnitudes.push_back(magnitude_bits(each));
     }
   }
@@ -60,7 +60,7 @@ MagnitudeBracket bracket_around(std::vector<std::uint32_t>& sampled, double shar
   return bracket;
 }
 
-// A search by several passes over the deltas of parts.
+// A search by several passes over parts.
 template <typename Show>
 MagnitudeSearch search(std::size_t k, const Show& show) {
   MagnitudeSearch found(k);
@@ -71,24 +71,30 @@ MagnitudeSearch search(std::size_t k, const Show& show) {
   return found;
 }
 
+// Calls use(first, values) for the blocks of one part, in order.
+template <typename Use>
+void for_each_block(const Quantity& quantity, const Parts& parts, std::size_t part,
+                    const Use& use) {
+  const ReadBlock read = quantity(parts.block_size());
+  parts.for_each_block(part,
+                       [&](std::size_t first, std::size_t size) { use(first, read(first, size)); });
+}
+
 // The search of one cut.
 class CutSearch {
  public:
-  CutSearch(const TensorMerge& task, const WantedCut& wanted)
-      : task_(task), wanted_(wanted), parts_(elements_of(task)) {}
+  CutSearch(const Quantity& quantity, std::size_t elements, std::size_t k)
+      : quantity_(quantity), elements_(elements), k_(k), parts_(elements) {}
 
-  [[nodiscard]] std::size_t model() const noexcept { return wanted_.model; }
-
-  // With a sample of the delta all of its parts have to be counted; without one none.
+  // With a sample of the quantity all of its parts have to be counted; without one none.
   void begin(std::vector<std::uint32_t>& sampled) {
-    const auto size = static_cast<double>(elements_of(task_));
-    bracket_ = bracket_around(sampled, static_cast<double>(wanted_.k) / size);
+    bracket_ = bracket_around(sampled, static_cast<double>(k_) / static_cast<double>(elements_));
     counts_.resize(parts_.count());
   }
 
   // Of the part's elements, in order.
-  void count(std::size_t part, std::span<const float> delta) {
-    count_around(delta, bracket_, counts_[part]);
+  void count(std::size_t part, std::span<const float> values) {
+    count_around(values, bracket_, counts_[part]);
   }
 
   [[nodiscard]] MagnitudeCut finish() const {
@@ -98,8 +104,8 @@ class CutSearch {
           [&](std::size_t sum, const BracketCounts& each) { return sum + number(each); });
     };
     const std::size_t above = total([](const BracketCounts& each) { return each.above; });
-    if (counts_.empty() || wanted_.k <= above) return search_all();
-    std::size_t rank = wanted_.k - above;
+    if (counts_.empty() || k_ <= above) return search_all();
+    std::size_t rank = k_ - above;
     const auto at_high = [](const BracketCounts& each) { return each.at_high; };
     if (rank <= total(at_high)) return cut_at(bracket_.high, rank, at_high);
     rank -= total(at_high);
@@ -138,29 +144,28 @@ class CutSearch {
   // The element behind the `rank`-th of the part with that magnitude.
   [[nodiscard]] std::size_t end_of(std::size_t part, std::uint32_t bits, std::size_t rank) const {
     std::size_t end = 0;
-    for_each_delta_block(task_, wanted_.model, parts_, part,
-                         [&](std::size_t first, std::span<const float> delta) {
-                           for (std::size_t i = 0; i < delta.size() && rank > 0; ++i) {
-                             if (magnitude_bits(delta[i]) == bits && --rank == 0)
-                               end = first + i + 1;
-                           }
-                         });
+    for_each_block(quantity_, parts_, part, [&](std::size_t first, std::span<const float> values) {
+      for (std::size_t i = 0; i < values.size() && rank > 0; ++i) {
+        if (magnitude_bits(values[i]) == bits && --rank == 0) end = first + i + 1;
+      }
+    });
     return end;
   }
 
   [[nodiscard]] MagnitudeCut search_all() const {
-    const MagnitudeSearch found = search(wanted_.k, [&](MagnitudeSearch& each) {
+    const MagnitudeSearch found = search(k_, [&](MagnitudeSearch& each) {
       for (std::size_t part = 0; part < parts_.count(); ++part) {
-        for_each_delta_block(
-            task_, wanted_.model, parts_, part,
-            [&](std::size_t /*first*/, std::span<const float> delta) { each.show(delta, {}); });
+        for_each_block(
+            quantity_, parts_, part,
+            [&](std::size_t /*first*/, std::span<const float> values) { each.show(values, {}); });
       }
     });
     return found.cut(0);
   }
 
-  const TensorMerge& task_;
-  WantedCut wanted_;
+  const Quantity& quantity_;
+  std::size_t elements_;
+  std::size_t k_;
   Parts parts_;
   MagnitudeBracket bracket_;
   std::vector<BracketCounts> counts_;  // of the parts; empty: no bracket
@@ -168,7 +173,7 @@ class CutSearch {
 
 // What the model remembers gives the cut at once.
 std::optional<MagnitudeCut> remembered_cut(const TensorMerge& task, const WantedCut& wanted) {
-  const ModelTensor& model = task.models[wanted.model];
+  const ModelTensor& model = task.models[wanted.quantity];
   if (!model.remember) return std::nullopt;
   const std::span<const float> values = model.values.in_memory();
   const std::span<const float> base = task.base.in_memory();
@@ -178,52 +183,86 @@ std::optional<MagnitudeCut> remembered_cut(const TensorMerge& task, const Wanted
   return find_magnitude_cut(values, base, *ranking, wanted.k);
 }
 
-// The searches of one model, which see its delta together.
-using ModelSearches = std::vector<CutSearch*>;
+// A quantity with its searches, which see it together.
+struct Searched {
+  const Quantity* quantity = nullptr;
+  std::vector<CutSearch*> searches;
+};
 
-void count_parts(const TensorMerge& task, const std::vector<ModelSearches>& models,
-                 ThreadPool& pool) {
-  const Parts parts(elements_of(task));
-  // Models of one part follow each other: the base's part is then in the cache.
-  pool.parallel_for(parts.count() * models.size(), [&](std::size_t item) {
-    const ModelSearches& searches = models[item % models.size()];
-    const std::size_t part = item / models.size();
-    for_each_delta_block(task, searches.front()->model(), parts, part,
-                         [&](std::size_t /*first*/, std::span<const float> delta) {
-                           for (CutSearch* const search : searches) search->count(part, delta);
-                         });
+void count_parts(const std::vector<Searched>& all, std::size_t elements, ThreadPool& pool) {
+  const Parts parts(elements);
+  // Quantities of one part follow each other: deltas have the base in common.
+  pool.parallel_for(parts.count() * all.size(), [&](std::size_t item) {
+    const Searched& each = all[item % all.size()];
+    const std::size_t part = item / all.size();
+    for_each_block(*each.quantity, parts, part,
+                   [&](std::size_t /*first*/, std::span<const float> values) {
+                     for (CutSearch* const search : each.searches) search->count(part, values);
+                   });
   });
+}
+
+std::vector<Searched> by_quantity(std::span<const Quantity> quantities,
+                                  std::span<const WantedCut> wanted,
+                                  std::vector<CutSearch>& searches) {
+  std::map<std::size_t, Searched> found;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    Searched& each = found[wanted[i].quantity];
+    each.quantity = &quantities[wanted[i].quantity];
+    each.searches.push_back(&searches[i]);
+  }
+  std::vector<Searched> all;
+  all.reserve(found.size());
+  for (auto& [quantity, searched] : found) all.push_back(std::move(searched));
+  return all;
+}
+
+Quantity delta_of(const TensorMerge& task, std::size_t model) {
+  return [&task, model](std::size_t largest) -> ReadBlock {
+    const auto reader = std::make_shared<DeltaReader>(task, model, largest);
+    return [reader](std::size_t first, std::size_t size) { return reader->read(first, size); };
+  };
 }
 
 }  // namespace
 
+std::vector<MagnitudeCut> find_cuts(std::size_t elements, std::span<const Quantity> quantities,
+                                    std::span<const WantedCut> wanted, ThreadPool& pool) {
+  std::vector<CutSearch> searches;
+  searches.reserve(wanted.size());
+  for (const WantedCut& cut : wanted) {
+    searches.emplace_back(quantities[cut.quantity], elements, cut.k);
+  }
+  const std::vector<Searched> all = by_quantity(quantities, wanted, searches);
+  if (elements >= kSmallest && !all.empty()) {
+    pool.parallel_for(all.size(), [&](std::size_t i) {
+      auto sampled = sample(*all[i].quantity, elements);
+      for (CutSearch* const search : all[i].searches) search->begin(sampled);
+    });
+    count_parts(all, elements, pool);
+  }
+  std::vector<MagnitudeCut> cuts(wanted.size());
+  pool.parallel_for(searches.size(), [&](std::size_t i) { cuts[i] = searches[i].finish(); });
+  return cuts;
+}
+
 std::vector<MagnitudeCut> find_delta_cuts(const TensorMerge& task,
                                           std::span<const WantedCut> wanted, ThreadPool& pool) {
+  std::vector<Quantity> deltas;
+  for (std::size_t i = 0; i < task.models.size(); ++i) deltas.push_back(delta_of(task, i));
   std::vector<MagnitudeCut> cuts(wanted.size());
-  std::vector<std::size_t> places;  // of the searches among the cuts
-  std::vector<CutSearch> searches;
+  std::vector<std::size_t> places;  // of those to search among the cuts
+  std::vector<WantedCut> searched;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (const auto cut = remembered_cut(task, wanted[i])) {
       cuts[i] = *cut;
     } else {
       places.push_back(i);
-      searches.emplace_back(task, wanted[i]);
+      searched.push_back(wanted[i]);
     }
   }
-  std::map<std::size_t, ModelSearches> by_model;
-  for (CutSearch& search : searches) by_model[search.model()].push_back(&search);
-  std::vector<ModelSearches> models;
-  models.reserve(by_model.size());
-  for (auto& [model, all] : by_model) models.push_back(std::move(all));
-  if (elements_of(task) >= kSmallest && !models.empty()) {
-    pool.parallel_for(models.size(), [&](std::size_t i) {
-      auto sampled = sample(task, models[i].front()->model());
-      for (CutSearch* const search : models[i]) search->begin(sampled);
-    });
-    count_parts(task, models, pool);
-  }
-  pool.parallel_for(searches.size(),
-                    [&](std::size_t i) { cuts[places[i]] = searches[i].finish(); });
+  const std::vector<MagnitudeCut> found = find_cuts(elements_of(task), deltas, searched, pool);
+  for (std::size_t i = 0; i < found.size(); ++i) cuts[places[i]] = found[i];
   return cuts;
 }
 

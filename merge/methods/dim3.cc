@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace {
 using Doubles = std::vector<double>;
 
 constexpr double kEqualDirections = 1e-12;  // 1 - cos that is rounding alone
+// Pieces of the rows, which are summed for themselves, then in order: sums do not depend on the
+// threads.
+constexpr std::size_t kPieces = 16;
 
 // How far a model moved each column of a matrix.
 struct Moves {
@@ -86,44 +90,85 @@ std::vector<Doubles> column_weights(const TensorMerge& task, const std::vector<M
   return weights;
 }
 
-std::span<const float> row(const TensorValues& matrix, std::size_t index, std::size_t size) {
-  return matrix.in_memory().subspan(index * size, size);
-}
+// What is summed over some rows, of each column.
+class ColumnSums {
+ public:
+  ColumnSums(std::size_t models, std::size_t columns)
+      : bb_(columns), xx_(models, Doubles(columns)), xb_(models, Doubles(columns)) {}
+
+  void add_row(const InputBlock& row) {
+    add_products(row.base, row.base, bb_);
+    for (std::size_t i = 0; i < xx_.size(); ++i) {
+      add_products(row.models[i], row.models[i], xx_[i]);
+      add_products(row.models[i], row.base, xb_[i]);
+    }
+  }
+
+  void add(const ColumnSums& more) {
+    add_each(more.bb_, bb_);
+    for (std::size_t i = 0; i < xx_.size(); ++i) {
+      add_each(more.xx_[i], xx_[i]);
+      add_each(more.xb_[i], xb_[i]);
+    }
+  }
+
+  [[nodiscard]] std::vector<Moves> moves() const {
+    std::vector<Moves> moves;
+    for (std::size_t i = 0; i < xx_.size(); ++i) moves.push_back(moves_of(xx_[i], xb_[i], bb_));
+    return moves;
+  }
+
+ private:
+  static void add_each(const Doubles& more, Doubles& sum) {
+    std::ranges::transform(sum, more, sum.begin(), std::plus<>());
+  }
+
+  Doubles bb_;
+  std::vector<Doubles> xx_;  // of each model
+  std::vector<Doubles> xb_;
+};
 
 // Of the columns of [rows, columns].
-std::vector<Moves> column_moves(const TensorMerge& task, std::size_t columns) {
-  const std::size_t rows = task.base.size() / columns;
-  Doubles bb(columns);
-  for (std::size_t i = 0; i < rows; ++i) {
-    add_products(row(task.base, i, columns), row(task.base, i, columns), bb);
-  }
-  std::vector<Moves> moves;
-  for (const ModelTensor& model : task.models) {
-    Doubles xx(columns);
-    Doubles xb(columns);
-    for (std::size_t i = 0; i < rows; ++i) {
-      const auto values = row(model.values, i, columns);
-      add_products(values, values, xx);
-      add_products(values, row(task.base, i, columns), xb);
+std::vector<Moves> column_moves(const TensorMerge& task, std::size_t columns, ThreadPool& pool) {
+  const std::size_t rows = elements_of(task) / columns;
+  const std::size_t pieces = std::min(kPieces, rows);
+  std::vector<ColumnSums> sums(pieces, ColumnSums(task.models.size(), columns));
+  pool.parallel_for(pieces, [&](std::size_t piece) {
+    InputBlockReader reader(task, columns);
+    for (std::size_t row = piece * rows / pieces; row < (piece + 1) * rows / pieces; ++row) {
+      sums[piece].add_row(reader.read(row * columns, columns));
     }
-    moves.push_back(moves_of(xx, xb, bb));
-  }
-  return moves;
+  });
+  for (std::size_t piece = 1; piece < pieces; ++piece) sums.front().add(sums[piece]);
+  return sums.front().moves();
 }
 
 // Of the rows: an embedding's tokens.
-std::vector<Moves> row_moves(const TensorMerge& task, std::size_t columns) {
+std::vector<Moves> row_moves(const TensorMerge& task, std::size_t columns, ThreadPool& pool) {
+  const std::size_t rows = elements_of(task) / columns;
+  std::vector<std::vector<InnerProducts>> products(task.models.size(),
+                                                   std::vector<InnerProducts>(rows));
+  const Parts parts(elements_of(task), columns);
+  pool.parallel_for(parts.count(), [&](std::size_t part) {
+    InputBlockReader reader(task, columns);
+    parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
+      for (std::size_t row = first / columns; row < (first + size) / columns; ++row) {
+        const InputBlock& inputs = reader.read(row * columns, columns);
+        for (std::size_t i = 0; i < products.size(); ++i) {
+          products[i][row] = inner_products(inputs.models[i], inputs.base);
+        }
+      }
+    });
+  });
   std::vector<Moves> moves;
-  for (const ModelTensor& model : task.models) {
+  for (const std::vector<InnerProducts>& model : products) {
     Doubles xx;
     Doubles xb;
     Doubles bb;
-    for (std::size_t i = 0; i < task.base.size() / columns; ++i) {
-      const InnerProducts products =
-          inner_products(row(model.values, i, columns), row(task.base, i, columns));
-      xx.push_back(products.aa);
-      xb.push_back(products.ab);
-      bb.push_back(products.bb);
+    for (const InnerProducts& row : model) {
+      xx.push_back(row.aa);
+      xb.push_back(row.ab);
+      bb.push_back(row.bb);
     }
     moves.push_back(moves_of(xx, xb, bb));
   }
@@ -132,39 +177,60 @@ std::vector<Moves> row_moves(const TensorMerge& task, std::size_t columns) {
 
 // Of vectors: the scores of |x - base| itself.
 std::vector<Doubles> element_weights(const TensorMerge& task) {
-  const std::span<const float> base = task.base.in_memory();
+  const std::size_t size = elements_of(task);
+  InputBlockReader reader(task, size);
+  const InputBlock& inputs = reader.read(0, size);
   std::vector<Doubles> moves;
-  for (const ModelTensor& model : task.models) {
+  for (const std::span<const float> values : inputs.models) {
     Doubles distances;
-    const std::span<const float> values = model.values.in_memory();
-    for (std::size_t j = 0; j < task.base.size(); ++j) {
-      distances.push_back(std::fabs(double{values[j]} - double{base[j]}));
+    for (std::size_t j = 0; j < size; ++j) {
+      distances.push_back(std::fabs(double{values[j]} - double{inputs.base[j]}));
     }
     moves.push_back(std::move(distances));
   }
   return scores_of(task, moves);
 }
 
-void merge_dim3(const TensorMerge& task, std::span<float> out) {
-  std::ranges::copy(task.base.in_memory(), out.begin());
-  if (out.empty()) return;
-  const bool is_matrix = task.shape.size() > 1;
-  const std::size_t columns = is_matrix ? task.shape.back() : out.size();
-  const bool by_row = is_matrix && task.name == kEmbedName;
-  std::vector<Doubles> weights = !is_matrix ? element_weights(task)
-                                 : by_row   ? column_weights(task, row_moves(task, columns))
-                                            : column_weights(task, column_moves(task, columns));
-  std::vector<float> delta(columns);
-  for (std::size_t m = 0; m < task.models.size(); ++m) {
-    const double weight = task.models[m].parameters.at("weight");
-    std::vector<float> factors;
-    for (const double each : weights[m]) factors.push_back(static_cast<float>(weight * each));
-    for (std::size_t i = 0; i < out.size() / columns; ++i) {
-      subtract(row(task.models[m].values, i, columns), row(task.base, i, columns), delta);
-      const std::span<float> sum = out.subspan(i * columns, columns);
-      by_row ? add_scaled(delta, factors[i], sum) : add_product(delta, factors, sum);
+// What the models' deltas are multiplied by.
+struct Factors {
+  std::size_t columns;
+  bool by_row;                             // else by column
+  std::vector<std::vector<float>> models;  // [models][rows or columns]
+
+  void merge(const InputBlock& inputs, std::span<float> out) const {
+    std::ranges::copy(inputs.base, out.begin());
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      subtract(inputs.models[i], inputs.base, inputs.buffers);
+      for (std::size_t done = 0; done < out.size(); done += columns) {
+        const std::span<const float> delta = inputs.buffers.subspan(done, columns);
+        const std::span<float> sum = out.subspan(done, columns);
+        by_row ? add_scaled(delta, models[i][(inputs.first + done) / columns], sum)
+               : add_product(delta, models[i], sum);
+      }
     }
   }
+};
+
+BlockMerge start_dim3(const TensorMerge& task, ThreadPool& pool) {
+  const std::size_t size = elements_of(task);
+  const bool is_matrix = task.shape.size() > 1;
+  const std::size_t columns = std::max<std::size_t>(is_matrix ? task.shape.back() : size, 1);
+  Factors factors{columns, is_matrix && task.name == kEmbedName, {}};
+  std::vector<Doubles> weights(task.models.size());
+  if (size > 0) {
+    weights = !is_matrix       ? element_weights(task)
+              : factors.by_row ? column_weights(task, row_moves(task, columns, pool))
+                               : column_weights(task, column_moves(task, columns, pool));
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double weight = task.models[i].parameters.at("weight");
+    std::vector<float>& made = factors.models.emplace_back();
+    for (const double each : weights[i]) made.push_back(static_cast<float>(weight * each));
+  }
+  const auto merge = [factors](const InputBlock& inputs, std::span<float> out) {
+    factors.merge(inputs, out);
+  };
+  return {.unit = columns, .buffers = 1, .takes_bfloat16 = false, .merge = merge};
 }
 
 }  // namespace
@@ -184,7 +250,7 @@ MergeMethod dim3_method() {
                      any_number("above_average", ParameterScope::kGlobal, 1,
                                 "a rank above this many times the mean gets the calibration"),
                      any_number("calibration", ParameterScope::kGlobal, 1, "score of such a rank")},
-      .start = start_whole(merge_dim3),
+      .start = start_dim3,
       .complaint = nullptr};
 }
 

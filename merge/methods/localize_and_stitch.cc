@@ -25,7 +25,7 @@ OptionalCuts cut_tensor(const TensorMerge& task, ThreadPool& pool) {
   }
   const std::vector<MagnitudeCut> found = find_delta_cuts(task, wanted, pool);
   OptionalCuts cuts(task.models.size());
-  for (std::size_t i = 0; i < found.size(); ++i) cuts[wanted[i].model] = found[i];
+  for (std::size_t i = 0; i < found.size(); ++i) cuts[wanted[i].quantity] = found[i];
   return cuts;
 }
 

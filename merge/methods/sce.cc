@@ -1,132 +1,199 @@
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <memory>
+#include <numeric>
+#include <optional>
 #include <vector>
 
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
-#include "merge/kernels/gram.h"
-#include "merge/kernels/magnitude.h"
 #include "merge/kernels/reduce.h"
+#include "merge/kernels/weighted_sums.h"
+#include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
 namespace vlm {
 namespace {
 
-constexpr std::size_t kBlock = 2048;  // elements that are worked on at once, in cache
-using Block = std::array<float, kBlock>;
-
 // mergekit takes equal weights where the sum of the mean squares is smaller, which is the case for
 // most fine-tuned models.
 constexpr double kMergekitSmallestSum = 1e-6;
+constexpr std::size_t kFurtherBuffers = 3;
+
+// The memory of a block: a delta for each model, and what is between them and the result.
+class SceBuffers {
+ public:
+  explicit SceBuffers(const InputBlock& inputs)
+      : all_(inputs.buffers),
+        size_(inputs.size),
+        num_models_(all_.size() / size_ - kFurtherBuffers) {}
+
+  static std::size_t count(const TensorMerge& task) { return task.models.size() + kFurtherBuffers; }
+
+  [[nodiscard]] std::size_t num_models() const noexcept { return num_models_; }
+  [[nodiscard]] std::span<float> delta(std::size_t model) const {
+    return all_.subspan(model * size_, size_);
+  }
+  [[nodiscard]] std::span<float> total() const { return delta(num_models_); }
+  [[nodiscard]] std::span<float> divisor() const { return delta(num_models_ + 1); }
+  [[nodiscard]] std::span<float> sum() const { return delta(num_models_ + 2); }
+
+ private:
+  std::span<float> all_;
+  std::size_t size_;
+  std::size_t num_models_;
+};
+
+void make_deltas(const InputBlock& inputs, const SceBuffers& buffers) {
+  inputs.visit([&](auto base, const auto& models) {
+    for (std::size_t i = 0; i < models.size(); ++i) subtract(models[i], base, buffers.delta(i));
+  });
+}
+
+// Of the deltas.
+void make_variances(const SceBuffers& buffers, std::span<float> out) {
+  Vectors deltas;
+  for (std::size_t i = 0; i < buffers.num_models(); ++i) deltas.push_back(buffers.delta(i));
+  population_variance(deltas, out);
+}
+
+// The entries whose variance between the models is among the largest.
+struct Selection {
+  std::optional<MagnitudeCut> cut;  // absent: none is selected
+
+  void apply(const InputBlock& inputs, const SceBuffers& buffers) const {
+    for (std::size_t i = 0; i < buffers.num_models() && !cut; ++i) {
+      std::ranges::fill(buffers.delta(i), 0.0F);
+    }
+    if (!cut) return;
+    make_variances(buffers, buffers.total());
+    keep_largest(*cut, inputs.first, buffers.total());
+    for (std::size_t i = 0; i < buffers.num_models(); ++i) {
+      zero_where_zero(buffers.total(), buffers.delta(i));
+    }
+  }
+};
+
+BlockNeeds needs_of(const TensorMerge& task) {
+  return {.buffers = SceBuffers::count(task), .takes_bfloat16 = true};
+}
+
+Quantity variances(const TensorMerge& task) {
+  return [&task](std::size_t largest) -> ReadBlock {
+    const BlockNeeds needs = needs_of(task);
+    const auto reader =
+        std::make_shared<InputBlockReader>(task, largest, needs.buffers, needs.takes_bfloat16);
+    return [reader](std::size_t first, std::size_t size) {
+      const InputBlock& inputs = reader->read(first, size);
+      const SceBuffers buffers(inputs);
+      make_deltas(inputs, buffers);
+      make_variances(buffers, buffers.total());
+      return std::span<const float>(buffers.total());
+    };
+  };
+}
+
+std::size_t count_varying(const TensorMerge& task, ThreadPool& pool) {
+  std::vector<std::size_t> parts(Parts(elements_of(task)).count());
+  for_each_block(task, needs_of(task), pool, [&](std::size_t part, const InputBlock& inputs) {
+    const SceBuffers buffers(inputs);
+    make_deltas(inputs, buffers);
+    make_variances(buffers, buffers.total());
+    parts[part] +=
+        inputs.size - static_cast<std::size_t>(std::ranges::count(buffers.total(), 0.0F));
+  });
+  return std::accumulate(parts.begin(), parts.end(), std::size_t{0});
+}
+
+// The share `select_topk` of the entries that vary between the models, those that vary most.
+std::optional<Selection> select_entries(const TensorMerge& task, ThreadPool& pool) {
+  const double share = task.parameters.at("select_topk");
+  if (share >= 1) return std::nullopt;
+  const auto varying = static_cast<double>(count_varying(task, pool));
+  const auto k = static_cast<std::size_t>(varying * share);
+  if (k == 0) return Selection{};
+  const Quantity quantity = variances(task);
+  const WantedCut wanted{0, k};
+  return Selection{find_cuts(elements_of(task), {&quantity, 1}, {&wanted, 1}, pool).front()};
+}
 
 // Wan et al.: Select, Calculate, Erase.
 class SceMerge {
  public:
-  explicit SceMerge(const TensorMerge& task)
-      : task_(task), deltas_(task.models.size() * kBlock), total_(kBlock), divisor_(kBlock) {}
+  SceMerge(const TensorMerge& task, ThreadPool& pool)
+      : selection_(select_entries(task, pool)), weights_(calculate_weights(task, pool)) {}
 
-  void merge(std::span<float> out) {
-    if (task_.parameters.at("select_topk") < 1) select(out.size());
-    calculate_weights(out.size());
-    for_each_block(out.size(), [&](std::size_t first, std::size_t size) {
-      erase_and_add(first, out.subspan(first, size));
+  // The weighted mean of the entries whose sign is that of the (unweighted) sum.
+  void merge(const InputBlock& inputs, std::span<float> out) const {
+    const SceBuffers buffers(inputs);
+    make_selected_deltas(inputs, buffers);
+    for (const std::span<float> each : {buffers.total(), buffers.divisor(), buffers.sum()}) {
+      std::ranges::fill(each, 0.0F);
+    }
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      add_scaled(buffers.delta(i), 1.0F, buffers.total());
+    }
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      scale(buffers.delta(i), weights_[i]);
+      add_agreeing(buffers.delta(i), buffers.total(), weights_[i], buffers.sum(),
+                   buffers.divisor());
+    }
+    replace_zeros_by_one(buffers.divisor());
+    divide(buffers.sum(), buffers.divisor());
+    const SparseDelta step{buffers.sum(), 1, 1};
+    inputs.visit([&](auto base, const auto& /*models*/) {
+      add_sparse_deltas(base, {&step, 1}, 1, 1, out);
     });
   }
 
  private:
-  template <typename Use>
-  void for_each_block(std::size_t size, Use use) {
-    for (std::size_t first = 0; first < size; first += kBlock) {
-      use(first, std::min(kBlock, size - first));
-    }
-  }
-
-  // The selected entries of a model's delta.
-  std::span<float> delta(std::size_t model, std::size_t first, std::size_t size) {
-    const std::span<float> made = std::span(deltas_).subspan(model * kBlock, size);
-    subtract(task_.models[model].values.in_memory().subspan(first, size),
-             task_.base.in_memory().subspan(first, size), made);
-    if (!variances_.empty()) {
-      zero_where_zero(std::span(variances_).subspan(first, size), made);
-    }
-    return made;
-  }
-
-  // Keeps the share `select_topk` of the entries that vary between the models, those that vary
-  // most; sets the variances of all others to 0.
-  void select(std::size_t size) {
-    std::vector<float> variances(size);
-    std::size_t varying = 0;
-    Vectors inputs;
-    for (std::size_t i = 0; i < task_.models.size(); ++i) inputs.push_back(deltas_of(i));
-    for_each_block(size, [&](std::size_t first, std::size_t count) {
-      for (std::size_t i = 0; i < task_.models.size(); ++i) delta(i, first, count);
-      const std::span<float> block = std::span(variances).subspan(first, count);
-      population_variance(part_of(inputs, 0, count), block);
-      varying += count - static_cast<std::size_t>(std::count(block.begin(), block.end(), 0.0F));
-    });
-    const auto k =
-        static_cast<std::size_t>(static_cast<double>(varying) * task_.parameters.at("select_topk"));
-    if (k == 0) {
-      std::fill(variances.begin(), variances.end(), 0.0F);
-    } else {
-      keep_largest(find_magnitude_cut(variances, {}, k), 0, variances);
-    }
-    variances_ = std::move(variances);
-  }
-  [[nodiscard]] std::span<const float> deltas_of(std::size_t model) const {
-    return std::span(deltas_).subspan(model * kBlock, kBlock);
+  void make_selected_deltas(const InputBlock& inputs, const SceBuffers& buffers) const {
+    make_deltas(inputs, buffers);
+    if (selection_) selection_->apply(inputs, buffers);
   }
 
   // w_i: the mean square of the selected delta, as a share of the sum over the models.
-  void calculate_weights(std::size_t size) {
-    std::vector<double> squares(task_.models.size());
-    for_each_block(size, [&](std::size_t first, std::size_t count) {
-      for (std::size_t i = 0; i < squares.size(); ++i) {
-        const std::span<float> values = delta(i, first, count);
-        squares[i] += dot(values, values);
+  [[nodiscard]] std::vector<float> calculate_weights(const TensorMerge& task,
+                                                     ThreadPool& pool) const {
+    const std::size_t num_models = task.models.size();
+    std::vector<std::vector<double>> parts(Parts(elements_of(task)).count(),
+                                           std::vector<double>(num_models));
+    for_each_block(task, needs_of(task), pool, [&](std::size_t part, const InputBlock& inputs) {
+      const SceBuffers buffers(inputs);
+      make_selected_deltas(inputs, buffers);
+      for (std::size_t i = 0; i < num_models; ++i) {
+        parts[part][i] += dot(buffers.delta(i), buffers.delta(i));
       }
     });
+    std::vector<double> squares(num_models);
+    for (const std::vector<double>& part : parts) {
+      for (std::size_t i = 0; i < num_models; ++i) squares[i] += part[i];
+    }
+    return shares_of(task, squares);
+  }
+
+  static std::vector<float> shares_of(const TensorMerge& task, std::vector<double> squares) {
     double sum = 0;
-    for (double& square : squares) sum += square /= static_cast<double>(size);
-    const bool is_equal = sum == 0 || (task_.imitates_mergekit && sum < kMergekitSmallestSum);
+    for (double& square : squares) sum += square /= static_cast<double>(elements_of(task));
+    const bool is_equal = sum == 0 || (task.imitates_mergekit && sum < kMergekitSmallestSum);
+    std::vector<float> weights;
     for (const double square : squares) {
       const double weight = is_equal ? 1.0 / static_cast<double>(squares.size()) : square / sum;
-      weights_.push_back(static_cast<float>(weight));
+      weights.push_back(static_cast<float>(weight));
     }
+    return weights;
   }
 
-  // The weighted mean of the entries whose sign is that of the (unweighted) sum.
-  void erase_and_add(std::size_t first, std::span<float> out) {
-    const std::span<float> total = std::span(total_).first(out.size());
-    const std::span<float> divisor = std::span(divisor_).first(out.size());
-    Block buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    const std::span<float> sum(buffer.data(), out.size());
-    for (const std::span<float> each : {total, divisor, sum}) {
-      std::fill(each.begin(), each.end(), 0.0F);
-    }
-    for (std::size_t i = 0; i < weights_.size(); ++i) {
-      add_scaled(delta(i, first, out.size()), 1.0F, total);
-    }
-    for (std::size_t i = 0; i < weights_.size(); ++i) {
-      const std::span<float> product = std::span(deltas_).subspan(i * kBlock, out.size());
-      scale(product, weights_[i]);
-      add_agreeing(product, total, weights_[i], sum, divisor);
-    }
-    replace_zeros_by_one(divisor);
-    divide(sum, divisor);
-    add_to_base(task_.base.in_memory().subspan(first, out.size()), sum, 1.0F, out);
-  }
-
-  const TensorMerge& task_;
-  std::vector<float> deltas_;     // [models * kBlock]
-  std::vector<float> total_;      // [kBlock]
-  std::vector<float> divisor_;    // [kBlock]
-  std::vector<float> variances_;  // [n], 0 where not selected; empty: all are selected
-  std::vector<float> weights_;    // [models]
+  std::optional<Selection> selection_;  // absent: all are selected
+  std::vector<float> weights_;          // [models]
 };
+
+BlockMerge start_sce(const TensorMerge& task, ThreadPool& pool) {
+  const auto merge = [sce = SceMerge(task, pool)](const InputBlock& inputs, std::span<float> out) {
+    sce.merge(inputs, out);
+  };
+  return {.unit = 1, .buffers = SceBuffers::count(task), .takes_bfloat16 = true, .merge = merge};
+}
 
 }  // namespace
 
@@ -142,8 +209,7 @@ MergeMethod sce_method() {
           .parameters = {number_in("select_topk", ParameterScope::kGlobal, {0, 1}, 1,
                                    "share of the varying entries that is kept"),
                          int8_mask_parameter()},
-          .start = start_whole(
-              [](const TensorMerge& task, std::span<float> out) { SceMerge(task).merge(out); }),
+          .start = start_sce,
           .complaint = nullptr};
 }
 

@@ -33,7 +33,7 @@ DeltaFilters keep_largest_entries(const TensorMerge& task, ThreadPool& pool) {
   }
   const std::vector<MagnitudeCut> cuts = find_delta_cuts(task, wanted, pool);
   for (std::size_t i = 0; i < cuts.size(); ++i) {
-    filters.of_models[wanted[i].model] = filter_by(cuts[i]);
+    filters.of_models[wanted[i].quantity] = filter_by(cuts[i]);
   }
   return filters;
 }

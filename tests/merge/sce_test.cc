@@ -1,8 +1,11 @@
-#include <cmath>
+#include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "merge/kernels/elementwise.h"
 #include "tests/merge/run_method.h"
 
 namespace vlm {
@@ -34,6 +37,31 @@ TEST(Sce, WeighsByMeanSquareAndErasesTheMinority) {
   expect_near(run("sce", {0, 0}, {{{4, 0}, {}}, {{2, 0}, {}}}), {0.8F * 4 + 0.2F * 2, 0}, 1e-6);
   expect_near(run("sce", {0, 0}, {{{4, 0}, {}}, {{0, 2}, {}}}), {4, 2}, 1e-6);
   expect_near(run("sce", {0, 0}, {{{3, -1}, {}}, {{1, 3}, {}}}), {2, 3}, 1e-6);
+}
+
+// Deltas from a base of zeros; what is not selected counts as not moved.
+TEST(Sce, SelectsTheEntriesThatVaryMostOfLargeTensorsToo) {
+  for (const std::size_t size : {7U, 5000U, 300'000U}) {
+    std::vector<Input> inputs;
+    for (const char* const name : {"a", "b", "c"})
+      inputs.push_back({random_values(size, name), {}});
+    for (std::size_t i = 0; i < size; i += 3) {
+      for (Input& input : inputs) input.values[i] = 0.5F;  // does not vary
+    }
+    Floats variances(size);
+    population_variance({inputs[0].values, inputs[1].values, inputs[2].values}, variances);
+    const auto still = static_cast<std::size_t>(std::ranges::count(variances, 0.0F));
+    const auto k = static_cast<std::size_t>(0.3 * static_cast<double>(size - still));
+    std::vector<std::size_t> order(size);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t i) { return variances[i]; });
+    std::vector<Input> selected = inputs;
+    for (std::size_t place = k; place < size; ++place) {
+      for (Input& input : selected) input.values[order[place]] = 0;
+    }
+    const Floats base(size, 0.0F);
+    EXPECT_EQ(run("sce", base, inputs, {{"select_topk", 0.3}}), run("sce", base, selected)) << size;
+  }
 }
 
 TEST(Sce, SmallDeltasAreWeighedLikeLargeOnes) {
