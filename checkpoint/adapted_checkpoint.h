@@ -13,9 +13,10 @@
 
 namespace vlm {
 
-// read() gives W + s B A in float32: W as the model has it, B and A as the adapter has them, sums
-// in the order of the rank, rounded only as float32 is. A head that is tied to the embedding is
-// adapted with it. An adapter that was trained on a language model also fits the tower of a VLM.
+// read() gives W + s B A in float32: W as the model has it, B and A as the adapter has them; the
+// products of the rank are added to W in their order, rounded only as float32 is. A head that is
+// tied to the embedding is adapted with it. An adapter that was trained on a language model also
+// fits the tower of a VLM.
 class AdaptedCheckpoint final : public Checkpoint {
  public:
   // Throws Error{kInvalidArgument} naming a module that the model does not have, or whose shape is
@@ -32,11 +33,19 @@ class AdaptedCheckpoint final : public Checkpoint {
   }
   [[nodiscard]] Layout layout() const override { return model_->layout(); }
   void read(const TensorInfo& info, std::span<float> out) const override;
+  // In the parts that the model is read in; holds B and A of the tensors in float32.
+  [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
+      std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   // Those of the model and of the adapter.
   [[nodiscard]] std::vector<FileState> weight_files() const override;
 
  private:
+  class PreparedUpdate;
+  class Reader;
+  using Updates = std::vector<PreparedUpdate>;
+
   void add_update(const LoraUpdate& update);
+  [[nodiscard]] Updates prepare(const TensorInfo& info) const;
 
   std::shared_ptr<const Checkpoint> model_;
   std::shared_ptr<const LoraAdapter> adapter_;

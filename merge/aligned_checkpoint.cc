@@ -1,12 +1,11 @@
 #include "merge/aligned_checkpoint.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "core/check.h"
 #include "merge/input_tensors.h"
-#include "tensor/matrix_view.h"
+#include "merge/part_reader.h"
 
 namespace vlm {
 namespace {
@@ -15,64 +14,131 @@ bool has_rows_by_token(const TensorInfo& info) {
   return info.name == kEmbedName || info.name == kHeadName;
 }
 
-// The tensor of each model that is read for one of the aligned ones, read when it is needed.
-class RowReader {
- public:
-  RowReader(const VocabularyAlignment& alignment, std::string_view tensor, std::size_t width)
-      : alignment_(alignment), tensor_(tensor), width_(width) {}
+}  // namespace
 
-  [[nodiscard]] std::span<const float> row(std::size_t model, std::size_t row) {
-    return std::span(values_of(model)).subspan(row * width_, width_);
+// The aligned rows of one tensor of one model.
+class AlignedCheckpoint::TokenRows {
+ public:
+  TokenRows(const VocabularyAlignment& alignment, std::size_t model, const TensorInfo& info,
+            ThreadPool& pool)
+      : model_(model),
+        width_(info.shape.back()),
+        own_rows_(alignment.own_rows[model]),
+        origins_(info.name == kHeadName ? alignment.head : alignment.embedding) {
+    for (const std::shared_ptr<const Checkpoint>& each : alignment.models) {
+      // A head that is tied is the embedding.
+      const TensorInfo* tensor = each->find(info.name);
+      if (tensor == nullptr) tensor = each->find(kEmbedName);
+      check(tensor != nullptr, "AlignedCheckpoint: every model has an embedding");
+      readers_.push_back(std::make_unique<const PartReader>(*each, *tensor, pool));
+    }
+    const auto is_padding = [](const RowOrigin& origin) { return !origin.is_token; };
+    if (std::ranges::any_of(origins_, is_padding)) make_padding(pool);
+  }
+
+  void read(std::size_t first, std::span<float> out) const {
+    while (!out.empty()) {
+      const std::size_t column = first % width_;
+      const std::size_t count = std::min(width_ - column, out.size());
+      read_row(first / width_, column, out.first(count));
+      first += count;
+      out = out.subspan(count);
+    }
   }
 
  private:
-  const std::vector<float>& values_of(std::size_t model) {
-    std::vector<float>& values = values_[model];
-    if (!values.empty()) return values;
-    const Checkpoint& checkpoint = *alignment_.models[model];
-    // A head that is tied is the embedding.
-    const TensorInfo* info = checkpoint.find(tensor_);
-    if (info == nullptr) info = checkpoint.find(kEmbedName);
-    check(info != nullptr, "AlignedCheckpoint: every model has an embedding");
-    values.resize(element_count(info->shape).value_or(0));
-    checkpoint.read(*info, values);
-    return values;
-  }
-
-  const VocabularyAlignment& alignment_;
-  std::string_view tensor_;
-  std::size_t width_;
-  std::map<std::size_t, std::vector<float>> values_;
-};
-
-void fill_mean(const std::vector<RowPlace>& places, RowReader& reader, std::span<float> out) {
-  std::vector<double> sum(out.size());
-  for (const RowPlace& place : places) {
-    const auto row = reader.row(place.input, place.row);
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += row[i];
-  }
-  const auto count = static_cast<double>(std::max<std::size_t>(1, places.size()));
-  for (std::size_t i = 0; i < sum.size(); ++i) out[i] = static_cast<float>(sum[i] / count);
-}
-
-// Hewitt 2021, "Initializing new word embeddings for pretrained language models": the mean.
-void fill_padding(const std::vector<RowOrigin>& origins, MatrixView<float> rows) {
-  std::vector<double> sum(rows.cols());
-  double count = 0;
-  for (std::size_t id = 0; id < origins.size(); ++id) {
-    if (!origins[id].is_token) continue;
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += rows.row(id)[i];
-    ++count;
-  }
-  for (std::size_t id = 0; id < origins.size(); ++id) {
-    if (origins[id].is_token) continue;
-    for (std::size_t i = 0; i < sum.size(); ++i) {
-      rows.row(id)[i] = static_cast<float>(sum[i] / std::max(1.0, count));
+  // Columns [column, column + out.size()) of a row.
+  void read_row(std::size_t id, std::size_t column, std::span<float> out) const {
+    const RowOrigin& origin = origins_[id];
+    if (!origin.is_token) {
+      std::ranges::copy(std::span(padding_).subspan(column, out.size()), out.begin());
+    } else if (own_rows_[id] && !origin.is_forced) {
+      readers_[model_]->read(*own_rows_[id] * width_ + column, out);
+    } else {
+      read_mean(origin.others, column, out);
     }
   }
-}
 
-}  // namespace
+  void read_mean(const std::vector<RowPlace>& places, std::size_t column,
+                 std::span<float> out) const {
+    std::vector<double> sum(out.size());
+    std::vector<float> row(out.size());
+    for (const RowPlace& place : places) {
+      readers_[place.input]->read(place.row * width_ + column, row);
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += row[i];
+    }
+    const auto count = static_cast<double>(std::max<std::size_t>(1, places.size()));
+    for (std::size_t i = 0; i < sum.size(); ++i) out[i] = static_cast<float>(sum[i] / count);
+  }
+
+  // Hewitt 2021, "Initializing new word embeddings for pretrained language models": the mean.
+  void make_padding(ThreadPool& pool) {
+    padding_.resize(width_);
+    constexpr std::size_t kColumns = 256;  // summed by one thread
+    pool.parallel_for((width_ + kColumns - 1) / kColumns, [&](std::size_t piece) {
+      const std::size_t column = piece * kColumns;
+      const auto out = std::span(padding_).subspan(column, std::min(kColumns, width_ - column));
+      std::vector<double> sum(out.size());
+      double count = 0;
+      for (std::size_t id = 0; id < origins_.size(); ++id) {
+        if (!origins_[id].is_token) continue;
+        read_row(id, column, out);
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += out[i];
+        ++count;
+      }
+      for (std::size_t i = 0; i < sum.size(); ++i) {
+        out[i] = static_cast<float>(sum[i] / std::max(1.0, count));
+      }
+    });
+  }
+
+  std::size_t model_;
+  std::size_t width_;
+  std::span<const std::optional<std::uint32_t>> own_rows_;  // of each output row
+  const std::vector<RowOrigin>& origins_;
+  std::vector<std::unique_ptr<const PartReader>> readers_;  // of each model
+  std::vector<float> padding_;                              // [width]; empty: no row is padding
+};
+
+// Aligned tensors, and others as the model has them.
+class AlignedCheckpoint::Reader final : public TensorReader {
+ public:
+  Reader(const AlignedCheckpoint& checkpoint, std::span<const TensorInfo* const> tensors,
+         ThreadPool& pool) {
+    for (const TensorInfo* const info : tensors) {
+      Tensor& tensor = tensors_.emplace_back();
+      const TensorInfo* const stored = &checkpoint.stored(*info);
+      if (has_rows_by_token(*info)) {
+        tensor.rows = std::make_unique<const TokenRows>(*checkpoint.alignment_, checkpoint.index_,
+                                                        *info, pool);
+      } else {
+        tensor.plain = checkpoint.model().open_tensors({&stored, 1}, pool);
+      }
+    }
+  }
+
+  [[nodiscard]] std::size_t part_size(std::size_t index) const override {
+    return tensors_[index].plain ? tensors_[index].plain->part_size(0) : 1;
+  }
+  [[nodiscard]] std::optional<DType> exact_dtype(std::size_t index) const override {
+    return tensors_[index].plain ? tensors_[index].plain->exact_dtype(0) : std::nullopt;
+  }
+  [[nodiscard]] std::span<const Bfloat16> bfloat16(std::size_t index) const override {
+    return tensors_[index].plain ? tensors_[index].plain->bfloat16(0) : std::span<const Bfloat16>();
+  }
+  void read(std::size_t index, std::size_t first, std::span<float> out) const override {
+    const Tensor& tensor = tensors_[index];
+    tensor.plain ? tensor.plain->read(0, first, out) : tensor.rows->read(first, out);
+  }
+
+ private:
+  struct Tensor {  // one of both
+    std::unique_ptr<const TensorReader> plain;
+    std::unique_ptr<const TokenRows> rows;
+  };
+
+  std::vector<Tensor> tensors_;
+};
 
 AlignedCheckpoint::AlignedCheckpoint(std::shared_ptr<const VocabularyAlignment> alignment,
                                      std::size_t index)
@@ -82,24 +148,21 @@ AlignedCheckpoint::AlignedCheckpoint(std::shared_ptr<const VocabularyAlignment> 
   }
 }
 
-void AlignedCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
+const TensorInfo& AlignedCheckpoint::stored(const TensorInfo& info) const {
   const auto place = static_cast<std::size_t>(&info - tensors_.data());
-  check(place < tensors_.size(), "AlignedCheckpoint::read: info is from tensors()");
-  if (!has_rows_by_token(info)) return model().read(model().tensors()[place], out);
-  const std::vector<RowOrigin>& origins =
-      info.name == kHeadName ? alignment_->head : alignment_->embedding;
-  const std::size_t width = info.shape.back();
-  RowReader reader(*alignment_, info.name, width);
-  const MatrixView<float> rows(out, origins.size(), width);
-  for (std::size_t id = 0; id < origins.size(); ++id) {
-    const auto own = alignment_->own_rows[index_][id];
-    if (own && !origins[id].is_forced) {
-      std::ranges::copy(reader.row(index_, *own), rows.row(id).begin());
-    } else if (origins[id].is_token) {
-      fill_mean(origins[id].others, reader, rows.row(id));
-    }
-  }
-  fill_padding(origins, rows);
+  check(place < tensors_.size(), "AlignedCheckpoint: info is from tensors()");
+  return model().tensors()[place];
+}
+
+void AlignedCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
+  if (!has_rows_by_token(info)) return model().read(stored(info), out);
+  ThreadPool alone(1);
+  TokenRows(*alignment_, index_, info, alone).read(0, out);
+}
+
+std::unique_ptr<TensorReader> AlignedCheckpoint::open_tensors(
+    std::span<const TensorInfo* const> tensors, ThreadPool& pool) const {
+  return std::make_unique<Reader>(*this, tensors, pool);
 }
 
 }  // namespace vlm

@@ -22,7 +22,8 @@ struct VocabularyAlignment {
   std::vector<RowOrigin> head;
 };
 
-// Rows are put together when they are read, in float32; means are summed in double.
+// Rows are put together when they are read, in float32; means are summed in double. Where rows are
+// padding, opening a tensor reads all others for their mean.
 class AlignedCheckpoint final : public Checkpoint {
  public:
   // The model at `index` of the alignment.
@@ -35,12 +36,19 @@ class AlignedCheckpoint final : public Checkpoint {
   }
   [[nodiscard]] Layout layout() const override { return model().layout(); }
   void read(const TensorInfo& info, std::span<float> out) const override;
+  [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
+      std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   // The model's; rows that come from others are in theirs.
   [[nodiscard]] std::vector<FileState> weight_files() const override {
     return model().weight_files();
   }
 
  private:
+  class TokenRows;
+  class Reader;
+
+  // The model's tensor of which `info` of tensors() is the aligned one.
+  [[nodiscard]] const TensorInfo& stored(const TensorInfo& info) const;
   [[nodiscard]] const Checkpoint& model() const { return *alignment_->models[index_]; }
 
   std::shared_ptr<const VocabularyAlignment> alignment_;

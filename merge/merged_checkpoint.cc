@@ -45,12 +45,6 @@ FloatTensor read_whole(const SourceReader& reader, const TensorInfo& info) {
   return values;
 }
 
-// What cannot be read in parts, from the first look at a part on.
-struct WholeTensor {
-  std::once_flag is_read;
-  FloatTensor values;
-};
-
 }  // namespace
 
 MergedCheckpoint::MergedCheckpoint(MergePlan plan, MergeOptions options)
@@ -178,23 +172,12 @@ TensorValues MergedCheckpoint::values_of(const PlannedSource& source, std::size_
     return {options_.cache->values(*source.info, plan_.recipe.dtype, read_all), size};
   }
   const auto reader = std::make_shared<const SourceReader>(input, *source.info, rules, pool);
-  if (reader->reads_parts()) {
-    const auto read = [reader](std::size_t first, std::span<float> out) {
-      reader->read(first, out);
-    };
-    if (!reader->is_bfloat16()) return {read, size};
-    const auto read_bfloat16 = [reader](std::size_t first, std::size_t count) {
-      return reader->read_bfloat16(first, count);
-    };
-    return {read, read_bfloat16, size};
-  }
-  const auto whole = std::make_shared<WholeTensor>();
-  const auto read_part = [reader, whole, info = source.info](std::size_t first,
-                                                             std::span<float> out) {
-    std::call_once(whole->is_read, [&] { whole->values = read_whole(*reader, *info); });
-    std::ranges::copy(std::span(whole->values).subspan(first, out.size()), out.begin());
+  const auto read = [reader](std::size_t first, std::span<float> out) { reader->read(first, out); };
+  if (!reader->is_bfloat16()) return {read, size};
+  const auto read_bfloat16 = [reader](std::size_t first, std::size_t count) {
+    return reader->read_bfloat16(first, count);
   };
-  return {read_part, size};
+  return {read, read_bfloat16, size};
 }
 
 // A task without values.

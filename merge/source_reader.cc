@@ -29,11 +29,9 @@ std::string position(const Shape& shape, std::size_t element) {
 
 SourceReader::SourceReader(const PlanInput& input, const TensorInfo& info, const SourceRules& rules,
                            ThreadPool& pool)
-    : input_(input), info_(info), rules_(rules) {
-  const TensorInfo* const tensor = &info;
-  reader_ = input.checkpoint->open_tensors({&tensor, 1}, pool);
-  if (rules.rounding == reader_->exact_dtype(0)) rules_.rounding.reset();
-  if (!rules_.rounding) bfloat16_ = reader_->bfloat16(0);
+    : input_(input), info_(info), rules_(rules), reader_(*input.checkpoint, info, pool) {
+  if (rules.rounding == reader_.exact_dtype()) rules_.rounding.reset();
+  if (!rules_.rounding) bfloat16_ = reader_.bfloat16();
 }
 
 std::span<const Bfloat16> SourceReader::read_bfloat16(std::size_t first, std::size_t size) const {
@@ -43,10 +41,9 @@ std::span<const Bfloat16> SourceReader::read_bfloat16(std::size_t first, std::si
 }
 
 void SourceReader::read(std::size_t first, std::span<float> out) const {
-  const std::size_t step = reads_parts() ? kBlock : std::max(out.size(), kBlock);
-  for (std::size_t done = 0; done < out.size(); done += step) {
-    const std::span<float> block = out.subspan(done, std::min(step, out.size() - done));
-    reader_->read(0, first + done, block);
+  for (std::size_t done = 0; done < out.size(); done += kBlock) {
+    const std::span<float> block = out.subspan(done, std::min(kBlock, out.size() - done));
+    reader_.read(first + done, block);
     if (rules_.rounding) round_to_dtype(block, *rules_.rounding);
     if (!rules_.allow_nan && find_non_finite(block)) refuse();
   }
@@ -55,7 +52,7 @@ void SourceReader::read(std::size_t first, std::span<float> out) const {
 // Of the first in the tensor: with several threads one further on may be met before.
 void SourceReader::refuse() const {
   std::vector<float> stored(element_count(info_.shape).value_or(0));
-  reader_->read(0, 0, stored);
+  reader_.read(0, stored);
   std::vector<float> rounded = stored;
   if (rules_.rounding) round_to_dtype(rounded, *rules_.rounding);
   const std::size_t element = find_non_finite(rounded).value_or(0);

@@ -72,19 +72,6 @@ void check_transposed(MatrixView<const float> x, MatrixView<const float> weight,
   check(x.cols() > 0, "multiply_transposed: k > 0");
 }
 
-// out = x * y + keep * out
-void product(MatrixView<const float> x, MatrixView<const float> y, float keep,
-             MatrixView<float> out) {
-  check(x.cols() == y.rows() && x.rows() == out.rows() && y.cols() == out.cols(),
-        "multiply: x [m, k], y [k, n], out [m, n]");
-  check(x.cols() > 0, "multiply: k > 0");
-  if (out.rows() == 0 || out.cols() == 0) return;
-  prepare_blas();
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(x.rows()), blas_int(y.cols()),
-              blas_int(x.cols()), 1.0F, x.data(), blas_int(x.stride()), y.data(),
-              blas_int(y.stride()), keep, out.data(), blas_int(out.stride()));
-}
-
 }  // namespace
 
 void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weight,
@@ -110,11 +97,14 @@ void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weig
 }
 
 void multiply(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out) {
-  product(x, y, 0.0F, out);
-}
-
-void multiply_add(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out) {
-  product(x, y, 1.0F, out);
+  check(x.cols() == y.rows() && x.rows() == out.rows() && y.cols() == out.cols(),
+        "multiply: x [m, k], y [k, n], out [m, n]");
+  check(x.cols() > 0, "multiply: k > 0");
+  if (out.rows() == 0 || out.cols() == 0) return;
+  prepare_blas();
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(x.rows()), blas_int(y.cols()),
+              blas_int(x.cols()), 1.0F, x.data(), blas_int(x.stride()), y.data(),
+              blas_int(y.stride()), 0.0F, out.data(), blas_int(out.stride()));
 }
 
 void multiply_transposed_scaled(float scale, MatrixView<const float> x, MatrixView<const float> y,

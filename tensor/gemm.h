@@ -19,9 +19,6 @@ void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weig
 // out = x * y: x [m, k], y [k, n], out [m, n].
 void multiply(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out);
 
-// out += x * y, shapes as multiply().
-void multiply_add(MatrixView<const float> x, MatrixView<const float> y, MatrixView<float> out);
-
 // out = scale * x * y^T: x [m, k], y [n, k], out [m, n].
 void multiply_transposed_scaled(float scale, MatrixView<const float> x, MatrixView<const float> y,
                                 MatrixView<float> out);

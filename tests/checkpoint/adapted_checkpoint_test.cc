@@ -1,5 +1,6 @@
 #include "checkpoint/adapted_checkpoint.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -9,6 +10,7 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "checkpoint/safetensors_writer.h"
+#include "core/thread_pool.h"
 #include "tests/checkpoint/made_up_checkpoint.h"
 #include "tests/checkpoint/temporary_directory.h"
 
@@ -76,6 +78,25 @@ INSTANTIATE_TEST_SUITE_P(AdaptedCheckpoint, PeftCase, testing::ValuesIn(peft_cas
                          [](const auto& each) {
                            return each.param.at("name").template get<std::string>();
                          });
+
+// So that a merge gets the same values in any blocks.
+TEST_P(PeftCase, PartsAreThoseOfTheWholeBitForBit) {
+  const auto adapted = adapt(model_of(GetParam().at("model")), kLora / GetParam().at("name"));
+  ThreadPool pool(1);
+  for (const TensorInfo& info : adapted->tensors()) {
+    const std::vector<float> whole = values_of(*adapted, info);
+    const TensorInfo* const tensor = &info;
+    const auto reader = adapted->open_tensors({&tensor, 1}, pool);
+    for (const std::size_t step : {1U, 5U, 24U, 70U}) {
+      for (std::size_t first = 0; first < whole.size(); first += step) {
+        std::vector<float> part(std::min(step, whole.size() - first));
+        reader->read(0, first, part);
+        EXPECT_TRUE(std::ranges::equal(part, std::span(whole).subspan(first, part.size())))
+            << info.name << " from " << first << " by " << step;
+      }
+    }
+  }
+}
 
 // An adapter of rank 1 and scale 2 whose A and B are all ones, of a module [24, 24].
 class OnesAdapter {

@@ -1,5 +1,7 @@
 #include "merge/row_origins.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -91,7 +93,16 @@ TEST_F(Origins, RowsAreThoseOfTheModelElseTheMeanOfTheOthers) {
   for (const std::string_view name : {kEmbedName, kHeadName}) {
     const TensorInfo& info = *aligned.find(name);
     EXPECT_EQ(info.shape, (Shape{6, 2}));
-    EXPECT_THAT(read_all(aligned, info), testing::ElementsAre(1, 1, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1));
+    const std::vector<float> whole = read_all(aligned, info);
+    EXPECT_THAT(whole, testing::ElementsAre(1, 1, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1));
+    ThreadPool pool(1);
+    const TensorInfo* const tensor = &info;
+    const auto reader = aligned.open_tensors({&tensor, 1}, pool);
+    for (std::size_t first = 0; first < whole.size(); first += 5) {
+      std::vector<float> part(std::min<std::size_t>(5, whole.size() - first));
+      reader->read(0, first, part);
+      EXPECT_TRUE(std::ranges::equal(part, std::span(whole).subspan(first, part.size()))) << first;
+    }
   }
 }
 

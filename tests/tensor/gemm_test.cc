@@ -96,17 +96,6 @@ TEST(Multiply, EqualsThePlainProduct) {
   }
 }
 
-TEST(MultiplyAdd, AddsToWhatIsThere) {
-  const Matrix<float> x = random_matrix(3, 8, 7);
-  const Matrix<float> y = random_matrix(8, 4, 8);
-  Matrix<float> out(3, 4);
-  for (float& value : out.values()) value = 2.0F;
-  multiply_add(x.view(), y.view(), out.view());
-  Matrix<float> expected = plain_product(x, y);
-  for (float& value : expected.values()) value += 2.0F;
-  expect_near(out, expected, 8);
-}
-
 TEST(MultiplyTransposedScaled, WorksOnViewsWithStride) {
   const Matrix<float> x = random_matrix(4, 6, 9);
   const Matrix<float> y = random_matrix(5, 6, 10);
