@@ -71,6 +71,16 @@ std::optional<std::uint64_t> WriteJournal::find(const TensorPart& part) const {
   return found == parts_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::vector<TensorPart> WriteJournal::parts_of(std::size_t shard, std::size_t tensor) const {
+  std::vector<TensorPart> parts;
+  auto next = parts_.lower_bound({shard, tensor, 0, 0});
+  for (; next != parts_.end(); ++next) {
+    if (next->first.shard != shard || next->first.tensor != tensor) break;
+    parts.push_back(next->first);
+  }
+  return parts;
+}
+
 void WriteJournal::add(const TensorPart& part, std::uint64_t checksum) {
   std::ostringstream line;
   line << part.shard << ' ' << part.tensor << ' ' << part.first << ' ' << part.count << ' '

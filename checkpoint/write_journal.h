@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "core/json_fields.h"
 
@@ -45,6 +46,8 @@ class WriteJournal {
 
   // The checksum of a part that an earlier run wrote.
   [[nodiscard]] std::optional<std::uint64_t> find(const TensorPart& part) const;
+  // The parts of a tensor that earlier runs wrote, in order.
+  [[nodiscard]] std::vector<TensorPart> parts_of(std::size_t shard, std::size_t tensor) const;
   // Notes a part that is in its file. May be called from several threads at once.
   void add(const TensorPart& part, std::uint64_t checksum);
   // Removes the file: all is written.

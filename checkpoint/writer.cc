@@ -113,27 +113,60 @@ class WeightsWriter {
     return count;
   }
 
-  // `first` is the number in the file of the first of `tensors`.
+  // A part, and its tensor among those that are open.
+  struct OpenPart {
+    TensorPart part;
+    std::size_t index;
+  };
+
+  // `first` is the number in the file of the first of `tensors`. What earlier runs have finished is
+  // not opened: that may cost as much as to write it (the statistics of a merge).
   void write_batch(std::span<const TensorInfo* const> tensors, std::size_t first,
                    const SafetensorsWriter& writer) {
-    std::vector<TensorPart> parts;
-    const std::unique_ptr<TensorReader> reader = source_.open_tensors(tensors, pool_);
+    std::vector<const TensorInfo*> open;
+    std::vector<std::size_t> places;  // in the file
     for (std::size_t i = 0; i < tensors.size(); ++i) {
-      const std::size_t size = elements_of(*tensors[i]);
+      if (is_finished(first + i, *tensors[i], writer)) continue;
+      open.push_back(tensors[i]);
+      places.push_back(first + i);
+    }
+    if (open.empty()) return;
+    std::vector<OpenPart> parts;
+    const std::unique_ptr<TensorReader> reader = source_.open_tensors(open, pool_);
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      const std::size_t size = elements_of(*open[i]);
       const std::size_t unit = reader->part_size(i);
       const std::size_t step = std::max<std::size_t>(1, kPartElements / unit) * unit;
       for (std::size_t done = 0; done < size; done += step) {
-        parts.push_back({shard_index_, first + i, done, std::min(step, size - done)});
+        parts.push_back({{shard_index_, places[i], done, std::min(step, size - done)}, i});
       }
     }
     const auto caller = std::this_thread::get_id();
     pool_.parallel_for(parts.size(), [&](std::size_t i) {
-      const std::size_t index = parts[i].tensor - first;
-      const TensorInfo& tensor = *tensors[index];
-      if (is_written(parts[i], tensor, writer)) return;
-      write_part(*reader, index, tensor, parts[i], writer);
+      const auto& [part, index] = parts[i];
+      if (is_written(part, *open[index], writer)) return;
+      write_part(*reader, index, *open[index], part, writer);
       if (std::this_thread::get_id() == caller) check_stop();
     });
+  }
+
+  // Whether earlier runs wrote all of the tensor with that number in the file, and it is still
+  // there.
+  [[nodiscard]] bool is_finished(std::size_t place, const TensorInfo& tensor,
+                                 const SafetensorsWriter& writer) const {
+    if (journal_ == nullptr) return false;
+    const std::vector<TensorPart> parts = journal_->parts_of(shard_index_, place);
+    std::size_t end = 0;
+    for (const TensorPart& part : parts) {
+      if (part.first != end) return false;
+      end += part.count;
+    }
+    if (end != elements_of(tensor)) return false;
+    std::vector<char> are_there(parts.size());
+    pool_.parallel_for(parts.size(), [&](std::size_t i) {
+      are_there[i] = is_written(parts[i], tensor, writer) ? 1 : 0;
+    });
+    return std::ranges::find(are_there, 0) == are_there.end();
   }
 
   // Whether an earlier run wrote that part and it is still there.

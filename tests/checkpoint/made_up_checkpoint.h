@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -38,6 +39,13 @@ class MadeUpCheckpoint final : public Checkpoint {
     if (on_read) on_read(place);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = value(place, i);
   }
+  [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
+      std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override {
+    for (const TensorInfo* const info : tensors) {
+      if (on_open) on_open(static_cast<std::size_t>(info - tensors_.data()));
+    }
+    return Checkpoint::open_tensors(tensors, pool);
+  }
   // Exact in every floating dtype.
   static float value(std::size_t tensor, std::size_t element) {
     return static_cast<float>(tensor) + static_cast<float>(element % 8) / 8.0F;
@@ -46,6 +54,7 @@ class MadeUpCheckpoint final : public Checkpoint {
   [[nodiscard]] std::vector<FileState> weight_files() const override { return files; }
 
   std::function<void(std::size_t place)> on_read;
+  std::function<void(std::size_t place)> on_open;
   std::vector<FileState> files;
 
  private:

@@ -74,6 +74,16 @@ TEST_F(ResumedWriter, WritesTheSameBytesWhereverItWasKilled) {
   EXPECT_TRUE(nothing_is_left());
 }
 
+// Opening a merged tensor computes its norms or cuts.
+TEST_F(ResumedWriter, DoesNotOpenTensorsThatAreWritten) {
+  die_at(2);  // 1, 3 and 0 are written before
+  std::vector<std::size_t> opened;
+  MadeUpCheckpoint counted = source();
+  counted.on_open = [&](std::size_t place) { opened.push_back(place); };
+  write(counted);
+  EXPECT_THAT(opened, testing::UnorderedElementsAre(2, 5)) << "4 is empty";
+}
+
 TEST_F(ResumedWriter, MayBeKilledAgain) {
   const auto expected = uninterrupted();
   for (const std::size_t place : {1U, 3U, 0U, 2U, 5U}) die_at(place);  // wider types go first
