@@ -1,6 +1,7 @@
 #include "core/files.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -37,6 +38,21 @@ void write_all(const fs::path& path, std::string_view content) {
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
   out.flush();
   if (!out) fail_with_errno("cannot write file", path);
+}
+
+// The bytes of a file, written into a stream that is there.
+void append_file(const fs::path& from, const fs::path& stream) {
+  constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
+  std::ifstream in(from, std::ios::binary);
+  if (!in) fail_with_errno("cannot open file", from);
+  std::ofstream out(stream, std::ios::binary | std::ios::app);
+  if (!out) fail_with_errno("cannot open for writing", stream);
+  std::string chunk(kChunkBytes, '\0');
+  while (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), in.gcount() > 0) {
+    out.write(chunk.data(), in.gcount());
+  }
+  out.flush();
+  if (!out) fail_with_errno("cannot write file", stream);
 }
 
 }  // namespace
@@ -79,14 +95,24 @@ void sync_to_disk(const fs::path& path) {
   if (result != 0 && error != std::errc::invalid_argument) fail("cannot flush", path, error);
 }
 
-void require_directory_of(const fs::path& file) {
-  std::error_code ignored;
-  if (!file.has_parent_path() || fs::is_directory(file.parent_path(), ignored)) return;
-  throw Error(ErrorCode::kNotFound, "cannot create file: " + file.string() + ": no such directory");
+fs::path make_temporary_directory() {
+  std::error_code error;
+  std::string pattern = (fs::temp_directory_path(error) / "vlm-merge-XXXXXX").string();
+  if (error || ::mkdtemp(pattern.data()) == nullptr) {
+    const std::error_code reason = error ? error : std::error_code(errno, std::system_category());
+    throw Error(ErrorCode::kIo,
+                "cannot make a temporary directory: " + pattern + ": " + reason.message());
+  }
+  return pattern;
 }
 
-AtomicFile::AtomicFile(fs::path target)
-    : target_(std::move(target)), working_(temporary_sibling(target_)) {
+AtomicFile::AtomicFile(const fs::path& target) : target_(output_place(target)) {
+  if (target_.kind == OutputKind::kStream) {
+    private_folder_ = make_temporary_directory();
+    working_ = private_folder_ / "content";
+    return;
+  }
+  working_ = temporary_sibling(target_.path);
   std::error_code ignored;
   fs::remove(working_, ignored);
 }
@@ -94,13 +120,15 @@ AtomicFile::AtomicFile(fs::path target)
 AtomicFile::~AtomicFile() {
   std::error_code ignored;
   if (!working_.empty()) fs::remove(working_, ignored);
+  if (!private_folder_.empty()) fs::remove(private_folder_, ignored);
 }
 
 void AtomicFile::commit() {
+  if (target_.kind == OutputKind::kStream) return append_file(working_, target_.path);
   sync_to_disk(working_);
   std::error_code error;
-  fs::rename(working_, target_, error);
-  if (error) fail("cannot rename to", target_, error);
+  fs::rename(working_, target_.path, error);
+  if (error) fail("cannot rename to", target_.path, error);
   working_.clear();
 }
 

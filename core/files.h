@@ -8,18 +8,26 @@
 #include <string>
 #include <string_view>
 
+#include "core/output_place.h"
+
 namespace vlm {
 
 // The content of a file of at most `max_bytes`. Throws Error{kNotFound, kIo, kCorruptFile}.
 std::string read_text_file(const std::filesystem::path& path,
                            std::size_t max_bytes = std::size_t{256} << 20U);
 
+// A new directory of this process alone, in the system's folder for temporary files. Throws
+// Error{kIo}.
+std::filesystem::path make_temporary_directory();
+
 // A file that gets its name, replacing one that is there, only when all of it is written and
-// flushed. The temporary file beside the target is removed by the destructor unless commit() was
-// called.
+// flushed. Of a symbolic link the file behind it is replaced; a device or a named pipe is written
+// into by commit(). The temporary file (beside the target; for a device in the system's folder for
+// them) is removed by the destructor unless commit() was called.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path target);
+  // Throws as output_place() of core/output_place.h.
+  explicit AtomicFile(const std::filesystem::path& target);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -32,16 +40,14 @@ class AtomicFile {
   void commit();
 
  private:
-  std::filesystem::path target_;
+  OutputPlace target_;
+  std::filesystem::path private_folder_;  // of the temporary file of a stream, else empty
   std::filesystem::path working_;
 };
 
-// For a file that long work will fill: throws Error{kNotFound} now if its directory is missing.
-void require_directory_of(const std::filesystem::path& file);
-
-// Writes `content` to a temporary file beside `path`, flushes it to the disk and renames it over
-// `path`: a reader, or a run after a crash, sees the old content or the new, nothing between.
-// Throws Error{kNotFound} without that directory, Error{kIo}; the temporary file is then removed.
+// Writes `content` by an AtomicFile: a reader of a regular file, or a run after a crash, sees the
+// old content or the new, nothing between. Throws Error{kNotFound} without that directory,
+// Error{kIo}; the temporary file is then removed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // The bytes that a file takes on the disk, less than its size if it has holes; 0 if it is not

@@ -1,7 +1,5 @@
 #include "merge/side_file_changes.h"
 
-#include <cerrno>
-#include <cstdlib>
 #include <system_error>
 
 #include "checkpoint/side_files.h"
@@ -12,17 +10,6 @@ namespace vlm {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path make_temporary_directory() {
-  std::error_code error;
-  std::string pattern = (fs::temp_directory_path(error) / "vlm-merge-XXXXXX").string();
-  if (error || ::mkdtemp(pattern.data()) == nullptr) {
-    const std::error_code reason = error ? error : std::error_code(errno, std::system_category());
-    throw Error(ErrorCode::kIo,
-                "cannot make a temporary directory: " + pattern + ": " + reason.message());
-  }
-  return pattern;
-}
 
 fs::path last_part(const fs::path& directory) {
   const fs::path name = fs::absolute(directory / "").lexically_normal().parent_path().filename();

@@ -9,6 +9,7 @@
 #include "cli/data_root.h"
 #include "cli/memory_argument.h"
 #include "cli/option_checks.h"
+#include "cli/output_files.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
 #include "cli/weights_argument.h"
@@ -71,8 +72,7 @@ void print_result(const EvaluationResult& result) {
 }
 
 void run_eval(const EvalArguments& arguments, const GlobalOptions& global) {
-  require_directory_of(arguments.out);
-  require_directory_of(arguments.samples);
+  require_output_places({arguments.out, arguments.samples});
   const std::filesystem::path data_root = find_data_root();
   const LanguageIdentifier identifier(language_model_path(data_root));
   const MetricScorer scorer(identifier);

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/output_files.h"
 #include "cli/progress_line.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
@@ -38,6 +39,7 @@ void require_different_files(const ExportArguments& arguments) {
 
 void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   require_different_files(arguments);
+  require_output_places({arguments.gguf, arguments.projector});
   const auto model = open_model(arguments.model);
   ThreadPool pool(global.num_threads);
   ProgressLine progress(global.quiet);
@@ -51,7 +53,7 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   if (!arguments.gguf.empty()) export_gguf_text(*model, arguments.gguf, options, pool);
   progress.finish();
   for (const std::string& file : {arguments.gguf, arguments.projector}) {
-    if (!file.empty()) std::printf("written     %s\n", file.c_str());
+    if (!file.empty()) tell_written(file, "written     " + file);
   }
   if (model->config().is_vlm() && arguments.projector.empty()) {
     std::printf("left out    vision tower and projector: --mmproj FILE writes them\n");

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/kinship_plot.h"
+#include "cli/output_files.h"
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
 #include "core/files.h"
@@ -157,6 +158,7 @@ Kinship measure(const KinshipArguments& arguments, const GlobalOptions& global) 
 }
 
 void run_kinship(const KinshipArguments& arguments, const GlobalOptions& global) {
+  require_output_places({arguments.plot});
   const Kinship kinship = measure(arguments, global);
   const KinshipReport report = report_kinship(kinship);
   if (!arguments.plot.empty()) {

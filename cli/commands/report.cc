@@ -1,6 +1,5 @@
 #include "search/report.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_root.h"
+#include "cli/output_files.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "search/search_run.h"
@@ -38,12 +38,13 @@ std::string study_name(const ReportArguments& arguments, const std::filesystem::
 
 void run_report(const ReportArguments& arguments) {
   const std::filesystem::path file = study_file_of(arguments.study);
-  const StudyStore store = StudyStore::open(file, study_name(arguments, file));
   const std::string target = arguments.out.empty()
                                  ? std::filesystem::path(file).replace_extension(".html").string()
                                  : arguments.out;
+  require_output_places({target});
+  const StudyStore store = StudyStore::open(file, study_name(arguments, file));
   write_file_atomically(target, report_html(store, find_data_root()));
-  std::printf("report written to %s\n", target.c_str());
+  tell_written(target, "report written to " + target);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "model/trace.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "checkpoint/safetensors_writer.h"
 #include "cli/commands.h"
 #include "cli/memory_argument.h"
+#include "cli/output_files.h"
 #include "cli/trace_pictures.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
@@ -77,6 +77,7 @@ void write_trace(const Trace& trace, const std::filesystem::path& file) {
 }
 
 void run_trace(const TraceArguments& arguments, const GlobalOptions& global) {
+  require_output_places({arguments.out});
   const Json json = read_json_file(arguments.input);
   const JsonFields input(json, arguments.input);
   ThreadPool pool(global.num_threads);
@@ -89,8 +90,9 @@ void run_trace(const TraceArguments& arguments, const GlobalOptions& global) {
   request.memory_bytes = memory.cache_bytes;
   const Trace trace = trace_forward(model, std::move(request), pool);
   write_trace(trace, arguments.out);
-  std::printf("%zu tokens, %zu tensors written to %s\n", trace.input_ids.size(),
-              trace.tensors.size() + 1, arguments.out.c_str());
+  tell_written(arguments.out, std::to_string(trace.input_ids.size()) + " tokens, " +
+                                  std::to_string(trace.tensors.size() + 1) +
+                                  " tensors written to " + arguments.out);
 }
 
 }  // namespace

@@ -88,8 +88,14 @@ TEST_F(ProgramErrors, ResultsThatCannotBeWrittenAreRefusedBeforeTheModelRuns) {
   const std::string late = "none.yaml";  // would be the error if the model were opened first
   for (const char* option : {"--out", "--samples"}) {
     expect_failure({"eval", "--model", late, "--benchmark", "ja-math", option, "no/r.json"},
-                   "cannot create file: no/r.json");
+                   "cannot write file: no/r.json: no such directory");
   }
+  const std::string directory = "cannot write file: .: is a directory";
+  expect_failure({"trace", "--model", late, "--input", late, "--out", "."}, directory);
+  expect_failure({"kinship", late, "--base", late, "--plot", "."}, directory);
+  expect_failure({"export", late, "--gguf", "."}, directory);
+  expect_failure({"export", late, "--mmproj", "."}, directory);
+  expect_failure({"report", late, "--out", "."}, directory);
 }
 
 TEST_F(ProgramErrors, DamagedModels) {

@@ -355,5 +355,20 @@ TEST_F(Program, TraceWritesTheTensorsOfTheContract) {
   EXPECT_EQ(read_text_file(folder() / "p.safetensors"), read_text_file(folder() / "t.safetensors"));
 }
 
+TEST_F(Program, ResultsCanGoToStandardOutput) {
+  write("in.json", R"({"ids": [1, 5]})");
+  const auto trace = [&](const char* file) {
+    return run({"trace", "--model", model("ja-lm"), "--input", "in.json", "--out", file});
+  };
+  const ProgramResult named = trace("t.safetensors");
+  ASSERT_EQ(named.exit_code, 0) << named.errors;
+  EXPECT_THAT(named.out, HasSubstr("written to t.safetensors"));
+  std::filesystem::create_symlink("/proc/self/fd/1", folder() / "stdout");
+  const ProgramResult streamed = trace("stdout");
+  ASSERT_EQ(streamed.exit_code, 0) << streamed.errors;
+  EXPECT_EQ(streamed.out, read_text_file(folder() / "t.safetensors"));
+  EXPECT_THAT(streamed.errors, HasSubstr("written to stdout"));
+}
+
 }  // namespace
 }  // namespace vlm

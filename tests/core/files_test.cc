@@ -2,14 +2,21 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <thread>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/mapped_file.h"
+#include "core/output_place.h"
+#include "tests/error_message.h"
 
 namespace vlm {
 namespace {
@@ -69,6 +76,69 @@ TEST_F(Files, FailedWriteLeavesNothing) {
   fs::create_directory(root / "taken/inside");
   EXPECT_EQ(code_of([&] { write_file_atomically(root / "taken", "1"); }), ErrorCode::kIo);
   EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(Files, ALinkStaysAndItsFileIsReplaced) {
+  fs::create_directory(root / "other");
+  fs::create_symlink("other/file", root / "link");
+  fs::create_symlink("link", root / "link-to-link");
+  write_file_atomically(root / "link-to-link", "1");  // the file is not there yet
+  write_file_atomically(root / "link", "22");
+  EXPECT_TRUE(fs::is_symlink(root / "link"));
+  EXPECT_TRUE(fs::is_symlink(root / "link-to-link"));
+  EXPECT_EQ(read_text_file(root / "other/file"), "22");
+  fs::create_symlink("none/file", root / "dangling");
+  EXPECT_EQ(code_of([&] { write_file_atomically(root / "dangling", "1"); }), ErrorCode::kNotFound);
+  fs::create_symlink("circle", root / "circle");
+  EXPECT_EQ(code_of([&] { write_file_atomically(root / "circle", "1"); }), ErrorCode::kIo);
+}
+
+TEST_F(Files, ANamedPipeIsWrittenInto) {
+  const fs::path pipe = root / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string content(200'000, 'x');  // more than a pipe holds
+  std::string seen;
+  std::thread reader([&] {
+    std::ifstream in(pipe, std::ios::binary);
+    seen.assign(std::istreambuf_iterator<char>(in), {});
+  });
+  write_file_atomically(pipe, content);
+  reader.join();
+  EXPECT_EQ(seen, content);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(Files, WhatADescriptorStandsForIsWrittenInto) {
+  write_file_atomically(root / "x", "before ");
+  const int descriptor = ::open((root / "x").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(descriptor, 0);
+  write_file_atomically("/proc/self/fd/" + std::to_string(descriptor), "after");
+  std::string seen(20, '\0');
+  const ssize_t count = ::read(descriptor, seen.data(), seen.size());
+  ::close(descriptor);
+  ASSERT_GE(count, 0);
+  EXPECT_EQ(seen.substr(0, static_cast<std::size_t>(count)), "before after");
+  EXPECT_EQ(read_text_file(root / "x"), "before after");
+}
+
+// A device node of its own, so that a bug cannot harm the system's.
+TEST_F(Files, ADeviceIsWrittenIntoAndItsErrorsAreReported) {
+  constexpr unsigned kMemoryDevices = 1;
+  constexpr unsigned kFull = 7;
+  const fs::path full = root / "full";
+  if (::mknod(full.c_str(), S_IFCHR | 0600, ::makedev(kMemoryDevices, kFull)) != 0) {
+    GTEST_SKIP() << "making a device node needs privileges";
+  }
+  EXPECT_THAT(error_message([&] { write_file_atomically(full, "1"); }), HasSubstr(full.string()));
+  EXPECT_TRUE(fs::is_character_file(full));
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(Files, ADirectoryIsNoPlaceForAFile) {
+  EXPECT_THAT(error_message([&] { output_place(root); }),
+              "cannot write file: " + root.string() + ": is a directory");
+  EXPECT_EQ(code_of([&] { output_place(root / "none/x"); }), ErrorCode::kNotFound);
 }
 
 TEST_F(Files, MappedFileShowsTheBytes) {
