@@ -76,7 +76,7 @@ class Checkpoint {
   // The directory whose side files (tokenizer, processor, generation config) belong to the model;
   // for a merge, that of the model whose layout it keeps.
   [[nodiscard]] virtual const std::filesystem::path& directory() const = 0;
-  // Where preprocessor_config.json of a VLM is: there, but of original LLaVA beside its vision
+  // Where the image processor of a VLM is described: there, but of original LLaVA beside its vision
   // tower.
   [[nodiscard]] const std::filesystem::path& image_processor_directory() const;
   // The names on disk: those of the files that the model comes from; by default those of its family

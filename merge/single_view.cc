@@ -31,6 +31,10 @@ bool name_single_view_processors(Json& json) {
     json.erase("do_pad");
     changed = true;
   }
+  // transformers 5 writes the image processor into processor_config.json.
+  if (json.contains("image_processor") && json["image_processor"].is_object()) {
+    changed = name_single_view_processors(json["image_processor"]) || changed;
+  }
   return changed;
 }
 

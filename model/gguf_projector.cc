@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "model/gguf_names.h"
 #include "model/gguf_tensors.h"
+#include "model/image_processor.h"
 #include "model/vision_storage.h"
 #include "projector/projector.h"
 #include "tensor/activation.h"
@@ -49,10 +50,8 @@ void check_projector(const Checkpoint& model, const VisionConfig& vision) {
 }
 
 PreprocessConfig preprocess_config(const Checkpoint& model) {
-  const std::string file =
-      (model.image_processor_directory() / "preprocessor_config.json").string();
-  const Json json = read_json_file(file);
-  return PreprocessConfig::from_json(JsonFields(json, file));
+  const ImageProcessorJson processor = read_image_processor(model.image_processor_directory());
+  return PreprocessConfig::from_json({processor.json, processor.where});
 }
 
 std::vector<float> floats(const std::array<double, 3>& values) {

@@ -11,39 +11,26 @@
 namespace vlm {
 namespace {
 
-std::string preprocess_file(const Checkpoint& checkpoint) {
-  return (checkpoint.image_processor_directory() / "preprocessor_config.json").string();
-}
-
-PreprocessConfig read_preprocess_config(const Checkpoint& checkpoint) {
-  const std::string file = preprocess_file(checkpoint);
-  const Json json = read_json_file(file);
-  return PreprocessConfig::from_json(JsonFields(json, file));
-}
-
 std::string size_text(ImageSize size) {
   return std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
 }
 
 // The image processor cuts the tiles, the model puts their features together again.
 void check_views_agree(const AnyResolutionConfig& tiles, const PreprocessConfig& preprocess,
-                       const Checkpoint& checkpoint) {
-  const std::string file = preprocess_file(checkpoint);
+                       const JsonFields& processor) {
   const ImageSize view{tiles.view_px, tiles.view_px};
   const std::size_t edge = preprocess.shortest_edge_px.value_or(preprocess.resize_to.height_px);
   if (!preprocess.do_resize || edge != tiles.view_px || preprocess.crop_to != view) {
     throw Error(ErrorCode::kUnsupported, "tiles of another size than the vision tower's " +
-                                             size_text(view) + " px: " + file + ": size " +
-                                             std::to_string(edge) + ", crop_size " +
+                                             size_text(view) + " px: " + processor.where() +
+                                             ": size " + std::to_string(edge) + ", crop_size " +
                                              size_text(preprocess.crop_to));
   }
-  const Json json = read_json_file(file);
-  const JsonFields fields(json, file);
-  if (!fields.has("image_grid_pinpoints")) return;
-  if (AnyResolutionConfig::from_json(fields, tiles.view_px).canvases != tiles.canvases) {
+  if (!processor.has("image_grid_pinpoints")) return;
+  if (AnyResolutionConfig::from_json(processor, tiles.view_px).canvases != tiles.canvases) {
     throw Error(ErrorCode::kCorruptFile,
-                "image_grid_pinpoints differ from those of config.json: " + file + ": " +
-                    json_line(json.at("image_grid_pinpoints")));
+                "image_grid_pinpoints differ from those of config.json: " + processor.where() +
+                    ": " + json_line(processor.json().at("image_grid_pinpoints")));
   }
 }
 
@@ -58,12 +45,12 @@ void check_selection(const VisionStorage& storage, const std::string& where) {
 
 std::optional<AnyResolutionConfig> read_any_resolution(const VisionStorage& storage,
                                                        const PreprocessConfig& preprocess,
-                                                       const Checkpoint& checkpoint) {
-  const ModelConfig& config = checkpoint.config();
+                                                       const JsonFields& processor,
+                                                       const ModelConfig& config) {
   if (config.family != ModelFamily::kLlavaNext) return std::nullopt;
   auto tiles = AnyResolutionConfig::from_json(JsonFields(config.json, config.where),
                                               storage.vision_config().image_size_px);
-  check_views_agree(tiles, preprocess, checkpoint);
+  check_views_agree(tiles, preprocess, processor);
   check_selection(storage, config.where);
   return tiles;
 }
@@ -71,9 +58,15 @@ std::optional<AnyResolutionConfig> read_any_resolution(const VisionStorage& stor
 }  // namespace
 
 VisionTower::VisionTower(const Checkpoint& checkpoint, ThreadPool& pool, WeightFormat format)
+    : VisionTower(checkpoint, read_image_processor(checkpoint.image_processor_directory()), pool,
+                  format) {}
+
+VisionTower::VisionTower(const Checkpoint& checkpoint, const ImageProcessorJson& processor,
+                         ThreadPool& pool, WeightFormat format)
     : storage_(VisionStorage::load(checkpoint, pool, vision_weight_format(format))),
-      preprocess_(read_preprocess_config(checkpoint)),
-      any_resolution_(read_any_resolution(storage_, preprocess_, checkpoint)),
+      preprocess_(PreprocessConfig::from_json({processor.json, processor.where})),
+      any_resolution_(read_any_resolution(storage_, preprocess_, {processor.json, processor.where},
+                                          checkpoint.config())),
       encoder_(storage_.vision_config(), storage_.vision_weights()) {}
 
 PictureViews VisionTower::preprocess(const cv::Mat& rgb, ThreadPool& pool) const {

@@ -12,6 +12,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
+#include "model/image_processor.h"
 #include "model/vision_storage.h"
 #include "projector/tile_packing.h"
 #include "tensor/matrix.h"
@@ -30,8 +31,8 @@ struct PictureViews {
 // Immutable; all functions may be called from several threads, each with a pool of its own.
 class VisionTower {
  public:
-  // Reads vision/ and projector/ tensors and preprocessor_config.json. `format` is that of the
-  // language model; the tower has vision_weight_format(format).
+  // Reads vision/ and projector/ tensors and the image processor. `format` is that of the language
+  // model; the tower has vision_weight_format(format).
   // Throws Error{kCorruptFile, kNotFound, kUnsupported}.
   VisionTower(const Checkpoint& checkpoint, ThreadPool& pool,
               WeightFormat format = WeightFormat::kFloat32);
@@ -58,6 +59,8 @@ class VisionTower {
   [[nodiscard]] bool tiles_pictures() const noexcept { return any_resolution_.has_value(); }
 
  private:
+  VisionTower(const Checkpoint& checkpoint, const ImageProcessorJson& processor, ThreadPool& pool,
+              WeightFormat format);
   // REQUIRES: tiles_pictures().
   [[nodiscard]] TileLayout tile_layout(ImageSize picture) const;
 

@@ -50,8 +50,11 @@ TEST(SingleView, WrittenModelNamesTheProcessorsOfLlava15) {
   const TemporaryDirectory folder;
   const std::filesystem::path vlm = folder.path() / "vlm";
   std::filesystem::copy(kTiny, vlm);
-  write_file_atomically(vlm / "processor_config.json",
-                        R"({"processor_class": "LlavaNextProcessor", "patch_size": 8})");
+  write_file_atomically(
+      vlm / "processor_config.json",
+      R"({"processor_class": "LlavaNextProcessor", "patch_size": 8, "image_processor":
+                            {"image_processor_type": "LlavaNextImageProcessorFast",
+                             "do_pad": true, "image_grid_pinpoints": [[32, 64]], "size": 32}})");
   ThreadPool pool(1);
   merge_to_disk(MergedCheckpoint(plan_of(vlm.string(), "views: single\n"), {}),
                 folder.path() / "out", {}, pool);
@@ -63,8 +66,11 @@ TEST(SingleView, WrittenModelNamesTheProcessorsOfLlava15) {
   EXPECT_FALSE(images.contains("image_grid_pinpoints"));
   EXPECT_FALSE(images.contains("do_pad"));
   EXPECT_EQ(images.at("size"), Json({{"shortest_edge", 32}}));
-  EXPECT_EQ(read_json_file(folder.path() / "out/processor_config.json"),
-            Json({{"processor_class", "LlavaProcessor"}, {"patch_size", 8}}));
+  EXPECT_EQ(
+      read_json_file(folder.path() / "out/processor_config.json"),
+      Json({{"processor_class", "LlavaProcessor"},
+            {"patch_size", 8},
+            {"image_processor", {{"image_processor_type", "CLIPImageProcessor"}, {"size", 32}}}}));
   EXPECT_EQ(read_text_file(folder.path() / "out/tokenizer_config.json"),
             read_text_file(vlm / "tokenizer_config.json"));
 }

@@ -71,8 +71,12 @@ class TinyModelFolder {
   void change(const std::string& file, const std::string& key, const Json& value) const {
     Json json = read_json_file(folder_ / file);
     json[key] = value;
+    write(file, json);
+  }
+  void write(const std::string& file, const Json& json) const {
     write_file_atomically(folder_ / file, json.dump());
   }
+  void remove(const std::string& file) const { std::filesystem::remove(folder_ / file); }
 
   // Writes the tensors under other names; the first prefix that fits a name is replaced.
   void rename_tensors(const std::vector<std::pair<std::string, std::string>>& prefixes) const {
@@ -301,6 +305,23 @@ TEST(LlavaNextFiles, ImageProcessorAndConfigMustAgree) {
   EXPECT_EQ(folder.message(pool), "no error");
   folder.change("preprocessor_config.json", "crop_size", 24);
   EXPECT_THAT(folder.message(pool), HasSubstr("size 32, crop_size 24x24"));
+}
+
+TEST(LlavaNextFiles, TheProcessorOfTransformers5GoesBeforeTheFileOfItsOwn) {
+  ThreadPool pool(1);
+  const TinyModelFolder folder;
+  Json processor = read_json_file(kTiny / "preprocessor_config.json");
+  folder.write("processor_config.json", {{"image_processor", processor}});
+  folder.change("preprocessor_config.json", "crop_size", 24);  // not read
+  EXPECT_EQ(folder.message(pool), "no error");
+  folder.remove("preprocessor_config.json");
+  EXPECT_EQ(folder.message(pool), "no error");
+  processor["crop_size"] = 24;
+  folder.write("processor_config.json", {{"image_processor", processor}});
+  EXPECT_THAT(folder.message(pool),
+              HasSubstr("processor_config.json: image_processor: size 32, crop_size 24x24"));
+  folder.write("processor_config.json", {{"patch_size", 8}});
+  EXPECT_THAT(folder.message(pool), HasSubstr("no image processor: "));
 }
 
 TEST(LlavaNextFiles, TheClassTokenHasNoPlaceInTheGrid) {
