@@ -58,6 +58,7 @@ class JinjaRenderer {
   JinjaValue evaluate_call(const JinjaExpression& expression);
   JinjaValue call_method(const JinjaExpression& expression);
   JinjaValue call_macro(const JinjaMacro& macro, const JinjaCall& call);
+  JinjaValue call_function(const std::string& name, const JinjaExpression& expression);
   JinjaValue make_namespace(const JinjaCall& call);
   std::vector<JinjaValue> evaluate_all(const JinjaExpression& expression, std::size_t first);
   // The arguments of a call, filter or test; `name` is for messages.

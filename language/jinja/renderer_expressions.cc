@@ -112,9 +112,7 @@ JinjaValue JinjaRenderer::evaluate_operator(const JinjaExpression& expression) {
 JinjaValue JinjaRenderer::evaluate_name(const JinjaExpression& expression) const {
   const JinjaValue* found = find_variable(expression.name);
   if (found != nullptr) return *found;
-  if (is_jinja_function(expression.name)) {
-    jinja_unsupported(expression.line, "function " + expression.name + " without a call");
-  }
+  if (is_jinja_function(expression.name)) return JinjaValue::function(expression.name);
   return JinjaValue::undefined(expression.name);
 }
 
@@ -182,15 +180,21 @@ JinjaValue JinjaRenderer::evaluate_call(const JinjaExpression& expression) {
     jinja_unsupported(expression.line, "a call of something without a name");
   }
   const JinjaValue* found = find_variable(callee.name);
-  if (found != nullptr) {
-    const JinjaMacro* macro = found->as_macro();
-    if (macro == nullptr) {
-      jinja_fail(expression.line, "not a function: " + callee.name + ": " + found->type_name());
-    }
-    return call_macro(*macro, call_of(expression, callee.name));
+  if (found == nullptr) return call_function(callee.name, expression);
+  if (const JinjaFunction* function = found->as_function()) {
+    return call_function(std::string(function->name), expression);
   }
-  if (callee.name == "namespace") return make_namespace(call_of(expression, callee.name));
-  return jinja_function(callee.name, call_of(expression, callee.name));
+  const JinjaMacro* macro = found->as_macro();
+  if (macro == nullptr) {
+    jinja_fail(expression.line, "not a function: " + callee.name + ": " + found->type_name());
+  }
+  return call_macro(*macro, call_of(expression, callee.name));
+}
+
+JinjaValue JinjaRenderer::call_function(const std::string& name,
+                                        const JinjaExpression& expression) {
+  const JinjaCall call = call_of(expression, name);
+  return name == "namespace" ? make_namespace(call) : jinja_function(name, call);
 }
 
 JinjaValue JinjaRenderer::call_method(const JinjaExpression& expression) {

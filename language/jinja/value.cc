@@ -223,6 +223,7 @@ std::string JinjaValue::type_name() const {
   if (is_text()) return "str";
   if (const JinjaSequence* items = as_sequence()) return type_name_of(items->kind);
   if (as_dict() != nullptr) return "dict";
+  if (as_function() != nullptr) return "function";
   return as_macro() != nullptr ? "macro" : "namespace";
 }
 
@@ -241,6 +242,9 @@ bool jinja_equal(const JinjaValue& a, const JinjaValue& b, JinjaBudget& budget) 
   }
   if (a.as_namespace() != nullptr) return a.as_namespace() == b.as_namespace();
   if (a.as_macro() != nullptr) return a.as_macro() == b.as_macro();
+  if (a.as_function() != nullptr && b.as_function() != nullptr) {
+    return a.as_function()->name == b.as_function()->name;
+  }
   return (a.is_undefined() && b.is_undefined()) || (a.is_none() && b.is_none());
 }
 

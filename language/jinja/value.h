@@ -1,7 +1,8 @@
 #pragma once
 
 // What an expression of a template evaluates to: Python's none, bool, int, float, str, list, tuple
-// and dict, Jinja's undefined, namespace and macro. Containers cannot be changed, namespaces can.
+// and dict, Jinja's undefined, namespace, macro and functions. Containers cannot be changed,
+// namespaces can.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,11 @@ struct JinjaUndefined {
 };
 
 struct JinjaNone {};
+
+// One of those that every template can call (functions.h).
+struct JinjaFunction {
+  std::string name;
+};
 
 // A range() has places, but no text here. A view is what a dict's items(), keys() and values()
 // give: it has a length, but no places. A generator is what filters such as `select` give: it is
@@ -67,7 +73,8 @@ class JinjaValue {
   using Variant =
       std::variant<JinjaUndefined, JinjaNone, bool, std::int64_t, double,
                    std::shared_ptr<const std::string>, std::shared_ptr<const JinjaSequence>,
-                   std::shared_ptr<const JinjaDict>, JinjaNamespace*, const JinjaMacro*>;
+                   std::shared_ptr<const JinjaDict>, JinjaNamespace*, const JinjaMacro*,
+                   JinjaFunction>;
 
   JinjaValue() = default;  // undefined
   static JinjaValue undefined(std::string name) {
@@ -93,6 +100,9 @@ class JinjaValue {
   // Both must outlive the value.
   static JinjaValue name_space(JinjaNamespace* fields) { return JinjaValue(Variant(fields)); }
   static JinjaValue macro(const JinjaMacro* macro) { return JinjaValue(Variant(macro)); }
+  static JinjaValue function(std::string name) {
+    return JinjaValue(JinjaFunction{std::move(name)});
+  }
   static JinjaValue from_json(const Json& json);
 
   template <typename Type>
@@ -114,6 +124,9 @@ class JinjaValue {
   [[nodiscard]] const JinjaDict* as_dict() const noexcept;
   [[nodiscard]] JinjaNamespace* as_namespace() const noexcept;
   [[nodiscard]] const JinjaMacro* as_macro() const noexcept;
+  [[nodiscard]] const JinjaFunction* as_function() const noexcept {
+    return std::get_if<JinjaFunction>(&value_);
+  }
   // REQUIRES: is_integer(), is_number().
   [[nodiscard]] std::int64_t to_integer() const;
   [[nodiscard]] double to_number() const;

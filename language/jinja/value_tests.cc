@@ -27,7 +27,7 @@ constexpr std::array<TypeTest, 14> kTypeTests{{
     {"number", [](const JinjaValue& v) { return v.is_number(); }},
     {"string", [](const JinjaValue& v) { return v.is_text(); }},
     {"mapping", [](const JinjaValue& v) { return v.as_dict() != nullptr; }},
-    // jinja2 counts texts as both, and undefined, which has a length of 0.
+    // jinja2 counts texts as both, and undefined, which has a length of 0 and can be called.
     {"iterable",
      [](const JinjaValue& v) {
        return v.is_text() || v.is_undefined() || v.as_sequence() != nullptr ||
@@ -39,7 +39,10 @@ constexpr std::array<TypeTest, 14> kTypeTests{{
        return v.is_text() || v.is_undefined() || v.as_dict() != nullptr ||
               (sequence != nullptr && sequence->has_places());
      }},
-    {"callable", [](const JinjaValue& v) { return v.as_macro() != nullptr; }},
+    {"callable",
+     [](const JinjaValue& v) {
+       return v.is_undefined() || v.as_macro() != nullptr || v.as_function() != nullptr;
+     }},
 }};
 
 // The operator that a test with one argument stands for; "" if it stands for none.
