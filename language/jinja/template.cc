@@ -26,7 +26,8 @@ bool loops_in(const JinjaBody& body, std::string_view name);
 
 bool loops_in(const JinjaStatement& statement, std::string_view name) {
   if (const auto* loop = std::get_if<JinjaFor>(&statement.node)) {
-    return names(*loop->items, name) || loops_in(loop->body, name);
+    return names(*loop->items, name) || loops_in(loop->body, name) ||
+           loops_in(loop->otherwise, name);
   }
   if (const auto* choice = std::get_if<JinjaIf>(&statement.node)) {
     return loops_in(choice->otherwise, name) ||
@@ -37,6 +38,7 @@ bool loops_in(const JinjaStatement& statement, std::string_view name) {
   if (const auto* macro = std::get_if<JinjaMacro>(&statement.node)) {
     return loops_in(macro->body, name);
   }
+  if (const auto* set = std::get_if<JinjaSet>(&statement.node)) return loops_in(set->body, name);
   const auto* block = std::get_if<JinjaBody>(&statement.node);
   return block != nullptr && loops_in(*block, name);
 }

@@ -60,6 +60,8 @@ TEST(Jinja, ConstructsOutsideOfTheSubsetAreNamedWithTheirLine) {
   EXPECT_THAT(error_of("{% set x = [1]|select %}"), HasSubstr("generator"));
   EXPECT_THAT(error_of("\n{{ range(3) }}"),
               HasSubstr("line 2: not supported: text of a value: range"));
+  EXPECT_THAT(error_of("\n{{ strftime_now }}"),
+              HasSubstr("line 2: not supported: text of a value: function"));
   EXPECT_THAT(error_of("{{ [range(3)] }}"), HasSubstr("text of a value: range"));
   EXPECT_THAT(error_of("{{ {'a': 1}.items() }}"),
               HasSubstr("text of a value: items, keys or values of a dict"));
@@ -128,6 +130,12 @@ TEST(Jinja, TellsWhetherItLoopsOverAKey) {
                   .loops_over("content"));
   EXPECT_TRUE(JinjaTemplate("{% if true %}{% for c in m.content|selectattr('type', 'equalto', "
                             "'image') %}{% endfor %}{% endif %}")
+                  .loops_over("content"));
+  EXPECT_TRUE(
+      JinjaTemplate("{% set all %}{% for c in messages[0].content %}{% endfor %}{% endset %}")
+          .loops_over("content"));
+  EXPECT_TRUE(JinjaTemplate("{% for m in [] %}{% else %}{% for c in messages[0].content %}"
+                            "{% endfor %}{% endfor %}")
                   .loops_over("content"));
   EXPECT_FALSE(
       JinjaTemplate("{% for m in messages %}{{ m.content }}{% endfor %}").loops_over("content"));
