@@ -21,7 +21,7 @@ void for_each_option(Visit visit) {
   visit("beams", &In::num_beams, &Out::num_beams, "beams, 1 is no beam search");
   visit("length_penalty", &In::length_penalty, &Out::length_penalty, "of beam search");
   visit("early_stopping", &In::early_stopping, &Out::early_stopping,
-        "end beam search when enough hypotheses are complete");
+        "end beam search when enough hypotheses are complete; 'never': when none can be better");
   visit("repetition_penalty", &In::repetition_penalty, &Out::repetition_penalty, "1 is none");
   visit("no_repeat_ngram", &In::no_repeat_ngram, &Out::no_repeat_ngram, "0 is off");
   visit("temperature", &In::temperature, &Out::temperature,
@@ -67,7 +67,9 @@ void declare(CLI::App& command, const std::string& flag, std::optional<Value>& t
              const std::string& help) {
   CLI::Option* option = command.add_option_function<Value>(
       flag, [&target](const Value& value) { target = value; }, help);
-  if constexpr (std::is_same_v<Value, double>) {
+  if constexpr (std::is_same_v<Value, std::vector<TokenId>>) {
+    whole_number(option, 0, std::numeric_limits<TokenId>::max());
+  } else if constexpr (std::is_same_v<Value, double>) {
     const Range<double> range = range_of_number(flag);
     number(option, range.low, range.high);
   } else if constexpr (std::is_integral_v<Value>) {
@@ -76,10 +78,20 @@ void declare(CLI::App& command, const std::string& flag, std::optional<Value>& t
   }
 }
 
-void declare(CLI::App& command, const std::string& flag, std::optional<bool>& target,
+// Without a value it is true.
+void declare(CLI::App& command, const std::string& flag, std::optional<EarlyStopping>& target,
              const std::string& help) {
-  command.add_flag_callback(
-      flag, [&target] { target = true; }, help);
+  const CLI::callback_t store = [&target](const CLI::results_t& words) {
+    const std::string word = words.empty() ? "" : words.front();
+    target = word == "never"   ? EarlyStopping::kNever
+             : word == "false" ? EarlyStopping::kEstimate
+                               : EarlyStopping::kWhenFull;
+    return true;
+  };
+  command.add_option(flag, store, help)
+      ->expected(0, 1)
+      ->type_name("")
+      ->check(CLI::IsMember({"true", "false", "never"}));
 }
 
 [[noreturn]] void fail(const JsonFields& line, const std::string& key, const char* wanted) {
@@ -102,8 +114,8 @@ void read(const JsonFields& line, const std::string& key, double& value) {
   value = line.number(key);
 }
 
-void read(const JsonFields& line, const std::string& key, bool& value) {
-  value = line.boolean_or(key, false);
+void read(const JsonFields& line, const std::string& key, EarlyStopping& value) {
+  value = read_early_stopping(line, key);
 }
 
 void read(const JsonFields& line, const std::string& key, std::vector<TokenId>& ids) {

@@ -22,7 +22,7 @@ struct GenerationOverrides {
   std::optional<std::size_t> min_tokens;
   std::optional<std::size_t> num_beams;
   std::optional<double> length_penalty;
-  std::optional<bool> early_stopping;
+  std::optional<EarlyStopping> early_stopping;
   std::optional<double> repetition_penalty;
   std::optional<std::size_t> no_repeat_ngram;
   std::optional<double> temperature;

@@ -133,12 +133,15 @@ class BeamSearch : public PromptSearch {
     if (complete_.size() > options_->num_beams) complete_.pop_back();
   }
 
-  // hf: _check_early_stop_heuristic: the best beam, were it to end now, against the worst complete
-  // hypothesis.
+  // hf: _check_early_stop_heuristic: the best beam, were it to end now (or, "never", as late as it
+  // may if that favours it), against the worst complete hypothesis.
   [[nodiscard]] bool can_improve(const Candidate& best, std::size_t length) const {
     if (!is_full()) return true;
-    if (options_->early_stopping) return false;
-    return normalized(best.log_probability, length) > complete_.back().score;
+    if (options_->early_stopping == EarlyStopping::kWhenFull) return false;
+    const bool may_end_late =
+        options_->early_stopping == EarlyStopping::kNever && options_->length_penalty > 0.0;
+    const std::size_t end_length = may_end_late ? options_->max_tokens : length;
+    return normalized(best.log_probability, end_length) > complete_.back().score;
   }
 
   // Replaces the beams by their extensions, which share what their caches have in common.

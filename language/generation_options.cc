@@ -44,4 +44,14 @@ void validate(const GenerationOptions& options) {
           "stop texts work with one beam only; num_beams", std::to_string(options.num_beams));
 }
 
+EarlyStopping read_early_stopping(const JsonFields& fields, std::string_view key) {
+  const Json& value = fields.json().at(key);
+  if (value == "never") return EarlyStopping::kNever;
+  if (value.is_boolean()) {
+    return value.get<bool>() ? EarlyStopping::kWhenFull : EarlyStopping::kEstimate;
+  }
+  throw Error(ErrorCode::kCorruptFile, "expected true, false or \"never\": " + fields.where() +
+                                           ": " + std::string(key) + " = " + json_line(value));
+}
+
 }  // namespace vlm

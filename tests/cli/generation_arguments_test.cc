@@ -31,7 +31,7 @@ void expect_all_options(const GenerationOptions& options) {
   EXPECT_EQ(options.min_tokens, 2U);
   EXPECT_EQ(options.num_beams, 3U);
   EXPECT_EQ(options.length_penalty, 0.5);
-  EXPECT_TRUE(options.early_stopping);
+  EXPECT_EQ(options.early_stopping, EarlyStopping::kWhenFull);
   EXPECT_EQ(options.repetition_penalty, 1.5);
   EXPECT_EQ(options.no_repeat_ngram, 2U);
   EXPECT_EQ(options.temperature, 0.7);
@@ -71,9 +71,25 @@ TEST(GenerationArguments, LineGoesBeforeCommandLineBeforeModel) {
   const GenerationOptions options = resolve(line, command, model);
   EXPECT_EQ(options.max_tokens, 3U);
   EXPECT_EQ(options.top_k, 7U);
-  EXPECT_FALSE(options.early_stopping);
+  EXPECT_EQ(options.early_stopping, EarlyStopping::kEstimate);
   EXPECT_EQ(options.temperature, 0.6);
   EXPECT_EQ(options.repetition_penalty, 1.1);
+}
+
+TEST(GenerationArguments, EarlyStoppingTakesAValueOrNone) {
+  const auto named = [](const char* words) { return *command_line(words).early_stopping; };
+  EXPECT_EQ(named("--early-stopping --beams 2"), EarlyStopping::kWhenFull);
+  EXPECT_EQ(named("--early-stopping true"), EarlyStopping::kWhenFull);
+  EXPECT_EQ(named("--early-stopping false"), EarlyStopping::kEstimate);
+  EXPECT_EQ(named("--early-stopping=never"), EarlyStopping::kNever);
+  EXPECT_EQ(line_of(R"({"early_stopping": "never"})").early_stopping, EarlyStopping::kNever);
+  EXPECT_THROW(command_line("--early-stopping maybe"), CLI::ValidationError);
+}
+
+TEST(GenerationArguments, IdsAreNotNegative) {
+  for (const char* words : {"--eos=-1", "--eos 2147483648", "--eos x"}) {
+    EXPECT_THROW(command_line(words), CLI::ValidationError) << words;
+  }
 }
 
 TEST(GenerationArguments, NothingNamedKeepsTheModelsOptions) {
