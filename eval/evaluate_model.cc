@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/byte_text.h"
 #include "core/error.h"
 #include "core/version.h"
 #include "eval/model_answers.h"
@@ -50,10 +51,10 @@ void require_room(const Model& model, std::span<const BenchmarkRun> runs,
     const std::size_t least =
         least_cache_bytes(model, build_prompts(run.task, run.benchmark.items), run.task.options);
     if (least <= options.memory.cache_bytes) continue;
-    throw Error(ErrorCode::kInvalidArgument, "memory: keys and values of " + run.benchmark.name +
-                                                 "/" + run.benchmark.split + " need " +
-                                                 megabytes(least) + ": left are " +
-                                                 megabytes(options.memory.cache_bytes));
+    throw Error(ErrorCode::kInvalidArgument,
+                "memory: keys and values of " + run.benchmark.name + "/" + run.benchmark.split +
+                    " need " + byte_text(least) + ": left are " +
+                    byte_text(options.memory.cache_bytes, ByteRounding::kDown));
   }
 }
 

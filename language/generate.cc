@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/byte_text.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "language/beam_search.h"
@@ -41,8 +42,6 @@ std::vector<Generation> best_of_beams(const Decoder& decoder, const Tokenizer* t
   return results;
 }
 
-constexpr std::size_t kMegabyte = 1'000'000;
-
 // A small model's weights stay in the cache: there, narrow batches that each have a thread lose
 // less by reading the weights once more than wide ones do by waiting for all threads in every
 // product.
@@ -60,9 +59,9 @@ std::size_t prompts_that_fit(const Decoder& decoder, std::span<const GenerationP
   if (least > batch.cache_bytes) {
     throw Error(ErrorCode::kInvalidArgument,
                 "memory: two prompts of " + std::to_string(longest) + " tokens with " +
-                    std::to_string(options.max_tokens) + " new ones need " +
-                    std::to_string(least / kMegabyte + 1) + " MB for keys and values: left are " +
-                    std::to_string(batch.cache_bytes / kMegabyte) + " MB");
+                    std::to_string(options.max_tokens) + " new ones need " + byte_text(least) +
+                    " for keys and values: left are " +
+                    byte_text(batch.cache_bytes, ByteRounding::kDown));
   }
   return batch.cache_bytes / (least / kLeastPrompts) - 1;
 }

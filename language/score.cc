@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/byte_text.h"
 #include "core/error.h"
 #include "language/logits_rules.h"
 #include "tensor/matrix.h"
@@ -209,11 +210,9 @@ std::size_t requests_at_once(const Decoder& decoder, std::span<const ScoringRequ
   std::size_t most = 1;
   for (const ScoringRequest& request : requests) most = std::max(most, bytes_of(decoder, request));
   if (most > memory_bytes) {
-    constexpr std::size_t kMegabyte = 1'000'000;
     throw Error(ErrorCode::kInvalidArgument,
-                "memory: the longest prompt with its continuations needs " +
-                    std::to_string(most / kMegabyte + 1) + " MB: left are " +
-                    std::to_string(memory_bytes / kMegabyte) + " MB");
+                "memory: the longest prompt with its continuations needs " + byte_text(most) +
+                    ": left are " + byte_text(memory_bytes, ByteRounding::kDown));
   }
   return memory_bytes / most;
 }

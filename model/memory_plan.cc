@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/byte_text.h"
 #include "core/error.h"
 #include "language/decoder_config.h"
 #include "language/decoder_scratch.h"
@@ -12,8 +13,7 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kMegabyte = 1'000'000;
-constexpr std::size_t kProgramBytes = 100 * kMegabyte;
+constexpr std::size_t kProgramBytes = 100'000'000;
 constexpr std::size_t kStepRows = 1024 + 64;  // prompts that start, tokens that go on
 constexpr std::size_t kLogitRows = 64;
 constexpr std::size_t kPictureShare = 4;  // a quarter of what is left, if the model sees pictures
@@ -71,11 +71,11 @@ MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes,
   const std::size_t cache_bytes = models * least_cache_bytes;
   if (least_budget_bytes(plan, least_cache_bytes) > budget_bytes) {
     throw Error(ErrorCode::kInvalidArgument,
-                "memory: weights take " + megabytes(plan.weight_bytes) + ", the program " +
-                    megabytes(plan.program_bytes) + ", loading " + megabytes(plan.loading_bytes) +
-                    " or running " + megabytes(plan.working_bytes + cache_bytes) +
-                    " more, together " + megabytes(least_budget_bytes(plan, least_cache_bytes)) +
-                    ": allowed are " + megabytes(budget_bytes));
+                "memory: weights take " + byte_text(plan.weight_bytes) + ", the program " +
+                    byte_text(plan.program_bytes) + ", loading " + byte_text(plan.loading_bytes) +
+                    " or running " + byte_text(plan.working_bytes + cache_bytes) +
+                    " more, together " + byte_text(least_budget_bytes(plan, least_cache_bytes)) +
+                    ": allowed are " + byte_text(budget_bytes, ByteRounding::kDown));
   }
   const std::size_t left =
       budget_bytes - plan.weight_bytes - plan.program_bytes - plan.working_bytes;
@@ -93,10 +93,6 @@ MemoryShares memory_shares(const std::optional<std::size_t>& budget_bytes,
                            std::size_t num_threads) {
   if (!budget_bytes) return {};
   return share_memory(plan_memory(checkpoint, format, num_threads), *budget_bytes);
-}
-
-std::string megabytes(std::size_t bytes) {
-  return std::to_string((bytes + kMegabyte - 1) / kMegabyte) + " MB";
 }
 
 }  // namespace vlm

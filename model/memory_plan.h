@@ -54,7 +54,4 @@ MemoryShares memory_shares(const std::optional<std::size_t>& budget_bytes,
                            const Checkpoint& checkpoint, WeightFormat format,
                            std::size_t num_threads);
 
-// Bytes as "12 MB", rounded up.
-std::string megabytes(std::size_t bytes);
-
 }  // namespace vlm

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "core/byte_text.h"
 #include "core/error.h"
 #include "model/memory_plan.h"
 
@@ -98,9 +99,9 @@ std::size_t bytes_of(const Decoder& decoder, std::size_t tokens) {
 
 void require_room(std::size_t needed_bytes, std::size_t memory_bytes) {
   if (needed_bytes <= memory_bytes) return;
-  throw Error(ErrorCode::kInvalidArgument, "memory: the trace takes " + megabytes(needed_bytes) +
+  throw Error(ErrorCode::kInvalidArgument, "memory: the trace takes " + byte_text(needed_bytes) +
                                                " besides the model: left are " +
-                                               megabytes(memory_bytes));
+                                               byte_text(memory_bytes, ByteRounding::kDown));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "cli/progress_line.h"
 #include "cli/text_table.h"
 #include "core/atomic_directory.h"
+#include "core/byte_text.h"
 #include "core/thread_pool.h"
 #include "merge/merge_to_disk.h"
 #include "merge/plan_cost.h"
@@ -32,10 +33,6 @@ struct MergeArguments {
   std::size_t max_shard_size_bytes = 5'000'000'000;
 };
 
-std::string megabytes(std::uint64_t bytes) {
-  return fixed(static_cast<double>(bytes) / 1e6, 1) + " MB";
-}
-
 // "en-vlm (57 of 164 tensors used; not: vision/..., ...)"
 std::string described(const PlanSummary::Input& input) {
   std::string text = input.name + " (" + std::to_string(input.num_used) + " of " +
@@ -55,14 +52,14 @@ void print_plan(const PlanSummary& plan) {
   std::printf("kept from   %s (config, tokenizer, side files)\n", plan.donor.c_str());
   std::printf("vocabulary  %s\n", plan.vocabulary_policy.c_str());
   std::printf("tensors     %zu, of them %zu copied\n", plan.num_tensors, plan.num_copied);
-  std::printf("to read     %s\n", megabytes(plan.bytes_to_read).c_str());
-  std::printf("to write    %s\n", megabytes(plan.bytes_to_write).c_str());
+  std::printf("to read     %s\n", byte_text(plan.bytes_to_read).c_str());
+  std::printf("to write    %s\n", byte_text(plan.bytes_to_write).c_str());
   for (const std::string& warning : plan.warnings) std::printf("warning     %s\n", warning.c_str());
 }
 
 void print_costs_and_tensors(const PlanSummary& plan, const PlanCost& cost) {
   std::printf("memory      %s at most, besides mapped files\n",
-              megabytes(cost.peak_memory_bytes).c_str());
+              byte_text(cost.peak_memory_bytes).c_str());
   std::printf("time        about %s s, more if the models have to come from the disk\n",
               fixed(std::max(cost.seconds, 0.1), cost.seconds < 10 ? 1 : 0).c_str());
   for (const PlanSummary::Tensor& tensor : plan.tensors) {

@@ -16,6 +16,7 @@
 #include "cli/text_table.h"
 #include "cli/weights_argument.h"
 #include "core/atomic_directory.h"
+#include "core/byte_text.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "core/version.h"
@@ -115,9 +116,10 @@ ModelTable measure(const SearchConfig& config, const SearchOutcome& outcome,
 
 std::string shared_out(const SearchMemory& memory) {
   return "memory      workers " + std::to_string(memory.workers) + "; remembered tensors up to " +
-         megabytes(memory.source_bytes) + ", features of pictures up to " +
-         megabytes(memory.shares.picture_bytes) + ", keys and values of a worker up to " +
-         megabytes(memory.shares.cache_bytes) + "\n";
+         byte_text(memory.source_bytes, ByteRounding::kDown) + ", features of pictures up to " +
+         byte_text(memory.shares.picture_bytes, ByteRounding::kDown) +
+         ", keys and values of a worker up to " +
+         byte_text(memory.shares.cache_bytes, ByteRounding::kDown) + "\n";
 }
 
 // What would be searched, from the models' headers alone.

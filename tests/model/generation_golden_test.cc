@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/byte_text.h"
 #include "core/error.h"
 #include "language/beam_search.h"
 #include "language/generate.h"
@@ -26,7 +27,9 @@ GenerationOptions options_of(const Json& item) {
   options.max_tokens = item.value("max_new_tokens", std::size_t{24});
   options.num_beams = item.value("num_beams", std::size_t{1});
   options.length_penalty = item.value("length_penalty", 1.0);
-  options.early_stopping = item.value("early_stopping", false);
+  if (item.contains("early_stopping")) {
+    options.early_stopping = read_early_stopping({item, "case"}, "early_stopping");
+  }
   options.repetition_penalty = item.value("repetition_penalty", 1.0);
   options.no_repeat_ngram = item.value("no_repeat_ngram_size", std::size_t{0});
   if (item.contains("eos_token_id") && !item["eos_token_id"].is_null()) {
@@ -246,12 +249,15 @@ TEST_F(BundledModel, LittleMemoryForCachesChangesNoAnswer) {
                                              longest + options.max_tokens);
   const auto found = generate(decoder_, tokenizer_, prompts, options, batch, pool_);
   for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(found[i].text, expected[i].text);
+  const std::size_t least = batch.cache_bytes;
   batch.cache_bytes -= 1;
   try {
     generate(decoder_, tokenizer_, prompts, options, batch, pool_);
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("1 MB for keys and values: left are 0 MB"));
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr(byte_text(least) + " for keys and values: left are " +
+                                     byte_text(least - 1, ByteRounding::kDown)));
   }
 }
 

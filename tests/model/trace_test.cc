@@ -159,7 +159,7 @@ TEST(Trace, RefusesToTakeMoreMemoryThanAllowed) {
   // Embeddings, six layers and the norm, twice the logits.
   request.memory_bytes = 3 * (8 * 192 + 2 * 2560) * sizeof(float);
   EXPECT_THAT(error_message([&] { trace_forward(model, std::move(request), pool); }),
-              testing::HasSubstr("besides the model: left are 1 MB"));
+              testing::HasSubstr("besides the model: left are 79.8 KB"));
 }
 
 }  // namespace
