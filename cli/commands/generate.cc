@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/generation_arguments.h"
 #include "cli/memory_argument.h"
+#include "cli/pictures_in_line.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
 #include "core/json_fields.h"
@@ -62,21 +64,6 @@ std::vector<TokenId> ids_in(const JsonFields& line) {
   return list.get<std::vector<TokenId>>();
 }
 
-// `image` is a file name or a list of them.
-std::vector<std::filesystem::path> images_in(const JsonFields& line,
-                                             const std::filesystem::path& folder) {
-  const Json& value = line.json().at("image");
-  const Json list = value.is_array() ? value : Json::array({value});
-  std::vector<std::filesystem::path> images;
-  for (const Json& name : list) {
-    if (!name.is_string()) {
-      throw Error(ErrorCode::kCorruptFile, "expected file names: " + line.where() + ": image");
-    }
-    images.push_back(folder / name.get<std::string>());
-  }
-  return images;
-}
-
 GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments& arguments,
                                 std::size_t number) {
   std::vector<std::string> known = generation_override_keys();
@@ -92,7 +79,7 @@ GenerateRequest request_of_line(const JsonFields& line, const GenerateArguments&
   }
   const std::filesystem::path folder = std::filesystem::path(arguments.input).parent_path();
   if (line.has("image")) {
-    request.images = images_in(line, folder);
+    request.images = pictures_in(line, folder);
   } else {
     request.images.assign(arguments.images.begin(), arguments.images.end());
   }
@@ -211,14 +198,23 @@ std::vector<Generation> generate_all(const GenerateContext& context,
   return results;
 }
 
-void require_known_ids(const std::vector<GenerateRequest>& requests, std::size_t vocab_size) {
+void require_known_ids(std::span<const TokenId> ids, std::size_t vocab_size,
+                       const std::string& where) {
+  for (const TokenId id : ids) {
+    if (static_cast<std::size_t>(id) < vocab_size) continue;
+    throw Error(ErrorCode::kInvalidArgument, "token id outside the vocabulary of " +
+                                                 std::to_string(vocab_size) + ": " + where + ": " +
+                                                 std::to_string(id));
+  }
+}
+
+void require_known_ids(const std::vector<GenerateRequest>& requests,
+                       const GenerationOverrides& command, std::size_t vocab_size) {
+  if (command.eos_ids) require_known_ids(*command.eos_ids, vocab_size, "--eos");
   for (const GenerateRequest& request : requests) {
-    for (const TokenId id : request.ids) {
-      if (static_cast<std::size_t>(id) < vocab_size) continue;
-      throw Error(ErrorCode::kCorruptFile, "token id outside the vocabulary of " +
-                                               std::to_string(vocab_size) + ": " + request.where +
-                                               ": " + std::to_string(id));
-    }
+    require_known_ids(request.ids, vocab_size, request.where);
+    if (!request.options.eos_ids) continue;
+    require_known_ids(*request.options.eos_ids, vocab_size, request.where + ": eos");
   }
 }
 
@@ -247,7 +243,7 @@ void run_generate(const GenerateArguments& arguments, const GlobalOptions& globa
   const MemoryShares memory =
       memory_shares(arguments.memory_bytes, *checkpoint, arguments.weights, pool.num_threads());
   const Model model(*checkpoint, pool, arguments.weights);
-  require_known_ids(requests, model.decoder().config().vocab_size);
+  require_known_ids(requests, arguments.options, model.decoder().config().vocab_size);
   apply_chat_template(requests, checkpoint->directory(), model.tokenizer());
   const bool as_json = arguments.json || !arguments.input.empty();
   BatchOptions batch;

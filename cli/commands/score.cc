@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/memory_argument.h"
+#include "cli/pictures_in_line.h"
 #include "cli/text_table.h"
 #include "cli/weights_argument.h"
 #include "core/error.h"
@@ -38,7 +39,7 @@ struct ScoreLine {
   std::string where;
   std::string text;
   std::optional<std::vector<std::string>> continuations;
-  std::optional<std::filesystem::path> image;
+  std::vector<std::filesystem::path> images;
 };
 
 std::vector<std::string> continuations_of(const JsonFields& line) {
@@ -62,7 +63,7 @@ ScoreLine parse_line(const JsonFields& fields, const std::filesystem::path& fold
     require_known_keys(fields, std::vector<std::string>{"id", "text", "image"});
     line.text = fields.text("text");
   }
-  if (fields.has("image")) line.image = folder / fields.text("image");
+  line.images = pictures_in(fields, folder);
   return line;
 }
 
@@ -102,14 +103,24 @@ std::vector<ModelPrompt> prompts_of(std::span<const ScoreLine> lines, ImageFeatu
   std::vector<ModelPrompt> prompts;
   for (const ScoreLine& line : lines) {
     ModelPrompt& prompt = prompts.emplace_back(ModelPrompt{line.text, {}, {}});
-    if (!line.image) continue;
+    if (line.images.empty()) continue;
     if (images == nullptr) {
       throw Error(ErrorCode::kInvalidArgument,
-                  "a text model cannot see pictures: " + line.image->string());
+                  "a text model cannot see pictures: " + line.images.front().string());
     }
-    prompt.images = images->get(std::vector{*line.image}, pool);
+    prompt.images = images->get(line.images, pool);
   }
   return prompts;
+}
+
+// How many of the first lines have at most so many pictures; at least one.
+std::size_t lines_with(std::span<const ScoreLine> lines, std::size_t most_pictures) {
+  std::size_t pictures = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    pictures += lines[i].images.size();
+    if (pictures > most_pictures) return std::max<std::size_t>(i, 1);
+  }
+  return lines.size();
 }
 
 // As many lines at a time as their pictures' features may be held.
@@ -119,10 +130,11 @@ Scores score_lines(const Model& model, std::span<const ScoreLine> lines, const M
   if (model.sees_images()) {
     images.emplace(model.shared_parts().vision, ImagePolicy::kPillow, memory.picture_bytes);
   }
-  const std::size_t step = images ? images->pictures_at_a_time() : lines.size();
   Scores scores;
-  for (std::size_t first = 0; first < lines.size(); first += step) {
-    const auto part = lines.subspan(first, std::min(step, lines.size() - first));
+  while (!lines.empty()) {
+    const auto part =
+        lines.first(images ? lines_with(lines, images->pictures_at_a_time()) : lines.size());
+    lines = lines.subspan(part.size());
     const std::vector<ModelPrompt> prompts = prompts_of(part, images ? &*images : nullptr, pool);
     std::ranges::move(score_continuations(model.decoder(), requests_of(model, part, prompts), pool,
                                           memory.cache_bytes),

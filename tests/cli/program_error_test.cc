@@ -63,6 +63,7 @@ TEST_F(ProgramErrors, WrongUsage) {
   expect_wrong_usage({"generate", "--model", "x"}, "--prompt or --input");
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--beams", "many"}, "--beams");
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--top-k", "-5"}, "--top-k");
+  expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--eos", "-1"}, "--eos");
   expect_wrong_usage({"generate", "--model", "x", "--prompt", "a", "--seed", "-1"}, "--seed");
   for (const char* option : {"--temperature=-1", "--temperature=nan", "--top-p=1.5", "--min-p=-0.1",
                              "--repetition-penalty=0", "--length-penalty=long"}) {
@@ -178,6 +179,10 @@ TEST_F(ProgramErrors, InputLines) {
   generate(R"({"ids": []})", "ids");
   generate(R"({"ids": [1, -2]})", "ids");
   generate(R"({"ids": [1, 99999]})", "token id outside the vocabulary of 2560: in.jsonl:1: 99999");
+  generate(R"({"prompt": "a", "eos": 99999})",
+           "token id outside the vocabulary of 2560: in.jsonl:1: eos: 99999");
+  expect_failure({"generate", "--model", model("ja-lm"), "--prompt", "a", "--eos", "2560"},
+                 "token id outside the vocabulary of 2560: --eos: 2560");
   generate(R"({"prompt": "a", "beams": 0})", "beams");
   generate(R"({"prompt": "a", "eos": ["x"]})", "eos");
   generate(R"({"prompt": "a", "temperature": -1})", "temperature");
@@ -205,6 +210,7 @@ TEST_F(ProgramErrors, ScoreInput) {
   score(R"({"prompt": "a", "continuations": [""]})", "in.jsonl:1");
   score(R"({"text": ""})", "in.jsonl:1");
   score(R"({"text": "a", "image": "x.png"})", "cannot see pictures");
+  score(R"({"text": "a", "image": [1]})", "expected file names: in.jsonl:1: image");
 }
 
 TEST_F(ProgramErrors, TraceInput) {
@@ -254,6 +260,8 @@ TEST_F(ProgramErrors, TooLittleMemoryIsFoundBeforeWeightsAreRead) {
   expect_failure(
       {"eval", "--model", model("evo-vlm"), "--benchmark", "ja-emoji-vqa/test", "--memory", "50MB"},
       "allowed are 50 MB");
+  expect_failure({"generate", "--model", model("base-lm"), "--prompt", "a", "--memory", "100"},
+                 "allowed are 100 bytes");
   write("texts.jsonl", "{\"text\": \"a b c\"}\n");
   write("trace.json", "{\"ids\": [1, 2]}");
   expect_failure(

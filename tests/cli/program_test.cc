@@ -327,6 +327,18 @@ TEST_F(Program, ScoreShowsPicturesToAVisionModel) {
   ASSERT_EQ(found.size(), 1U);
   const Json& scores = found[0].at("scores");
   EXPECT_GT(scores[0]["log_likelihood"], scores[1]["log_likelihood"]);
+
+  // Each `<image>` takes the next picture of a list.
+  const std::string other = picture("en-emoji-vqa/test/images/e0001.png");
+  const auto line = [](const Json& images) {
+    return Json{{"text", "<image> and <image> show"}, {"image", images}}.dump() + "\n";
+  };
+  write("two.jsonl", line({image, other}) + line({other, image}) + line({image, other}));
+  const auto two =
+      json_lines({"score", "--model", model("en-vlm"), "--input", "two.jsonl", "--json"});
+  ASSERT_EQ(two.size(), 3U);
+  EXPECT_NE(two[0].at("nll"), two[1].at("nll"));
+  EXPECT_EQ(two[0].at("nll"), two[2].at("nll"));
 }
 
 TEST_F(Program, TraceWritesTheTensorsOfTheContract) {
