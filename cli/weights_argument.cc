@@ -9,7 +9,8 @@ void add_weights_option(CLI::App& command, WeightFormat& format) {
       .add_option_function<std::string>(
           "--weights",
           [&format](const std::string& name) { format = *weight_format_from_name(name); },
-          "how the language model is kept and multiplied: float32 (default), bfloat16 or int8")
+          "how weights are kept and multiplied: float32 (default), bfloat16 or int8 (with it a "
+          "vision tower is bfloat16)")
       ->check(CLI::IsMember(weight_format_names()));
 }
 
