@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,16 @@ std::vector<double> numbers(const TensorView& tensor, std::size_t count) {
   return {values.begin(), values.end()};
 }
 
+template <typename Value>
+void append(const ModelConfig& config, std::string_view name, DType dtype,
+            std::vector<LayerPathTensor>& tensors) {
+  const auto found = config.json.find(std::string(name.substr(kPrefix.size())));
+  if (found == config.json.end()) return;
+  const auto values = found->get<std::vector<Value>>();
+  const auto bytes = std::as_bytes(std::span(values));
+  tensors.push_back({{std::string(name), dtype, {values.size()}}, {bytes.begin(), bytes.end()}});
+}
+
 bool is_layer(double value) {
   return value >= 0.0 && value <= 1e6 && value == std::floor(value);
 }
@@ -76,6 +87,14 @@ void add_layer_path_tensor(ModelConfig& config, std::string_view disk_name,
     }
   }
   config.json[std::string(disk_name.substr(kPrefix.size()))] = std::move(list);
+}
+
+std::vector<LayerPathTensor> layer_path_tensors(const ModelConfig& config) {
+  std::vector<LayerPathTensor> tensors;
+  if (!config.has_layer_path()) return tensors;
+  append<std::int64_t>(config, kLayers, DType::kI64, tensors);
+  append<float>(config, kScales, DType::kF32, tensors);
+  return tensors;
 }
 
 }  // namespace vlm

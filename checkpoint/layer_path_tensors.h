@@ -4,8 +4,11 @@
 // model.input_layers [hops], whole numbers, and model.input_scales [hops]. They are part of the
 // config rather than weights, so they become lists of it.
 
+#include <cstddef>
 #include <string_view>
+#include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/model_config.h"
 #include "tensor/tensor_view.h"
 
@@ -19,5 +22,15 @@ bool is_layer_path_tensor(std::string_view disk_name) noexcept;
 // whole where they are layers.
 void add_layer_path_tensor(ModelConfig& config, std::string_view disk_name,
                            const TensorView& tensor);
+
+// Such a tensor with its values, little-endian.
+struct LayerPathTensor {
+  TensorInfo info;  // the name is that on disk
+  std::vector<std::byte> bytes;
+};
+
+// The two as they are written: the lists "input_layers" (I64) and "input_scales" (F32) of the
+// config of a data-flow model. None for other models, nor for a list that is not there.
+std::vector<LayerPathTensor> layer_path_tensors(const ModelConfig& config);
 
 }  // namespace vlm

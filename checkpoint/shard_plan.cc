@@ -22,6 +22,10 @@ std::string shard_file_name(std::size_t index, std::size_t count) {
 
 std::vector<Shard> plan_shards(const Checkpoint& source, std::size_t max_shard_size_bytes) {
   std::vector<Shard> shards(1);
+  shards.front().path = layer_path_tensors(source.config());
+  for (const LayerPathTensor& tensor : shards.front().path) {
+    shards.front().size_bytes += tensor.bytes.size();
+  }
   for (const TensorInfo& tensor : source.tensors()) {
     if (source.config().is_borrowed(tensor.name)) continue;
     const std::size_t size_bytes = stored_size_bytes(tensor);
@@ -46,6 +50,7 @@ std::string shard_index_json(const std::vector<Shard>& shards, const Layout& lay
   Json weight_map = Json::object();
   for (const Shard& shard : shards) {
     total_size_bytes += shard.size_bytes;
+    for (const LayerPathTensor& tensor : shard.path) weight_map[tensor.info.name] = shard.file_name;
     for (const TensorInfo* tensor : shard.tensors) {
       weight_map[layout.disk_name(tensor->name)] = shard.file_name;
     }

@@ -81,6 +81,7 @@ class WeightsWriter {
   void write_shard(const Shard& shard, const fs::path& path) {
     file_name_ = shard.file_name;
     std::vector<TensorInfo> infos;
+    for (const LayerPathTensor& tensor : shard.path) infos.push_back(tensor.info);
     for (const TensorInfo* tensor : shard.tensors) {
       infos.push_back(*tensor);
       infos.back().name = options_.layout.disk_name(tensor->name);
@@ -88,10 +89,11 @@ class WeightsWriter {
     SafetensorsWriter writer(path, infos, {{"format", "pt"}},
                              journal_ == nullptr ? SafetensorsWriter::Existing::kRefuse
                                                  : SafetensorsWriter::Existing::kContinue);
+    for (std::size_t i = 0; i < shard.path.size(); ++i) writer.write(i, 0, shard.path[i].bytes);
     const std::span<const TensorInfo* const> tensors = shard.tensors;
     for (std::size_t first = 0; first < tensors.size();) {
       const std::size_t count = batch_size(tensors.subspan(first));
-      write_batch(tensors.subspan(first, count), first, writer);
+      write_batch(tensors.subspan(first, count), shard.path.size() + first, writer);
       for (std::size_t i = 0; i < count; ++i) report(shard);
       first += count;
     }

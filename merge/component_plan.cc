@@ -60,9 +60,9 @@ void ComponentPlanner::add_all() {
     }
     return;
   }
-  add_outer(true, slices_.slices.front());
+  add_outer(true, slices_.outer ? *slices_.outer : slices_.slices.front());
   add_layers();
-  add_outer(false, slices_.slices.back());
+  add_outer(false, slices_.outer ? *slices_.outer : slices_.slices.back());
 }
 
 void ComponentPlanner::add_outer(bool before_layers, const Slice& slice) {

@@ -63,12 +63,6 @@ std::string difference(Component component, const char* key, const PlanInput& in
          ", but " + donor.name + ": " + shown(config_of(component, donor), key);
 }
 
-[[noreturn]] void refuse_layer_path(const PlanInput& input) {
-  throw Error(ErrorCode::kUnsupported,
-              "a data-flow model executes its layers along a path, which a merge would lose: " +
-                  input.name + ": " + input.checkpoint->config().architecture);
-}
-
 std::string content_difference(const std::string& a, const std::string& b) {
   if (a.size() != b.size()) {
     return std::to_string(a.size()) + " bytes against " + std::to_string(b.size());
@@ -80,15 +74,24 @@ std::string content_difference(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+void refuse_layer_paths(const std::vector<PlanInput>& inputs) {
+  for (const PlanInput& input : inputs) {
+    const ModelConfig& config = input.checkpoint->config();
+    if (!config.has_layer_path()) continue;
+    throw Error(ErrorCode::kUnsupported,
+                "a data-flow model executes its layers along a path, which a merge would lose: " +
+                    input.name + ": " + config.architecture + " (a recipe with 'path: [{model: " +
+                    input.name + "}]' makes a standard model of it)");
+  }
+}
+
 std::vector<std::string> compare_configs(Component component, const std::vector<PlanInput>& inputs,
                                          const std::set<std::size_t>& members, std::size_t donor) {
-  if (inputs[donor].checkpoint->config().has_layer_path()) refuse_layer_path(inputs[donor]);
   std::vector<std::string> warnings;
   const Comparison comparison = comparison_of(component);
   const JsonFields wanted = config_of(component, inputs[donor]);
   for (const std::size_t index : members) {
     const PlanInput& input = inputs[index];
-    if (input.checkpoint->config().has_layer_path()) refuse_layer_path(input);
     const JsonFields config = config_of(component, input);
     for (const char* const key : comparison.must) {
       if (!differ(config, wanted, key)) continue;

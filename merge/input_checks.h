@@ -12,11 +12,14 @@
 
 namespace vlm {
 
+// Throws Error{kUnsupported} if one is a data-flow model.
+void refuse_layer_paths(const std::vector<PlanInput>& inputs);
+
 // Compares a component's config of each of `members` (indices of inputs) with the donor's.
 // Differences that tensor shapes may not show but that change what the weights mean (heads, patch
 // size, activation) throw Error{kInvalidArgument}; those that make a merge doubtful (rope_theta,
-// sliding_window, feature layer) are returned as warnings. Throws Error{kUnsupported} for a
-// data-flow model. REQUIRES: for vision and projector, members and donor are VLMs.
+// sliding_window, feature layer) are returned as warnings. REQUIRES: for vision and projector,
+// members and donor are VLMs.
 std::vector<std::string> compare_configs(Component component, const std::vector<PlanInput>& inputs,
                                          const std::set<std::size_t>& members, std::size_t donor);
 

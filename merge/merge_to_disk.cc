@@ -47,11 +47,15 @@ void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::
 }
 
 std::string model_card(const MergePlan& plan) {
+  const std::string method =
+      plan.recipe.path
+          ? "path`: layers of the models one after the other (Akiba et al. 2024, \"Evolutionary "
+            "optimization of model merging recipes\", section 3.2"
+          : plan.method->name + "`: " + plan.method->formula + " (" + plan.method->paper;
   std::string card =
       "---\nlibrary_name: transformers\ntags:\n- merge\n- vlm-merge\n---\n# Merged model\n\n"
       "Made by vlm-merge, without training, from the models below.\n\n## Method\n\n`" +
-      plan.method->name + "`: " + plan.method->formula + " (" + plan.method->paper +
-      ")\n\n## Models\n\n";
+      method + ")\n\n## Models\n\n";
   for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
     card += "- `" + plan.inputs[i].name + "`";
     if (plan.inputs[i].name == plan.recipe.base_model) card += ", base";

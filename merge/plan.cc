@@ -9,6 +9,7 @@
 #include "merge/component_plan.h"
 #include "merge/input_checks.h"
 #include "merge/merged_config.h"
+#include "merge/path_slices.h"
 #include "merge/plan_slices.h"
 #include "merge/single_view.h"
 #include "merge/vocabulary_alignment.h"
@@ -44,6 +45,7 @@ class PlanMaker {
  private:
   std::size_t input_of(const std::string& name);
   void open_inputs();
+  void open_path();
   [[nodiscard]] ComponentSlices make_component(const RecipeComponent& component);
   [[nodiscard]] Slice make_slice(Component component, const RecipeSlice& slice);
   void add_unlisted_base(const RecipeComponent& component, ComponentSlices& slices) const;
@@ -68,12 +70,14 @@ class PlanMaker {
   MergePlan plan_;
   PlannedInputs inputs_;
   std::vector<ComponentSlices> components_;     // the text first
+  std::optional<PathSlices> path_;              // of a data-flow recipe
   std::optional<std::size_t> tokenizer_owner_;  // the input whose tokenizer the result takes
 };
 
 MergePlan PlanMaker::make() {
   open_inputs();
   choose_donor();
+  if (path_) components_ = {path_->text(plan_.donor)};
   add_donors_components();
   check_slices();
   align_vocabularies();
@@ -97,7 +101,27 @@ std::size_t PlanMaker::input_of(const std::string& name) {
   return plan_.inputs.size() - 1;
 }
 
+// The slices follow when the donor is known.
+void PlanMaker::open_path() {
+  std::vector<PathHop> hops;
+  const RecipePath& path = *plan_.recipe.path;
+  const std::vector<RecipeSlice>& slices = plan_.recipe.components.front().slices;
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const Slice slice = make_slice(Component::kText, slices[i]);
+    const SliceSource& source = slice.sources.front();
+    if (slices[i].sources.front().layers) {
+      hops.push_back({source.input, source.layers.first, path.scales[i]});
+      continue;
+    }
+    const auto all =
+        hops_of_model(plan_.inputs[source.input], source.input, path.scales[i], path.scaling);
+    hops.insert(hops.end(), all.begin(), all.end());
+  }
+  path_.emplace(plan_.recipe, std::move(hops));
+}
+
 void PlanMaker::open_inputs() {
+  if (plan_.recipe.path) open_path();
   for (const RecipeComponent& component : plan_.recipe.components) {
     components_.push_back(make_component(component));
   }
@@ -135,9 +159,8 @@ Slice PlanMaker::make_slice(Component component, const RecipeSlice& slice) {
     require_component(component, input);
     const std::size_t layers = num_layers(component, input);
     if (source.layers && source.layers->end > layers) {
-      fail("layer_range ends beyond the model: " + plan_.recipe.where + ": " + source.model +
-           " has " + counted(layers, "layer") + ", range ends at " +
-           std::to_string(source.layers->end));
+      fail("layers end beyond the model: " + plan_.recipe.where + ": " + source.model + " has " +
+           counted(layers, "layer") + ", range ends at " + std::to_string(source.layers->end));
     }
     made.sources.push_back(
         {input, source.layers.value_or(LayerRange{0, layers}), &source.parameters});
@@ -249,11 +272,13 @@ void PlanMaker::align_vocabularies() {
 }
 
 void PlanMaker::compare_inputs() {
+  if (!path_) refuse_layer_paths(plan_.inputs);
   for (const ComponentSlices& component : components_) {
     if (component.is_donors && component.component != Component::kText) continue;
     add_warnings(
         compare_configs(component.component, plan_.inputs, component.inputs(), plan_.donor));
   }
+  if (path_ && !path_->warning().empty()) plan_.warnings.push_back(path_->warning());
   if (plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows) {
     add_warnings(compare_token_tables(plan_.inputs, text().inputs(), plan_.donor));
   }
@@ -286,6 +311,7 @@ void PlanMaker::finish_config() {
   }
   if (config.is_original_llava()) choose_tower(changes);
   plan_.config = change_config(config, changes);
+  if (path_) plan_.config = path_->result_config(std::move(plan_.config));
   if (plan_.recipe.single_view) plan_.config = single_view_config(std::move(plan_.config));
 }
 

@@ -40,6 +40,7 @@ std::set<std::size_t> ComponentSlices::inputs() const {
   for (const Slice& slice : slices) {
     for (const SliceSource& source : slice.sources) all.insert(source.input);
   }
+  if (outer) all.insert(outer->sources.front().input);
   return all;
 }
 

@@ -32,6 +32,8 @@ struct ComponentSlices {
   std::vector<Slice> slices;
   const ParameterSettings* parameters = nullptr;
   bool is_donors = false;  // the recipe does not name it: one slice, all of the donor's as it is
+  // The sources of what is outside of layers; absent: those of the first and the last slice.
+  std::optional<Slice> outer = std::nullopt;
 
   [[nodiscard]] std::size_t num_layers() const;
   // What it is made of.

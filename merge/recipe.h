@@ -1,8 +1,8 @@
 #pragma once
 
 // A merge recipe: mergekit's YAML (models, slices or modules, method, parameters, tokenizer, chat
-// template) plus `vlm:`, `components:`, `views:` and `embeddings:`. docs/recipes.md describes the
-// language; merge/recipe_parser.h reads it.
+// template) plus `vlm:`, `components:`, `path:`, `views:` and `embeddings:`. docs/recipes.md
+// describes the language; merge/recipe_parser.h reads it.
 
 #include <cstddef>
 #include <cstdint>
@@ -77,6 +77,25 @@ enum class VocabularyPolicy : std::uint8_t {
 
 std::string_view to_string(VocabularyPolicy policy) noexcept;
 
+// What the scale of a hop multiplies. Of the first hop it is always the embedding.
+enum class PathScaling : std::uint8_t {
+  kStream,    // the residual stream before the hop (Akiba et al. 2024, section 3.2)
+  kMlpOutput  // the output of the MLP before the hop, as the authors' runtime does
+};
+
+// How the result of a data-flow recipe is stored.
+enum class PathLayout : std::uint8_t {
+  kStandard,   // a layer for each hop, scales folded into the weights
+  kEvoMistral  // each layer once, path and scales beside them: checkpoint/layer_path_tensors.h
+};
+
+// `path:`. Slice i of the text is one hop, or, without layers, all hops of its model.
+struct RecipePath {
+  std::vector<double> scales;  // of the first hop of each slice
+  PathScaling scaling = PathScaling::kStream;
+  PathLayout layout = PathLayout::kStandard;
+};
+
 struct Recipe {
   std::string where;  // file name for messages
   std::string text;   // the YAML as written
@@ -94,6 +113,7 @@ struct Recipe {
   std::optional<TokenizerRule> tokenizer;    // then `vocabulary` is kError: sizes agree
   std::optional<std::string> chat_template;  // "auto", a known name, or the template itself
   bool single_view = false;                  // `views: single`: merge/single_view.h
+  std::optional<RecipePath> path;            // then `merge_method` is passthrough
   bool imitates_mergekit = false;  // repeat mergekit's documented mistakes (--compat mergekit)
 };
 

@@ -11,6 +11,7 @@
 #include "merge/chat_templates.h"
 #include "merge/method.h"
 #include "merge/model_name.h"
+#include "merge/path_parser.h"
 #include "merge/setting_parser.h"
 #include "merge/tokenizer_rule_parser.h"
 #include "merge/yaml_fields.h"
@@ -20,6 +21,16 @@ namespace {
 
 // Keys of mergekit that change the result in ways this program does not offer.
 constexpr std::array<const char*, 1> kUnsupportedKeys = {"residual_weight"};
+
+std::vector<std::string> known_keys(bool is_path) {
+  if (is_path) {
+    return {"path",  "scale_of",  "layout",        "base_model", "vlm",     "views",
+            "dtype", "out_dtype", "chat_template", "name",       "metadata"};
+  }
+  return {"models",     "slices",       "modules",          "components",    "path", "dtype",
+          "out_dtype",  "merge_method", "base_model",       "parameters",    "vlm",  "views",
+          "embeddings", "tokenizer",    "tokenizer_source", "chat_template", "name", "metadata"};
+}
 
 void refuse_unsupported(const YAML::Node& map, const std::string& where) {
   if (!map.IsMap()) return;
@@ -40,6 +51,7 @@ class RecipeReader {
   Recipe read(const YAML::Node& root);
 
  private:
+  void read_method(const YamlFields& fields, Recipe& recipe);
   void read_inputs(const YamlFields& fields, Recipe& recipe) const;
   [[nodiscard]] std::string one_of(const YamlFields& fields, const std::vector<std::string>& keys,
                                    const std::string& what) const;
@@ -71,27 +83,38 @@ void refuse_search_file(const YAML::Node& root, const std::string& where) {
 Recipe RecipeReader::read(const YAML::Node& root) {
   refuse_search_file(root, where_);
   refuse_unsupported(root, where_);
-  const YamlFields fields(
-      root, where_, "the recipe",
-      {"models", "slices", "modules", "components", "merge_method", "base_model", "dtype",
-       "out_dtype", "parameters", "vlm", "views", "embeddings", "tokenizer_source", "tokenizer",
-       "chat_template", "name", "metadata"});
+  const bool is_path = root.IsMap() && root["path"].IsDefined();
+  const YamlFields fields(root, where_, is_path ? "a recipe with a path" : "the recipe",
+                          known_keys(is_path));
   Recipe recipe;
   recipe.where = where_;
   if (fields.has("name")) recipe.name = fields.text("name");
-  recipe.merge_method = fields.text("merge_method");
-  method_ = &find_merge_method(recipe.merge_method, yaml_place(fields.at("merge_method"), where_));
+  read_method(fields, recipe);
   if (fields.has("base_model"))
     recipe.base_model = read_model_name(fields.at("base_model"), where_);
   if (fields.has("vlm")) recipe.vlm = read_model_name(fields.at("vlm"), where_);
-  read_inputs(fields, recipe);
-  recipe.parameters = read_parameters(fields, false);
+  if (is_path) {
+    read_layer_path(fields, recipe);
+  } else {
+    read_inputs(fields, recipe);
+    recipe.parameters = read_parameters(fields, false);
+  }
   recipe.dtype = read_dtype(fields, "dtype");
   recipe.out_dtype = read_dtype(fields, "out_dtype");
   read_vocabulary(fields, recipe);
   if (fields.has("chat_template")) recipe.chat_template = read_chat_template(fields);
   recipe.single_view = read_single_view(fields);
   return recipe;
+}
+
+// Layers along a path pass through.
+void RecipeReader::read_method(const YamlFields& fields, Recipe& recipe) {
+  if (fields.has("path")) {
+    recipe.merge_method = "passthrough";
+    return;
+  }
+  recipe.merge_method = fields.text("merge_method");
+  method_ = &find_merge_method(recipe.merge_method, yaml_place(fields.at("merge_method"), where_));
 }
 
 // The text alone, or components by name: ours, or those of mergekit's modules.
@@ -225,7 +248,7 @@ void RecipeReader::read_vocabulary(const YamlFields& fields, Recipe& recipe) con
     const auto policy = read_policy(fields);
     if (!policy) recipe.tokenizer = TokenizerRule{};
     recipe.vocabulary = policy.value_or(VocabularyPolicy::kError);
-  } else if (fields.has("vlm")) {
+  } else if (fields.has("vlm") && !recipe.path) {
     recipe.vocabulary = VocabularyPolicy::kCommonRows;
   }
 }

@@ -281,5 +281,35 @@ TEST(RecipeParser, AliasBombIsRefused) {
   EXPECT_THAT(refusal(bomb), HasSubstr("YAML is too large"));
 }
 
+TEST(RecipeParser, ReadsAPathAsSlicesOfOneLayer) {
+  const Recipe recipe = parse_recipe(
+      "path:\n- {model: a, layer: 3, scale: -0.5}\n- {model: b}\nvlm: v\nscale_of: mlp\n",
+      "r.yaml");
+  ASSERT_TRUE(recipe.path);
+  EXPECT_EQ(recipe.path->scales, (std::vector<double>{-0.5, 1}));
+  EXPECT_EQ(recipe.path->scaling, PathScaling::kMlpOutput);
+  EXPECT_EQ(recipe.path->layout, PathLayout::kStandard);
+  EXPECT_EQ(recipe.merge_method, "passthrough");
+  EXPECT_EQ(recipe.vocabulary, VocabularyPolicy::kBase);
+  const std::vector<RecipeSlice>& slices = recipe.components.at(0).slices;
+  ASSERT_EQ(slices.size(), 2U);
+  EXPECT_EQ(slices[0].sources[0].layers, (LayerRange{3, 4}));
+  EXPECT_EQ(slices[1].sources[0].layers, std::nullopt);
+}
+
+TEST(RecipeParser, RefusesPathsThatAreNone) {
+  const std::string hop = "path: [{model: a, layer: 0}]\n";
+  EXPECT_THAT(refusal("path: []\n"), HasSubstr("r.yaml:1: 0"));
+  EXPECT_THAT(refusal("path: a\n"), HasSubstr("no list"));
+  EXPECT_THAT(refusal("path: [{layer: 0}]\n"), HasSubstr("'model'"));
+  EXPECT_THAT(refusal("path: [{model: a, layer: -1}]\n"), HasSubstr("layer"));
+  EXPECT_THAT(refusal("path: [{model: a, scale: .inf}]\n"), HasSubstr("scale"));
+  EXPECT_THAT(refusal("path: [{model: a, scales: 1}]\n"), HasSubstr("did you mean 'scale'?"));
+  EXPECT_THAT(refusal(hop + "layout: evo\n"), HasSubstr("'standard' or 'evomistral'"));
+  EXPECT_THAT(refusal(hop + "scale_of: all\n"), HasSubstr("'stream' or 'mlp'"));
+  EXPECT_THAT(refusal(hop + "merge_method: linear\n"), HasSubstr("merge_method"));
+  EXPECT_THAT(refusal(hop + kModels), HasSubstr("models"));
+}
+
 }  // namespace
 }  // namespace vlm
