@@ -175,6 +175,12 @@ std::unique_ptr<TensorReader> AdaptedCheckpoint::open_tensors(
   return std::make_unique<Reader>(*this, tensors, pool);
 }
 
+std::string AdaptedCheckpoint::origin(const TensorInfo& info) const {
+  const std::string of_model = model_->origin(info);
+  if (of_model.empty() || !updates_.contains(&info)) return of_model;
+  return of_model + " + " + to_string(adapter_->weight_file());
+}
+
 std::vector<FileState> AdaptedCheckpoint::weight_files() const {
   std::vector<FileState> files = model_->weight_files();
   files.push_back(adapter_->weight_file());

@@ -38,6 +38,7 @@ class AdaptedCheckpoint final : public Checkpoint {
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   // Those of the model and of the adapter.
   [[nodiscard]] std::vector<FileState> weight_files() const override;
+  [[nodiscard]] std::string origin(const TensorInfo& info) const override;
 
  private:
   class PreparedUpdate;

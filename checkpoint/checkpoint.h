@@ -99,6 +99,11 @@ class Checkpoint {
   // its inputs.
   [[nodiscard]] virtual std::vector<FileState> weight_files() const { return {}; }
 
+  // All that the values of a tensor follow from, as a text: tensors of equal texts, of this
+  // checkpoint or another, have equal values. "" if that cannot be told. REQUIRES: `info` is from
+  // tensors().
+  [[nodiscard]] virtual std::string origin(const TensorInfo& /*info*/) const { return {}; }
+
   // The tensor of that canonical name, or nullptr.
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;
 };

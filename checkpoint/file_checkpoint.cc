@@ -97,7 +97,7 @@ void FileCheckpoint::add_tower() {
     for (const SafetensorsEntry& entry : shard.entries()) {
       if (is_known_buffer(entry.name)) continue;
       if (auto name = layout.canonical_name(entry.name)) {
-        add_tensor(entry, std::move(*name), shard.view(entry));
+        add_tensor(shard, entry, std::move(*name));
       }
     }
   }
@@ -123,12 +123,12 @@ void FileCheckpoint::add_tensors(const SafetensorsFile& file) {
                                                std::string(layout_.name()) +
                                                "': " + directory_.string() + ": " + entry.name);
     }
-    add_tensor(entry, *name, file.view(entry));
+    add_tensor(file, entry, *name);
   }
 }
 
-void FileCheckpoint::add_tensor(const SafetensorsEntry& entry, std::string name,
-                                const TensorView& view) {
+void FileCheckpoint::add_tensor(const SafetensorsFile& file, const SafetensorsEntry& entry,
+                                std::string name) {
   if (!is_floating(entry.dtype)) {
     throw Error(ErrorCode::kUnsupported,
                 "weights that are not floating (quantised?): " + directory_.string() + ": " +
@@ -139,7 +139,8 @@ void FileCheckpoint::add_tensor(const SafetensorsEntry& entry, std::string name,
                 "tensor occurs twice: " + directory_.string() + ": " + entry.name);
   }
   tensors_.push_back({.name = std::move(name), .dtype = entry.dtype, .shape = entry.shape});
-  views_.push_back(view);
+  views_.push_back(file.view(entry));
+  file_states_.push_back(to_string(file.state()));
 }
 
 TensorView FileCheckpoint::view(const TensorInfo& info) const {
@@ -176,6 +177,12 @@ std::vector<FileState> FileCheckpoint::weight_files() const {
   std::vector<FileState> files;
   for (const SafetensorsFile& shard : shards_) files.push_back(shard.state());
   return files;
+}
+
+std::string FileCheckpoint::origin(const TensorInfo& info) const {
+  const auto found = index_of_.find(info.name);
+  check(found != index_of_.end(), "FileCheckpoint::origin: a tensor of this checkpoint");
+  return file_states_[found->second] + " " + info.name;
 }
 
 std::string FileCheckpoint::disk_name(const TensorInfo& info) const {

@@ -42,6 +42,8 @@ class FileCheckpoint final : public Checkpoint {
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
+  // The file's state and the tensor's name.
+  [[nodiscard]] std::string origin(const TensorInfo& info) const override;
 
   // The mapped bytes of a tensor; they end with this object. REQUIRES: a tensor of tensors().
   [[nodiscard]] TensorView view(const TensorInfo& info) const;
@@ -50,7 +52,7 @@ class FileCheckpoint final : public Checkpoint {
 
  private:
   void add_tensors(const SafetensorsFile& file);
-  void add_tensor(const SafetensorsEntry& entry, std::string name, const TensorView& view);
+  void add_tensor(const SafetensorsFile& file, const SafetensorsEntry& entry, std::string name);
   void add_tower();
 
   std::filesystem::path directory_;
@@ -59,6 +61,7 @@ class FileCheckpoint final : public Checkpoint {
   std::vector<SafetensorsFile> shards_;
   std::vector<TensorInfo> tensors_;
   std::vector<TensorView> views_;                          // parallel to tensors_, into shards_
+  std::vector<std::string> file_states_;                   // parallel to tensors_
   std::unordered_map<std::string, std::size_t> index_of_;  // canonical name -> place in tensors_
 };
 

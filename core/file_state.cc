@@ -27,6 +27,16 @@ FileState made_of(const struct stat& status, const std::filesystem::path& path) 
 
 }  // namespace
 
+std::string to_string(const FileState& state) {
+  std::string text = state.path;
+  for (const std::uint64_t number :
+       {state.size_bytes, static_cast<std::uint64_t>(state.modified_ns), state.device,
+        state.inode}) {
+    text += " " + std::to_string(number);
+  }
+  return text;
+}
+
 FileState file_state(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) fail(path, errno);

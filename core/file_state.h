@@ -20,6 +20,9 @@ struct FileState {
   friend bool operator==(const FileState&, const FileState&) = default;
 };
 
+// All of it in one line.
+std::string to_string(const FileState& state);
+
 // The state of a file now; symbolic links are followed. Throws Error{kNotFound, kIo}.
 FileState file_state(const std::filesystem::path& path);
 

@@ -154,6 +154,10 @@ const TensorInfo& AlignedCheckpoint::stored(const TensorInfo& info) const {
   return model().tensors()[place];
 }
 
+std::string AlignedCheckpoint::origin(const TensorInfo& info) const {
+  return has_rows_by_token(info) ? "" : model().origin(stored(info));
+}
+
 void AlignedCheckpoint::read(const TensorInfo& info, std::span<float> out) const {
   if (!has_rows_by_token(info)) return model().read(stored(info), out);
   ThreadPool alone(1);

@@ -42,6 +42,8 @@ class AlignedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::vector<FileState> weight_files() const override {
     return model().weight_files();
   }
+  // The model's; not told for embedding and head.
+  [[nodiscard]] std::string origin(const TensorInfo& info) const override;
 
  private:
   class TokenRows;

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/merge_origin.h"
 #include "merge/source_reader.h"
 
 namespace vlm {
@@ -74,6 +75,10 @@ std::vector<FileState> MergedCheckpoint::weight_files() const {
     for (FileState& file : input.checkpoint->weight_files()) files.push_back(std::move(file));
   }
   return files;
+}
+
+std::string MergedCheckpoint::origin(const TensorInfo& info) const {
+  return merge_origin(plan_, plan_of(info), options_.seed);
 }
 
 bool MergedCheckpoint::is_copy(const TensorInfo& info) const {

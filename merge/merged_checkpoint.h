@@ -39,6 +39,8 @@ class MergedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
+  // Not told with `scope: model`, where a tensor depends on all others.
+  [[nodiscard]] std::string origin(const TensorInfo& info) const override;
 
   [[nodiscard]] const MergePlan& plan() const noexcept { return plan_; }
   [[nodiscard]] const MergeOptions& options() const noexcept { return options_; }

@@ -66,6 +66,17 @@ void read_parts(const Checkpoint& checkpoint, const Parts& parts, std::span<floa
   }
 }
 
+// Of tensors together; "" if one is unknown.
+std::string origin_of(const Checkpoint& checkpoint, const Parts& parts) {
+  std::string all;
+  for (const TensorInfo* const part : parts) {
+    const std::string origin = checkpoint.origin(*part);
+    if (origin.empty()) return "";
+    all += origin + "\n";
+  }
+  return all;
+}
+
 }  // namespace
 
 std::size_t StoredTensors::Tensor::size() const noexcept {
@@ -85,14 +96,14 @@ const WeightMatrix* StoredTensors::add_matrix(const Checkpoint& checkpoint,
                                               WeightFormat format) {
   locate_all(checkpoint, parts);
   auto matrix = make_weight(format, num_rows(parts), row_size(parts));
-  return tensors_.emplace_back(Tensor{std::move(parts), std::move(matrix), {}}).matrix.get();
+  return tensors_.emplace_back(Tensor{std::move(parts), std::move(matrix), {}, {}}).matrix.get();
 }
 
 MatrixView<const float> StoredTensors::add_floats(const Checkpoint& checkpoint,
                                                   std::vector<WantedTensor> parts) {
   locate_all(checkpoint, parts);
   Matrix<float> floats(num_rows(parts), row_size(parts));
-  Tensor& tensor = tensors_.emplace_back(Tensor{std::move(parts), nullptr, std::move(floats)});
+  Tensor& tensor = tensors_.emplace_back(Tensor{std::move(parts), nullptr, std::move(floats), {}});
   return std::as_const(tensor.floats).view();
 }
 
@@ -140,13 +151,27 @@ void StoredTensors::fill(const Checkpoint& checkpoint, ThreadPool& pool) {
   for (const Tensor& tensor : tensors_) {
     parts.push_back(locate_all(checkpoint, tensor.parts));
   }
+  const std::vector<std::string> origins = start_filling(checkpoint, parts);
   for (const std::vector<std::size_t>& batch : batches()) {
     pool.parallel_for(batch.size(), [&](std::size_t i) {
       Tensor& tensor = tensors_[batch[i]];
+      if (!tensor.origin.empty()) return;
       const auto read = [&](std::span<float> out) { read_parts(checkpoint, parts[batch[i]], out); };
       tensor.matrix ? tensor.matrix->fill(read) : read(tensor.floats.values());
     });
   }
+  for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].origin = origins[i];
+}
+
+// Forgets the origin of what will be read anew, which a failure leaves undefined.
+std::vector<std::string> StoredTensors::start_filling(
+    const Checkpoint& checkpoint, const std::vector<std::vector<const TensorInfo*>>& parts) {
+  std::vector<std::string> origins;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    origins.push_back(origin_of(checkpoint, parts[i]));
+    if (tensors_[i].origin != origins.back()) tensors_[i].origin.clear();
+  }
+  return origins;
 }
 
 std::size_t StoredTensors::fill_bytes(const std::vector<std::size_t>& batch) const {

@@ -49,8 +49,9 @@ class StoredTensors {
                             WeightFormat format, bool biased);
 
   // Reads the values of every tensor, or those of another checkpoint in place of the ones there
-  // are, in parallel, but so few at a time that at most 1 GiB (or one tensor) is taken besides.
-  // Throws as add_matrix(); the values are then undefined.
+  // are unless both have one origin (Checkpoint::origin()), in parallel, but so few at a time that
+  // at most 1 GiB (or one tensor) is taken besides. Throws as add_matrix(); the values are then
+  // undefined.
   void fill(const Checkpoint& checkpoint, ThreadPool& pool);
 
   [[nodiscard]] StorageBytes bytes() const;
@@ -60,11 +61,15 @@ class StoredTensors {
     std::vector<WantedTensor> parts;
     std::unique_ptr<WeightMatrix> matrix;
     Matrix<float> floats;  // empty if there is a matrix
+    std::string origin;    // of the values that are there; empty: unknown, or there are none
 
     [[nodiscard]] std::size_t size() const noexcept;
     [[nodiscard]] std::size_t value_bytes() const noexcept;
     [[nodiscard]] std::size_t fill_bytes() const noexcept;
   };
+  // The origin of every tensor of `checkpoint`. Keeps that of tensors that have it already.
+  std::vector<std::string> start_filling(const Checkpoint& checkpoint,
+                                         const std::vector<std::vector<const TensorInfo*>>& parts);
   // Numbers of tensors that are filled at the same time, the largest first.
   [[nodiscard]] std::vector<std::vector<std::size_t>> batches() const;
   [[nodiscard]] std::size_t fill_bytes(const std::vector<std::size_t>& batch) const;

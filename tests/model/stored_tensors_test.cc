@@ -66,6 +66,46 @@ TEST(StoredTensors, AnotherCheckpointFillsTheSamePlaces) {
   EXPECT_THAT(vector, ElementsAre(7, 7));
 }
 
+StoredTensors stack_and_vector(const CountedCheckpoint& checkpoint) {
+  StoredTensors tensors;
+  tensors.add_matrix(checkpoint, {{"a", {1, 2}}, {"b", {1, 2}}}, WeightFormat::kFloat32);
+  tensors.add_vector(checkpoint, {{"c", {2}}});
+  return tensors;
+}
+
+TEST(StoredTensors, WhatHasTheOriginOfTheValuesThatAreThereIsNotReadAgain) {
+  ThreadPool pool(1);
+  CountedCheckpoint first = two_matrices_and_vectors(0.0F);
+  first.set_origins({"a1", "b1", "c1", "d1"});
+  StoredTensors tensors = stack_and_vector(first);
+  tensors.fill(first, pool);
+  EXPECT_EQ(first.num_reads(), 3U);
+  CountedCheckpoint second = two_matrices_and_vectors(5.0F);
+  second.set_origins({"a1", "b2", "c1", "d1"});
+  tensors.fill(second, pool);
+  EXPECT_EQ(second.num_reads(), 2U) << "a stack is read as a whole";
+  tensors.fill(second, pool);
+  EXPECT_EQ(second.num_reads(), 2U);
+  second.set_origins({"a1", "b2", "", "d1"});
+  tensors.fill(second, pool);
+  tensors.fill(second, pool);
+  EXPECT_EQ(second.num_reads(), 4U) << "c is of unknown origin, twice";
+}
+
+TEST(StoredTensors, AFailureLeavesNothingThatCountsAsRead) {
+  ThreadPool pool(1);
+  CountedCheckpoint first = two_matrices_and_vectors(0.0F);
+  first.set_origins({"a1", "b1", "c1", "d1"});
+  StoredTensors tensors = stack_and_vector(first);
+  tensors.fill(first, pool);
+  CountedCheckpoint second = two_matrices_and_vectors(5.0F);
+  second.set_origins({"a2", "b2", "c1", "d1"});
+  second.set_unreadable("b");
+  EXPECT_THROW(tensors.fill(second, pool), Error);
+  tensors.fill(first, pool);
+  EXPECT_EQ(first.num_reads(), 3U + 2U) << "a and b, but not c";
+}
+
 TEST(StoredTensors, CountsValuesAndWhatIsTakenToFillThem) {
   const CountedCheckpoint checkpoint(
       {{"w", DType::kBF16, {64, 32}}, {"v", DType::kBF16, {64, 32}}, {"n", DType::kF32, {5}}},
