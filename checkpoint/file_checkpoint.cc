@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "checkpoint/layer_path_tensors.h"
@@ -187,6 +188,14 @@ std::string FileCheckpoint::origin(const TensorInfo& info) const {
 
 std::string FileCheckpoint::disk_name(const TensorInfo& info) const {
   return layout_.disk_name(info.name);
+}
+
+bool is_same_model(const Checkpoint& a, const Checkpoint& b) {
+  if (&a == &b) return true;
+  const bool are_files = dynamic_cast<const FileCheckpoint*>(&a) != nullptr &&
+                         dynamic_cast<const FileCheckpoint*>(&b) != nullptr;
+  std::error_code cannot_look;  // then they are two
+  return are_files && std::filesystem::equivalent(a.directory(), b.directory(), cannot_look);
 }
 
 }  // namespace vlm

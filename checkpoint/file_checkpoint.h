@@ -65,4 +65,9 @@ class FileCheckpoint final : public Checkpoint {
   std::unordered_map<std::string, std::size_t> index_of_;  // canonical name -> place in tensors_
 };
 
+// Whether two checkpoints are one model: the same object, or files of one directory, whatever its
+// names are. What computes its tensors (adapters, merges) is a model of its own, although it has
+// the directory of another.
+bool is_same_model(const Checkpoint& a, const Checkpoint& b);
+
 }  // namespace vlm

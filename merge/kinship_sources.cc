@@ -1,25 +1,13 @@
 #include "merge/kinship_sources.h"
 
 #include <algorithm>
-#include <filesystem>
 
+#include "checkpoint/file_checkpoint.h"
 #include "core/check.h"
 #include "merge/linear_child.h"
 
 namespace vlm {
 namespace {
-
-bool is_merge(const Checkpoint& checkpoint) {
-  return dynamic_cast<const MergedCheckpoint*>(&checkpoint) != nullptr;
-}
-
-// Directories tell files apart; that of a merge is one of its inputs'.
-bool is_same(const Checkpoint& a, const Checkpoint& b) {
-  if (&a == &b) return true;
-  if (is_merge(a) || is_merge(b) || a.directory().empty()) return false;
-  return std::filesystem::weakly_canonical(a.directory()) ==
-         std::filesystem::weakly_canonical(b.directory());
-}
 
 // Whether a source stands in its model where the result stands in the merge.
 bool is_at_its_place(const MergePlan& plan, const PlannedSource& source, const TensorPlan& tensor) {
@@ -74,7 +62,7 @@ KinshipSources::Model KinshipSources::place(const KinshipModel& model) {
 std::size_t KinshipSources::source_of(const std::string& name,
                                       const std::shared_ptr<const Checkpoint>& checkpoint) {
   const auto found = std::find_if(sources_.begin(), sources_.end(), [&](const Source& source) {
-    return is_same(*source.checkpoint, *checkpoint);
+    return is_same_model(*source.checkpoint, *checkpoint);
   });
   if (found != sources_.end()) return static_cast<std::size_t>(found - sources_.begin());
   sources_.push_back({name, checkpoint, InputTensors(*checkpoint)});

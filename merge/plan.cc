@@ -25,14 +25,6 @@ std::string counted(std::size_t count, const char* noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-// Two names of one directory are one model; an adapted or merged model keeps its base's directory.
-bool is_same_model(const Checkpoint& a, const Checkpoint& b) {
-  if (&a == &b) return true;
-  const bool are_files = dynamic_cast<const FileCheckpoint*>(&a) != nullptr &&
-                         dynamic_cast<const FileCheckpoint*>(&b) != nullptr;
-  return are_files && a.directory().lexically_normal() == b.directory().lexically_normal();
-}
-
 class PlanMaker {
  public:
   PlanMaker(const Recipe& recipe, const OpenModel& open_model) : open_model_(open_model) {

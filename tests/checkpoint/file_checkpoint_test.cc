@@ -47,6 +47,17 @@ void add_weights(const fs::path& file, const std::vector<std::string>& names,
   writer.finish();
 }
 
+TEST(FileCheckpoint, IsTheSameModelUnderEveryNameOfItsDirectory) {
+  const TemporaryDirectory directory;
+  const fs::path link = directory.path() / "link";
+  fs::create_directory_symlink(kZoo / "base-lm", link);
+  const FileCheckpoint base(kZoo / "base-lm");
+  const FileCheckpoint relative(fs::relative(kZoo / "base-lm"));
+  EXPECT_TRUE(is_same_model(base, FileCheckpoint(link)));
+  EXPECT_TRUE(is_same_model(base, relative));
+  EXPECT_FALSE(is_same_model(base, FileCheckpoint(kZoo / "ja-lm")));
+}
+
 // A directory with a config, an index and two shards, to be damaged.
 class DamagedShards : public testing::Test {
  protected:

@@ -17,6 +17,7 @@
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "merge/kinship_report.h"
+#include "merge/model_pool.h"
 #include "merge/recipe_parser.h"
 #include "tests/merge/made_up_models.h"
 
@@ -150,9 +151,7 @@ class LinearChild : public testing::TestWithParam<std::string> {};
 
 // The merge rounds its sums of at most four terms to float32, each by at most 2^-24 of a value
 // below the base's; measured against deltas of a tenth of the base's norm.
-TEST_P(LinearChild, IsPredictedAsItsWeightsAre) {
-  const KinshipModel recipe =
-      child(read_text_file(kFolder / "recipes" / (GetParam() + ".yml")) + "\n");
+void expect_predicted_as_computed(const KinshipModel& recipe) {
   const Kinship predicted = measure(golden_model("base"), {golden_model("ft_a"), recipe});
   const Kinship computed =
       measure(golden_model("base"), {golden_model("ft_a"), materialised(recipe)});
@@ -167,6 +166,56 @@ TEST_P(LinearChild, IsPredictedAsItsWeightsAre) {
     EXPECT_NEAR(ours.product(1, 2), theirs.product(1, 2), kRounding * base_norm * norm(ours, 1))
         << predicted.tensors[i].name;
   }
+}
+
+TEST_P(LinearChild, IsPredictedAsItsWeightsAre) {
+  expect_predicted_as_computed(
+      child(read_text_file(kFolder / "recipes" / (GetParam() + ".yml")) + "\n"));
+}
+
+// In double the weights sum to 5.6e-17, which the merge does not divide by.
+TEST(Kinship, WeightsThatNearlyCancelArePredictedAsTheirMergeHasThem) {
+  expect_predicted_as_computed(child(
+      "models:\n- {model: models/ft_a, parameters: {weight: 0.1}}\n"
+      "- {model: models/ft_b, parameters: {weight: 0.2}}\n"
+      "- {model: models/ft_c, parameters: {weight: -0.3}}\n"
+      "merge_method: task_arithmetic\nbase_model: models/base\nparameters: {normalize: true}\n"));
+}
+
+const std::string kAdapted = "models/base+../checkpoint/lora/attention";
+
+std::shared_ptr<const Checkpoint> open_beside(const std::string& model) {
+  ModelPool pool([](const std::string& name) { return FileCheckpoint::open(name); }, kFolder);
+  return pool(model);
+}
+
+// Adapters and aligned vocabularies have the directory of the model below them.
+TEST(Kinship, AnAdaptedModelIsNotTheModelBelowIt) {
+  const KinshipModel base = golden_model("base");
+  const Kinship kinship = measure(base, {{"adapted", open_beside(kAdapted)}});
+  EXPECT_GT(norm(kinship.total(), 1), 0.0);
+}
+
+TEST(Kinship, ALinearMergeOfAnAdaptedModelIsPredictedAsItsWeightsAre) {
+  const std::string recipe = "models:\n- {model: " + kAdapted +
+                             ", parameters: {weight: 1}}\n- {model: models/ft_b, parameters: "
+                             "{weight: 1}}\nmerge_method: linear\n";
+  expect_predicted_as_computed({"child", std::make_shared<const MergedCheckpoint>(make_merge_plan(
+                                             parse_recipe(recipe, "r.yaml"), open_beside))});
+}
+
+// tok_b has its tokens in another order than tok_a, which the recipe undoes.
+TEST(Kinship, ModelsBeforeARecipeWithATokenizerDoNotChangeItsPrediction) {
+  const KinshipModel base = golden_model("tok_a");
+  const KinshipModel recipe = child(
+      "models:\n- {model: models/tok_a, parameters: {weight: 1}}\n"
+      "- {model: models/tok_b, parameters: {weight: 1}}\nmerge_method: linear\n"
+      "base_model: models/tok_a\ntokenizer_source: base\n");
+  const double alone = norm(measure(base, {recipe}).total(), 1);
+  const Kinship behind = measure(base, {golden_model("tok_b"), recipe});
+  EXPECT_TRUE(behind.is_predicted[1]);
+  EXPECT_NEAR(norm(behind.total(), 2), alone, 1e-9 * alone);
+  EXPECT_NEAR(norm(measure(base, {materialised(recipe)}).total(), 1), alone, 1e-5 * alone);
 }
 
 INSTANTIATE_TEST_SUITE_P(Recipes, LinearChild,
