@@ -1,11 +1,20 @@
 #include "merge/linear_child.h"
 
+#include <cmath>
+
+#include "merge/methods/parameters.h"
+
 namespace vlm {
 namespace {
 
+// As the merge has it.
+double weight_of(const PlannedSource& source) {
+  return static_cast<float>(source.parameters.at("weight"));
+}
+
 double weight_sum(const TensorPlan& tensor) {
   double sum = 0;
-  for (const PlannedSource& source : tensor.sources) sum += source.parameters.at("weight");
+  for (const PlannedSource& source : tensor.sources) sum += weight_of(source);
   return sum;
 }
 
@@ -17,18 +26,19 @@ bool normalizes(const TensorPlan& tensor) {
 void add_linear(const TensorPlan& tensor, std::vector<double>& factors) {
   const double divisor = normalizes(tensor) ? weight_sum(tensor) : 1;
   for (const PlannedSource& source : tensor.sources) {
-    factors[source.input] += source.parameters.at("weight") / divisor;
+    factors[source.input] += weight_of(source) / divisor;
   }
 }
 
-// base + lambda sum_i w_i (x_i - base), the sum divided by sum_i w_i (0 counts as 1) if normalised.
+// base + lambda sum_i w_i (x_i - base), the sum divided by sum_i w_i if normalised,
+// unless that is too small.
 void add_task_arithmetic(const TensorPlan& tensor, std::vector<double>& factors) {
   const double sum = weight_sum(tensor);
-  const double divisor = normalizes(tensor) && sum != 0 ? sum : 1;
+  const double divisor = normalizes(tensor) && std::fabs(sum) >= kSmallestDivisor ? sum : 1;
   const double scale = tensor.parameters.at("lambda") / divisor;
   factors[tensor.base->input] += 1 - scale * sum;
   for (const PlannedSource& source : tensor.sources) {
-    factors[source.input] += scale * source.parameters.at("weight");
+    factors[source.input] += scale * weight_of(source);
   }
 }
 

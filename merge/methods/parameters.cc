@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace vlm {
-namespace {
-
-constexpr double kSmallestWeightSum = 1e-8;
-
-}  // namespace
-
 ParameterSpec any_number(std::string name, ParameterScope scope, std::optional<double> fallback,
                          std::string meaning) {
   const Range any{std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max()};
@@ -69,7 +63,7 @@ double weight_sum(const TensorMerge& task) {
 std::optional<std::string> complain_about_weight_sum(const TensorMerge& task,
                                                      const std::string& flag_name) {
   if (task.parameters.at(flag_name) == 0) return std::nullopt;
-  if (std::fabs(weight_sum(task)) >= kSmallestWeightSum) return std::nullopt;
+  if (std::fabs(weight_sum(task)) >= kSmallestDivisor) return std::nullopt;
   return "weights sum to 0, which cannot be normalised (set " + flag_name + ": false)";
 }
 

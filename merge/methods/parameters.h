@@ -30,6 +30,9 @@ ParameterSpec choice(std::string name, std::vector<std::string> choices, std::st
 ParameterSpec weight_parameter();     // required, any number
 ParameterSpec int8_mask_parameter();  // accepted for mergekit, no effect
 
+// A sum of weights of a smaller magnitude divides nothing (mergekit's bound).
+inline constexpr double kSmallestDivisor = 1e-8;
+
 // The sum of the models' weights.
 double weight_sum(const TensorMerge& task);
 

@@ -19,8 +19,7 @@
 namespace vlm {
 namespace {
 
-constexpr double kSmallestL1Norm = 1e-7;     // no rescaling below
-constexpr double kSmallestWeightSum = 1e-8;  // counts as 0 without consensus
+constexpr double kSmallestL1Norm = 1e-7;  // no rescaling below
 constexpr std::size_t kMostModels = 64;
 
 // One model's task vector, made block by block.
@@ -133,7 +132,7 @@ float divisor_without_vote(const std::vector<TaskVector>& vectors, bool normaliz
   if (!normalize) return 1;
   double sum = 0;
   for (const TaskVector& vector : vectors) sum += double{vector.weight};
-  return std::fabs(sum) < kSmallestWeightSum ? 1.0F : static_cast<float>(sum);
+  return std::fabs(sum) < kSmallestDivisor ? 1.0F : static_cast<float>(sum);
 }
 
 template <typename Value>

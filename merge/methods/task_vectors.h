@@ -53,9 +53,10 @@ struct TaskVectorSteps {
 
 // out = base + lambda * m, with p_i = w_i * sparse(x_i - base) and
 // m = sum of the p_i that the consensus keeps; with `normalize` divided by the sum of their w_i
-// (0 counts as 1). With `rescale: true` a sparse delta is multiplied so that its L1 norm is that of
-// the full one, unless either norm is below 1e-7; `inverse` is the filter's own business. Reads the
-// parameters weight (per model), lambda, normalize, rescale (global).
+// (one of 0 counts as 1; without consensus one below kSmallestDivisor). With `rescale: true` a
+// sparse delta is multiplied so that its L1 norm is that of the full one, unless either norm is
+// below 1e-7; `inverse` is the filter's own business. Reads the parameters weight (per model),
+// lambda, normalize, rescale (global).
 StartMerge start_task_vectors(const TaskVectorSteps& steps);
 
 // Values of the parameter `rescale`.
