@@ -6,10 +6,12 @@
 #include <cstdio>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/nearest_name.h"
+#include "merge/method.h"
 #include "merge/yaml_fields.h"
 
 namespace vlm {
@@ -20,6 +22,7 @@ enum class Scope : std::uint8_t { kModel, kModule, kLayer, kLayerModule };
 // One gene node of the recipe, before it is multiplied.
 struct GeneNode {
   Gene gene;
+  std::vector<std::string> words;  // of a parameter that is a word; the gene is the place, 0 to 1
   Scope scope = Scope::kModel;
   std::size_t layers_per_group = 1;
 };
@@ -57,7 +60,22 @@ Scope scope_of(const YAML::Node& node, const std::string& where) {
   return static_cast<Scope>(found - kScopeNames.begin());
 }
 
-GeneNode parse_gene(const YAML::Node& node, const std::string& where) {
+// What the parameter under that key may be, if it is no number.
+std::vector<std::string> words_of(const YAML::Node& recipe, const std::string& key) {
+  if (!recipe.IsMap()) return {};
+  const auto method = recipe["merge_method"].as<std::string>("");
+  for (const MergeMethod& each : merge_methods()) {
+    if (each.name != method) continue;
+    const ParameterSpec* const parameter = each.find_parameter(key);
+    if (parameter == nullptr || parameter->kind == ParameterKind::kNumber) return {};
+    if (parameter->kind == ParameterKind::kBoolean) return {"false", "true"};
+    return parameter->choices;
+  }
+  return {};
+}
+
+GeneNode parse_gene(const YAML::Node& node, std::vector<std::string> words,
+                    const std::string& where) {
   const YamlFields fields(node, where, "a gene", {kGeneKeys.begin(), kGeneKeys.end()});
   GeneNode parsed;
   parsed.gene.name = fields.text("gene");
@@ -70,6 +88,10 @@ GeneNode parse_gene(const YAML::Node& node, const std::string& where) {
   }
   if (parsed.gene.initial < parsed.gene.low || parsed.gene.initial > parsed.gene.high) {
     fail_at(node, where, "init of gene lies outside [low, high]", parsed.gene.name);
+  }
+  parsed.words = std::move(words);
+  if (!parsed.words.empty() && (parsed.gene.low < 0 || parsed.gene.high > 1)) {
+    fail_at(node, where, "gene of a word goes from 0 to 1", parsed.gene.name);
   }
   parsed.scope = scope_of(node, where);
   const double group = number_of(node, "group", 1.0, where);
@@ -107,14 +129,21 @@ std::string six_decimals(double value) {
   return {buffer.data(), static_cast<std::size_t>(length)};
 }
 
-// Reads the values of one gene node in order.
+// Reads the values of one gene node in order. Of n words each has an n-th of the way from 0 to 1.
 class ValueReader {
  public:
-  explicit ValueReader(std::span<const double> values) : values_(values) {}
-  std::string next() { return six_decimals(values_[position_++]); }
+  ValueReader(std::span<const double> values, const std::vector<std::string>& words)
+      : values_(values), words_(words) {}
+  std::string next() {
+    const double value = values_[position_++];
+    if (words_.empty()) return six_decimals(value);
+    const double place = value * static_cast<double>(words_.size());
+    return words_[std::min(static_cast<std::size_t>(place), words_.size() - 1)];
+  }
 
  private:
   std::span<const double> values_;
+  const std::vector<std::string>& words_;
   std::size_t position_ = 0;
 };
 
@@ -139,7 +168,9 @@ YAML::Node layer_list(ValueReader& values, const GeneNode& node, std::size_t num
   return list;
 }
 
-YAML::Node setting_of(const GeneNode& node, ValueReader values, std::size_t num_layers) {
+YAML::Node setting_of(const GeneNode& node, std::span<const double> numbers,
+                      std::size_t num_layers) {
+  ValueReader values(numbers, node.words);
   if (node.scope == Scope::kModel) return YAML::Node(values.next());
   YAML::Node conditions(YAML::NodeType::Sequence);
   if (node.scope == Scope::kLayer) {
@@ -159,14 +190,18 @@ YAML::Node setting_of(const GeneNode& node, ValueReader values, std::size_t num_
 struct Place {
   bool is_decided = false;             // false: `components` or `modules`, or above them
   std::optional<Component> component;  // absent: all
+  std::string key;                     // the last one but the "value" of a filter line
 };
 
-Place below(const Place& place, const std::string& key) {
+Place below(Place place, const std::string& key) {
+  if (key != "value") place.key = key;
   if (place.is_decided || key == "components" || key == "modules") return place;
-  if (const auto component = find_component(key)) return {true, component};
-  if (const auto component = find_component_of_module(key)) return {true, component};
-  if (key == "parameters") return {true, std::nullopt};
-  return {true, Component::kText};
+  place.is_decided = true;
+  place.component = Component::kText;
+  if (const auto component = find_component(key)) place.component = component;
+  if (const auto component = find_component_of_module(key)) place.component = component;
+  if (key == "parameters") place.component.reset();
+  return place;
 }
 
 std::size_t layers_at(const Place& place, LayerCounts num_layers) {
@@ -221,7 +256,7 @@ RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, LayerCounts num_layers,
                                const std::string& where)
     : recipe_(YAML::Clone(recipe)), num_layers_(num_layers) {
   const auto add_genes = [&](const YAML::Node& node, const Place& place) {
-    const GeneNode parsed = parse_gene(node, where);
+    const GeneNode parsed = parse_gene(node, words_of(recipe_, place.key), where);
     const std::size_t layers = layers_at(place, num_layers);
     require_layers(parsed, layers, node, where);
     const std::vector<std::string> names = names_of(parsed, layers);
@@ -236,7 +271,7 @@ RecipeTemplate::RecipeTemplate(const YAML::Node& recipe, LayerCounts num_layers,
       genes_.push_back(gene);
     }
     const std::vector<double> values(names.size(), parsed.gene.initial);
-    return setting_of(parsed, ValueReader(values), layers);
+    return setting_of(parsed, values, layers);
   };
   first_recipe_ = rebuild(recipe, {}, add_genes, shared);
   if (genes_.empty()) {
@@ -248,11 +283,11 @@ std::string RecipeTemplate::fill_in(std::span<const double> values) const {
   check(values.size() == genes_.size(), "RecipeTemplate::fill_in: one value for each gene");
   std::size_t used = 0;
   const auto fill = [&](const YAML::Node& node, const Place& place) {
-    const GeneNode parsed = parse_gene(node, "recipe");
+    const GeneNode parsed = parse_gene(node, words_of(recipe_, place.key), "recipe");
     const std::size_t layers = layers_at(place, num_layers_);
     const std::size_t count = names_of(parsed, layers).size();
     used += count;
-    return setting_of(parsed, ValueReader(values.subspan(used - count, count)), layers);
+    return setting_of(parsed, values.subspan(used - count, count), layers);
   };
   // Workers fill in at the same time: nothing is shared with the template.
   const YAML::Node filled =

@@ -9,8 +9,9 @@
 // `per` multiplies it: `model` (default) is one number; `module` one each for attention, MLP and
 // the rest (embeddings, norms, head); `layer` one for each layer and one for the rest;
 // `layer-module` attention and MLP of each layer and one for the rest. `group: k` lets k
-// neighbouring layers share a number. The result of filling in numbers is a plain recipe, without
-// any trace of genes.
+// neighbouring layers share a number. A parameter that is a word, or true or false, may be a gene,
+// too: of n words each has an n-th of the way from 0 to 1. The result of filling in numbers is a
+// plain recipe, without any trace of genes.
 
 #include <cstddef>
 #include <cstdint>

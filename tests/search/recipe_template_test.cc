@@ -77,6 +77,26 @@ TEST(RecipeTemplate, FillingInTwiceGivesTheSameText) {
   EXPECT_EQ(recipe.fill_in(values), recipe.fill_in(values));
 }
 
+TEST(RecipeTemplate, AParameterThatIsAWordMayBeAGene) {
+  const std::string begin =
+      "merge_method: dare_ties\nparameters: {normalize: {gene: n, init: 1}, rescale: ";
+  const RecipeTemplate recipe = parse(begin + "{gene: r}}");
+  const auto words = [&](double normalize, double rescale) {
+    const YAML::Node filled = YAML::Load(recipe.fill_in(std::vector<double>{normalize, rescale}));
+    return filled["parameters"]["normalize"].as<std::string>() + " " +
+           filled["parameters"]["rescale"].as<std::string>();
+  };
+  EXPECT_EQ(words(0.49, 0.3), "false false");  // false, true, inverse
+  EXPECT_EQ(words(0.5, 0.34), "true true");
+  EXPECT_EQ(words(1, 1), "true inverse");
+  EXPECT_EQ(recipe.first_recipe()["parameters"]["normalize"].as<std::string>(), "true");
+  EXPECT_THAT(error_of(begin + "{gene: r, high: 2}}"),
+              HasSubstr("goes from 0 to 1: search.yaml:2: r"));
+  const RecipeTemplate layers =
+      parse("merge_method: ties\nparameters: {normalize: {gene: n, per: layer}}");
+  EXPECT_THAT(layers.fill_in(std::vector<double>{0, 1, 0}), HasSubstr("[false, true]"));
+}
+
 TEST(RecipeTemplate, MistakesAreNamed) {
   EXPECT_THAT(error_of("{w: {gene: x, hi: 2}}"), HasSubstr("unknown key in a gene"));
   EXPECT_THAT(error_of("{w: {gene: x, hihg: 2}}"), HasSubstr("did you mean 'high'?"));
