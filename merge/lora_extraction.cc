@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "checkpoint/finite_weights.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/safetensors_writer.h"
 #include "core/atomic_directory.h"
@@ -121,6 +122,8 @@ void Extractor::extract_one(Difference& difference) const {
   std::vector<float> after(before.size());
   base_.read(info, before);
   model_.read(*difference.model, after);
+  require_finite(before, info, base_.directory().string(), "");
+  require_finite(after, info, model_.directory().string(), "");
   difference.differs = before != after;
   if (!difference.differs) return;
   const bool is_matrix = is_adapted(info);
@@ -132,10 +135,6 @@ void Extractor::extract_one(Difference& difference) const {
   if (!is_matrix) {
     difference.values = std::move(after);
     return;
-  }
-  if (!std::all_of(after.begin(), after.end(), [](float x) { return std::isfinite(x); })) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "weights that are infinite or not a number: " + info.name);
   }
   const MatrixView<const float> delta(std::span<const float>(after), info.shape[0], info.shape[1]);
   difference.factors = factorize(delta, options_.rank, philox_key(options_.seed, info.name));

@@ -40,7 +40,7 @@ struct LoraExtraction {
 // 1, differing biases of them lora_B.bias; embeddings, head and other tensors that differ are saved
 // whole. Values are float32. The bytes do not depend on threads.
 // Throws Error{kInvalidArgument} for models of other tensors or shapes, and for equal ones;
-// Error{kExists, kIo, kInterrupted}.
+// Error{kCorruptFile} for weights that are not finite; Error{kExists, kIo, kInterrupted}.
 LoraExtraction extract_lora(const Checkpoint& base, const Checkpoint& model,
                             const std::filesystem::path& target,
                             const LoraExtractionOptions& options, ThreadPool& pool);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/finite_weights.h"
 #include "core/error.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/finite.h"
@@ -14,16 +15,6 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 15U;  // elements: 128 KiB
-
-// "[3, 17]" for element 3 * columns + 17.
-std::string position(const Shape& shape, std::size_t element) {
-  Shape place(shape.size());
-  for (std::size_t i = shape.size(); i-- > 0;) {
-    place[i] = element % shape[i];
-    element /= shape[i];
-  }
-  return to_string(place);
-}
 
 }  // namespace
 
@@ -63,7 +54,7 @@ void SourceReader::refuse() const {
     text << "weight is not a number";
   }
   text << ": " << input_.name << ": " << info_.name << ": element "
-       << position(info_.shape, element) << ": " << stored[element]
+       << element_position(info_.shape, element) << ": " << stored[element]
        << " (merge --allow-nan lets it pass)";
   throw Error(ErrorCode::kCorruptFile, text.str());
 }

@@ -16,6 +16,7 @@ struct GgufOptions {
   // Of matrices; vectors are float32, and a matrix whose rows are no multiple of 32 is float16
   // where this is q8_0. Absent: the dtype of the embeddings.
   std::optional<GgufType> type;
+  bool allow_nan = false;        // infinities and NaN are written; else refused
   ProgressCallback on_progress;  // stage "export", counts tensors
   StopRequested stop_requested;
 };

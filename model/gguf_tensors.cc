@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "checkpoint/finite_weights.h"
 #include "core/check.h"
 #include "core/error.h"
 
@@ -16,9 +17,14 @@ std::size_t elements_of(const GgufSource& source) {
   return element_count(source.info->shape).value();
 }
 
-std::vector<std::byte> stored_bytes(const Checkpoint& model, const GgufSource& source) {
+std::vector<std::byte> stored_bytes(const Checkpoint& model, const GgufSource& source,
+                                    bool allow_nan) {
   std::vector<float> values(elements_of(source));
   model.read(*source.info, values);
+  if (!allow_nan) {
+    require_finite(values, *source.info, model.directory().string(),
+                   " (export --allow-nan lets it pass)");
+  }
   if (source.num_heads > 0) {
     const Shape& shape = source.info->shape;
     values = interleave_halves(values, source.num_heads, values.size() / shape.front());
@@ -119,8 +125,9 @@ void write_gguf(const Checkpoint& model, const std::filesystem::path& path,
           {"export", sources.size() - left.size(), sources.size(), path.filename().string()});
     }
     std::vector<std::vector<std::byte>> batch(batch_size(left, pool.num_threads()));
-    pool.parallel_for(batch.size(),
-                      [&](std::size_t i) { batch[i] = stored_bytes(model, left[i]); });
+    pool.parallel_for(batch.size(), [&](std::size_t i) {
+      batch[i] = stored_bytes(model, left[i], options.allow_nan);
+    });
     for (const std::vector<std::byte>& bytes : batch) writer.append(bytes);
     left = left.subspan(batch.size());
   }

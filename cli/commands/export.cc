@@ -21,6 +21,7 @@ struct ExportArguments {
   std::string gguf;
   std::string projector;
   std::string type;
+  bool allow_nan = false;
 };
 
 void require_different_files(const ExportArguments& arguments) {
@@ -45,6 +46,7 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   ProgressLine progress(global.quiet);
   GgufOptions options;
   options.type = parse_gguf_type(arguments.type);
+  options.allow_nan = arguments.allow_nan;
   options.on_progress = progress.callback();
   options.stop_requested = stop_on_interrupt();
   if (!arguments.projector.empty()) {
@@ -73,6 +75,8 @@ void add_export_command(CLI::App& app, const GlobalOptions& global) {
       ->add_option("--dtype", arguments->type,
                    "of matrices: f32, f16, bf16 or q8_0 (default: the embeddings' own)")
       ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}));
+  command->add_flag("--allow-nan", arguments->allow_nan,
+                    "write weights that are infinite or not a number, instead of refusing them");
   command->callback([arguments, &global] { run_export(*arguments, global); });
 }
 

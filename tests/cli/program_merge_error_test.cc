@@ -101,6 +101,14 @@ TEST_F(MergeErrors, NanWeightIsNamedUnlessAllowed) {
   std::vector<std::string> lenient = merge_;
   lenient.emplace_back("--allow-nan");
   EXPECT_EQ(run(lenient).exit_code, 0);
+
+  const std::string where = "weight is not a number: model: " + name + ": element [3, 5]: nan";
+  expect_failure({"export", "model", "--gguf", "x.gguf", "--quiet"}, where);
+  EXPECT_FALSE(fs::exists(folder() / "x.gguf"));
+  EXPECT_EQ(run({"export", "model", "--gguf", "x.gguf", "--quiet", "--allow-nan"}).exit_code, 0);
+  expect_failure(
+      {"extract-lora", "--base", model("base-lm"), "--model", "model", "--out", "lora", "--quiet"},
+      where);
 }
 
 TEST_F(MergeErrors, ParametersThatCannotBeAreRefusedBeforeTheMerge) {

@@ -1,0 +1,21 @@
+#pragma once
+
+// Weights that are infinite or not a number: a model that a training run has broken.
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "checkpoint/checkpoint.h"
+
+namespace vlm {
+
+// Where an element of a tensor is: "[3, 7]".
+std::string element_position(const Shape& shape, std::size_t element);
+
+// Throws Error{kCorruptFile} for the first of a tensor's values that is not finite, with its place:
+// "weight is not a number: MODEL: TENSOR: element [3, 7]: nan", then `hint`.
+void require_finite(std::span<const float> values, const TensorInfo& info, const std::string& model,
+                    const std::string& hint);
+
+}  // namespace vlm
