@@ -131,9 +131,13 @@ fs::path resolve_directory(std::string_view name, const fs::path& hub_cache, con
   if (is_there(directory / wanted.file)) return directory;
   std::error_code error;
   if (fs::is_directory(directory, error)) {
-    throw Error(ErrorCode::kNotFound, "not a " + std::string(wanted.what) +
-                                          " directory: " + directory.string() + ": no " +
-                                          std::string(wanted.file) + " in it");
+    const bool is_adapter = is_there(directory / kAdapter.file);
+    throw Error(ErrorCode::kNotFound,
+                "not a " + std::string(wanted.what) + " directory: " + directory.string() +
+                    ": no " + std::string(wanted.file) + " in it" +
+                    (is_adapter ? " (an adapter: write MODEL+" + directory.string() +
+                                      " with the model that it was trained on)"
+                                : ""));
   }
   const auto id = parse_hub_id(name);
   if (!id) {

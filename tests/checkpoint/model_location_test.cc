@@ -66,6 +66,12 @@ TEST_F(HubCache, ADirectoryWithoutConfigIsNoModel) {
   EXPECT_THAT(refused(ErrorCode::kNotFound, cache.path().string()), HasSubstr("config.json"));
 }
 
+TEST_F(HubCache, AnAdapterAloneIsNoModel) {
+  const std::string adapter =
+      (std::filesystem::path(VLM_TEST_DATA) / "checkpoint/lora/attention").string();
+  EXPECT_THAT(refused(ErrorCode::kNotFound, adapter), HasSubstr("write MODEL+" + adapter));
+}
+
 TEST_F(HubCache, NamesThatAreNoIdsAreNotLookedUp) {
   for (const char* name : {"../tiny", "org/../tiny", "a/b/c", "/no/such", "org/tiny@../x", "org/",
                            "org/tiny@", "bad name"}) {
