@@ -29,7 +29,7 @@ void read_stop_strings(const JsonFields& fields, GenerationOptions& options) {
 }
 
 struct OtherKey {
-  const char* name;
+  const char* name = nullptr;
   double neutral = 0.0;  // the number with which it changes nothing, as null, false, [] and {} do
 };
 
