@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text(reinterpret_cast<const char*>(data), size);
   try {
     const vlm::SearchConfig config = vlm::parse_search_config(text, "search.yaml");
-    const vlm::RecipeTemplate recipe(config.recipe, 3, "search.yaml");
+    const vlm::RecipeTemplate recipe(config.recipe, {.text = 3, .vision = 2}, "search.yaml");
     std::vector<double> values;
     for (const vlm::Gene& gene : recipe.genes()) {
       if (!(gene.low <= gene.initial && gene.initial <= gene.high)) __builtin_trap();
