@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/files.h"
 
 namespace vlm {
 namespace {
@@ -79,23 +78,6 @@ std::string row_warning(const std::vector<Source>& sources, const ComparedTensor
          std::to_string(shape.front()) + ", most: " + std::to_string(most_rows) + ")";
 }
 
-// Rows are compared by id; the files that say what the ids stand for should be the same.
-std::vector<std::string> token_warnings(const std::vector<Source>& sources) {
-  const auto table_of = [](const Source& source) {
-    const auto file = source.checkpoint->directory() / "tokenizer.model";
-    return std::filesystem::exists(file) ? read_text_file(file) : std::string();
-  };
-  std::vector<std::string> warnings;
-  const std::string wanted = table_of(sources.front());
-  for (const Source& source : sources) {
-    const std::string table = table_of(source);
-    if (wanted.empty() || table.empty() || table == wanted) continue;
-    warnings.push_back("tokenizer.model differs, so rows of equal id may be other tokens: " +
-                       source.name + " and " + sources.front().name);
-  }
-  return warnings;
-}
-
 }  // namespace
 
 std::vector<ComparedTensor> compared_tensors(const std::vector<Source>& sources) {
@@ -123,17 +105,14 @@ std::string kind_of(std::string_view name) {
   return has("norm.") ? "norm" : "other";
 }
 
-std::vector<std::string> vocabulary_warnings(const std::vector<Source>& sources,
-                                             const std::vector<ComparedTensor>& tensors) {
-  std::vector<std::string> warnings = token_warnings(sources);
+std::vector<std::string> row_warnings(const std::vector<Source>& sources,
+                                      const std::vector<ComparedTensor>& tensors) {
   for (const ComparedTensor& tensor : tensors) {
     if (!is_vocabulary(tensor.name)) continue;
     std::string warning = row_warning(sources, tensor);
-    if (warning.empty()) continue;
-    warnings.push_back(std::move(warning));
-    break;  // the head's rows are those of the embedding
+    if (!warning.empty()) return {std::move(warning)};  // the head's rows are the embedding's
   }
-  return warnings;
+  return {};
 }
 
 }  // namespace vlm

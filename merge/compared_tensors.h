@@ -30,8 +30,8 @@ inline constexpr std::array<std::string_view, 6> kModuleKinds = {"embedding", "a
 // One of kModuleKinds.
 std::string kind_of(std::string_view tensor);
 
-// What makes the comparison of embeddings and heads partial or doubtful, one line each.
-std::vector<std::string> vocabulary_warnings(const std::vector<KinshipSources::Source>& sources,
-                                             const std::vector<ComparedTensor>& tensors);
+// What makes the comparison of embeddings and heads partial.
+std::vector<std::string> row_warnings(const std::vector<KinshipSources::Source>& sources,
+                                      const std::vector<ComparedTensor>& tensors);
 
 }  // namespace vlm

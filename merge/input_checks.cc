@@ -1,9 +1,11 @@
 #include "merge/input_checks.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "merge/input_tensors.h"
+#include "merge/token_comparison.h"
 
 namespace vlm {
 namespace {
@@ -63,13 +65,13 @@ std::string difference(Component component, const char* key, const PlanInput& in
          ", but " + donor.name + ": " + shown(config_of(component, donor), key);
 }
 
-std::string content_difference(const std::string& a, const std::string& b) {
-  if (a.size() != b.size()) {
-    return std::to_string(a.size()) + " bytes against " + std::to_string(b.size());
+std::size_t common_rows(const PlanInput& a, const PlanInput& b) {
+  std::size_t rows = std::numeric_limits<std::size_t>::max();
+  for (const PlanInput* const input : {&a, &b}) {
+    const TensorInfo* const embedding = input->checkpoint->find(kEmbedName);
+    if (embedding != nullptr) rows = std::min(rows, embedding->shape.front());
   }
-  const auto [first, second] = std::mismatch(a.begin(), a.end(), b.begin());
-  static_cast<void>(second);
-  return "first difference at byte " + std::to_string(first - a.begin());
+  return rows;
 }
 
 }  // namespace
@@ -110,31 +112,36 @@ std::vector<std::string> compare_configs(Component component, const std::vector<
 
 std::vector<std::string> compare_token_tables(const std::vector<PlanInput>& inputs,
                                               const std::set<std::size_t>& members,
-                                              std::size_t donor) {
+                                              std::size_t donor, bool must_agree) {
   std::vector<std::string> warnings;
-  const auto table_of = [](const PlanInput& input) {
-    return input.checkpoint->directory() / "tokenizer.model";
-  };
-  const std::filesystem::path wanted_file = table_of(inputs[donor]);
-  if (!std::filesystem::exists(wanted_file)) {
-    return {"token tables were not compared: " + inputs[donor].name + " has no tokenizer.model"};
-  }
-  const std::string wanted = read_text_file(wanted_file);
+  const PlanInput& wanted = inputs[donor];
   for (const std::size_t index : members) {
     const PlanInput& input = inputs[index];
     if (index == donor) continue;
-    if (!std::filesystem::exists(table_of(input))) {
-      warnings.push_back("token tables were not compared: " + input.name +
-                         " has no tokenizer.model");
-      continue;
+    std::optional<std::string> difference;
+    try {
+      difference = token_difference(input.checkpoint->directory(), wanted.checkpoint->directory(),
+                                    common_rows(input, wanted));
+    } catch (const Error& error) {
+      const bool has_none = error.code() == ErrorCode::kNotFound;
+      if (must_agree && !has_none && error.code() != ErrorCode::kUnsupported) throw;
+      if (must_agree || !has_none) {
+        warnings.push_back("token tables were not compared: " + input.name + " and " + wanted.name +
+                           ": " + error.what());
+      }
     }
-    const std::string table = read_text_file(table_of(input));
-    if (table == wanted) continue;
-    throw Error(ErrorCode::kInvalidArgument,
-                "token tables differ, so rows of equal id are not the same token: " +
-                    table_of(input).string() + " and " + wanted_file.string() + ": " +
-                    content_difference(table, wanted) +
-                    " (embeddings: {policy: base} keeps those of " + inputs[donor].name + ")");
+    if (!difference) continue;
+    const std::string message =
+        "token tables differ, so rows of equal id are not the same token: " + input.name + " and " +
+        wanted.name + ": " + *difference;
+    if (must_agree) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  message +
+                      " (tokenizer_source: base matches rows by token, embeddings: {policy: "
+                      "base} keeps those of " +
+                      wanted.name + ")");
+    }
+    warnings.push_back(message);
   }
   return warnings;
 }

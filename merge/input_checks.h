@@ -23,10 +23,12 @@ void refuse_layer_paths(const std::vector<PlanInput>& inputs);
 std::vector<std::string> compare_configs(Component component, const std::vector<PlanInput>& inputs,
                                          const std::set<std::size_t>& members, std::size_t donor);
 
-// For merging rows by id: throws Error{kInvalidArgument} if the tokenizer.model of one of `members`
-// differs from the donor's; returns a warning for each that has none to compare.
+// Compares the tokens of each of `members` with the donor's, among the rows of embeddings that both
+// have. A difference is a warning, or Error{kInvalidArgument} if they must agree; so is a tokenizer
+// that cannot be read. That a model has none is a warning if they must agree, else no matter; one
+// of a kind that is not understood is a warning.
 std::vector<std::string> compare_token_tables(const std::vector<PlanInput>& inputs,
                                               const std::set<std::size_t>& members,
-                                              std::size_t donor);
+                                              std::size_t donor, bool must_agree);
 
 }  // namespace vlm

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <span>
+#include <utility>
 
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
 #include "merge/compared_tensors.h"
+#include "merge/input_checks.h"
 #include "merge/kinship_sources.h"
 
 namespace vlm {
@@ -93,6 +96,18 @@ void check_finite(const std::vector<Source>& sources, const std::string& tensor,
   }
 }
 
+// Rows are compared by id; the ids should stand for the same tokens.
+std::vector<std::string> token_warnings(const KinshipModel& base,
+                                        const std::vector<KinshipModel>& models) {
+  std::vector<PlanInput> inputs{{base.name, base.checkpoint}};
+  std::set<std::size_t> members;
+  for (const KinshipModel& model : models) {
+    members.insert(inputs.size());
+    inputs.push_back({model.name, model.checkpoint});
+  }
+  return compare_token_tables(inputs, members, 0, false);
+}
+
 }  // namespace
 
 DeltaGram Kinship::total() const {
@@ -106,7 +121,10 @@ Kinship measure_kinship(const KinshipModel& base, const std::vector<KinshipModel
   const KinshipSources sources(base, models);
   const std::vector<ComparedTensor> tensors = compared_tensors(sources.all());
   Kinship kinship;
-  kinship.warnings = vocabulary_warnings(sources.all(), tensors);
+  kinship.warnings = token_warnings(base, models);
+  for (std::string& warning : row_warnings(sources.all(), tensors)) {
+    kinship.warnings.push_back(std::move(warning));
+  }
   for (std::size_t i = 0; i < models.size(); ++i) {
     kinship.is_predicted.push_back(sources.is_predicted(i));
   }

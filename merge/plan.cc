@@ -271,9 +271,9 @@ void PlanMaker::compare_inputs() {
         compare_configs(component.component, plan_.inputs, component.inputs(), plan_.donor));
   }
   if (path_ && !path_->warning().empty()) plan_.warnings.push_back(path_->warning());
-  if (plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows) {
-    add_warnings(compare_token_tables(plan_.inputs, text().inputs(), plan_.donor));
-  }
+  if (plan_.recipe.tokenizer) return;  // rows are matched by token
+  add_warnings(compare_token_tables(plan_.inputs, text().inputs(), plan_.donor,
+                                    plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows));
 }
 
 void PlanMaker::finish_config() {

@@ -264,6 +264,13 @@ TEST(Kinship, OfATowerIsThatOfItsLanguageModel) {
   EXPECT_TRUE(report_kinship(kinship).pairs.front().global.pcc.has_value());
 }
 
+TEST(Kinship, TellsThatIdsStandForOtherTokens) {
+  const Kinship kinship = measure(golden_model("tok_a"), {golden_model("tok_b")});
+  EXPECT_THAT(kinship.warnings,
+              testing::Contains(HasSubstr("token tables differ, so rows of equal id are not the "
+                                          "same token: tok_b and tok_a: ")));
+}
+
 KinshipModel made_up(const std::string& name, const MadeUpModel& model) {
   return {name, make_up(model)};
 }

@@ -85,7 +85,7 @@ TEST_F(SevenBillion, WithoutVocabularyPolicyTheRowsAreAnError) {
 
 TEST_F(SevenBillion, DifferentTokenTablesAreRefused) {
   for (const char* const name : {"Mistral-7B-v0.1", "llava-v1.6-mistral-7b"}) {
-    folder_.add(std::string(name) + "/tokenizer.model", "pieces");
+    folder_.add(std::string(name) + "/tokenizer.json", R"({"model": {"vocab": {"a": 0, "b": 1}}})");
   }
   folder_.add("shisa-gamma-7b-v1/tokenizer.model", "piecez");
   EXPECT_THAT([&] { plan(recipe_); }, testing::ThrowsMessage<Error>(testing::AllOf(

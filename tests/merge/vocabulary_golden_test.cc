@@ -93,6 +93,22 @@ MergedCheckpoint merge_with(const std::string& tokenizer) {
       make_merge_plan(parse_recipe(with_tokenizer(tokenizer), "r.yaml"), golden_models()));
 }
 
+// tok_b has other tokens under the ids of tok_a, and more.
+TEST(Vocabulary, TokensThatDifferUnderEqualIdsAreReported) {
+  const std::string alike =
+      "slices:\n- sources:\n  - {model: models/tok_a, layer_range: [0, 1], parameters: {weight: "
+      "1}}\n  - {model: models/tok_b, layer_range: [0, 1], parameters: {weight: 1}}\n"
+      "merge_method: linear\n";
+  const auto plan = [](const std::string& text) {
+    return make_merge_plan(parse_recipe(text, "r.yaml"), golden_models());
+  };
+  EXPECT_THAT(message_of([&] { plan(alike + "embeddings: {policy: common-rows}\n"); }),
+              testing::AllOf(HasSubstr("token tables differ"), HasSubstr("models/tok_b")));
+  EXPECT_THAT(plan(alike + "embeddings: {policy: base}\n").warnings,
+              testing::ElementsAre(HasSubstr("token tables differ")));
+  EXPECT_THAT(plan(alike + "tokenizer_source: base\n").warnings, testing::IsEmpty());
+}
+
 std::string refusal(const std::string& tokenizer) {
   return message_of([&] { merge_with(tokenizer); });
 }
