@@ -13,15 +13,20 @@ namespace {
 // The tensors that stand at one place of the sources of a slice.
 struct Place {
   std::string output;  // canonical name
-  TensorPlace where;   // `name` is set by add_merge
+  TensorPlace where;   // name and component are set by add()
   const Slice* slice = nullptr;
   std::vector<const TensorInfo*> tensors;  // parallel to slice->sources
 };
 
 class ComponentPlanner {
  public:
-  ComponentPlanner(const ComponentSlices& slices, const PlannedInputs& inputs, MergePlan& plan)
-      : slices_(slices), inputs_(inputs), plan_(plan), num_layers_(slices.num_layers()) {}
+  ComponentPlanner(const ComponentSlices& slices, const std::vector<InputTensors>& inputs,
+                   MergePlan& plan, FilterUses& filters)
+      : slices_(slices),
+        inputs_(inputs),
+        plan_(plan),
+        filters_(filters),
+        num_layers_(slices.num_layers()) {}
 
   void add_all();
 
@@ -31,7 +36,9 @@ class ComponentPlanner {
   void add_layers();
   void add_layer(const Slice& slice, std::size_t offset, std::size_t output_layer);
   void add(Place place);
-  void add_merge(Place place);
+  void add_merge(const Place& place);
+  void add_base(const Place& place);
+  void add_copy_of_source(const Place& place, std::size_t source);
   void add_copy(const std::string& output, std::size_t input, const TensorInfo* info);
 
   [[nodiscard]] DType copied_dtype(std::size_t input, const TensorInfo& info) const;
@@ -39,21 +46,24 @@ class ComponentPlanner {
   [[nodiscard]] TensorPlan start(const Place& place) const;
   [[nodiscard]] ParameterValues resolve(ParameterScope scope, const Place& place,
                                         const SliceSource* source) const;
+  [[nodiscard]] SettingLevels levels_of(const Place& place, const SliceSource* source) const;
+  void note_filters(const Place& place);
+  [[nodiscard]] bool is_unmatched(const Place& place) const;
   void check_parameters(const TensorPlan& tensor) const;
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorCode::kInvalidArgument, what);
   }
-  [[nodiscard]] bool is_base(std::size_t input) const { return inputs_.base == input; }
 
   const ComponentSlices& slices_;
-  const PlannedInputs& inputs_;
+  const std::vector<InputTensors>& inputs_;
   MergePlan& plan_;
+  FilterUses& filters_;
   std::size_t num_layers_;
 };
 
 void ComponentPlanner::add_all() {
   if (slices_.is_donors) {
-    for (const TensorInfo* const info : inputs_.tensors[plan_.donor].of(slices_.component).all()) {
+    for (const TensorInfo* const info : inputs_[plan_.donor].of(slices_.component).all()) {
       if (!plan_.recipe.single_view || !is_of_tiles(info->name)) {
         add_copy(info->name, plan_.donor, info);
       }
@@ -66,7 +76,7 @@ void ComponentPlanner::add_all() {
 }
 
 void ComponentPlanner::add_outer(bool before_layers, const Slice& slice) {
-  for (const std::string& name : outer_names(inputs_.tensors, slices_.component, slice)) {
+  for (const std::string& name : outer_names(inputs_, slices_.component, slice)) {
     if (is_before_layers(name) != before_layers) continue;
     if (!plan_.recipe.single_view || !is_of_tiles(name)) add_outer(name, slice);
   }
@@ -75,14 +85,14 @@ void ComponentPlanner::add_outer(bool before_layers, const Slice& slice) {
 void ComponentPlanner::add_outer(const std::string& name, const Slice& slice) {
   if (plan_.recipe.vocabulary == VocabularyPolicy::kBase &&
       (name == kEmbedName || name == kHeadName)) {
-    const auto& donor = inputs_.tensors[plan_.donor];
+    const auto& donor = inputs_[plan_.donor];
     const bool is_tied_head = name == kHeadName && donor.ties_head();
     if (!is_tied_head) add_copy(name, plan_.donor, donor.find_outer(name));
     return;
   }
   Place place{name, {}, &slice, {}};
   for (const SliceSource& source : slice.sources) {
-    place.tensors.push_back(inputs_.tensors[source.input].find_outer(name));
+    place.tensors.push_back(inputs_[source.input].find_outer(name));
   }
   add(std::move(place));
 }
@@ -98,7 +108,7 @@ void ComponentPlanner::add_layers() {
 }
 
 const LayerTensors& ComponentPlanner::layer(const SliceSource& source, std::size_t offset) const {
-  return inputs_.tensors[source.input].of(slices_.component).layer(source.layers.first + offset);
+  return inputs_[source.input].of(slices_.component).layer(source.layers.first + offset);
 }
 
 void ComponentPlanner::add_layer(const Slice& slice, std::size_t offset, std::size_t output_layer) {
@@ -131,10 +141,18 @@ void ComponentPlanner::add_layer(const Slice& slice, std::size_t offset, std::si
 }
 
 void ComponentPlanner::add(Place place) {
-  if (!place.slice->is_copy) return add_merge(std::move(place));
-  const std::size_t input = place.slice->sources.front().input;
-  const TensorInfo* const donated = inputs_.tensors[plan_.donor].find_outer(place.output);
-  const TensorInfo* const info = place.tensors.front();
+  if (place.slice->is_copy) return add_copy_of_source(place, 0);
+  place.where.name = std::string_view(place.output).substr(prefix_of(slices_.component).size());
+  place.where.component = slices_.component;
+  note_filters(place);
+  if (plan_.recipe.copies_unmatched && is_unmatched(place)) return add_base(place);
+  add_merge(place);
+}
+
+void ComponentPlanner::add_copy_of_source(const Place& place, std::size_t source) {
+  const std::size_t input = place.slice->sources[source].input;
+  const TensorInfo* const donated = inputs_[plan_.donor].find_outer(place.output);
+  const TensorInfo* const info = place.tensors[source];
   if (donated != nullptr && info != nullptr && donated->shape != info->shape) {
     fail("shapes differ: " + plan_.inputs[input].name + ": " + place.output + " " +
          to_string(info->shape) + ", " + plan_.inputs[plan_.donor].name + " " +
@@ -172,14 +190,14 @@ TensorPlan ComponentPlanner::start(const Place& place) const {
   tensor.output.name = place.output;
   tensor.layer = place.where.layer;
   tensor.num_layers = num_layers_;
-  const bool with_origin = has_origin(*plan_.method, inputs_.base);
+  const bool with_origin = has_origin(*plan_.method, place.slice->base);
   for (std::size_t i = 0; i < place.tensors.size(); ++i) {
     const SliceSource& source = place.slice->sources[i];
     if (place.tensors[i] == nullptr) {
       fail("model lacks a tensor that others have: " + plan_.inputs[source.input].name + ": " +
            place.output);
     }
-    if (with_origin && is_base(source.input)) {
+    if (with_origin && place.slice->base == source.input) {
       tensor.base = PlannedSource{source.input, place.tensors[i], {}};
       continue;
     }
@@ -190,11 +208,10 @@ TensorPlan ComponentPlanner::start(const Place& place) const {
   return tensor;
 }
 
-void ComponentPlanner::add_merge(Place place) {
-  place.where.name = std::string_view(place.output).substr(prefix_of(slices_.component).size());
+void ComponentPlanner::add_merge(const Place& place) {
   TensorPlan tensor = start(place);
   std::optional<PlannedSource> donated;
-  if (const TensorInfo* const info = inputs_.tensors[plan_.donor].find_outer(place.output)) {
+  if (const TensorInfo* const info = inputs_[plan_.donor].find_outer(place.output)) {
     donated = PlannedSource{plan_.donor, info, {}};
   }
   align_shapes(plan_, donated, tensor);
@@ -211,14 +228,51 @@ ParameterValues ComponentPlanner::resolve(ParameterScope scope, const Place& pla
                                           const SliceSource* source) const {
   std::string who = plan_.recipe.where + ": ";
   if (source != nullptr) who += plan_.inputs[source->input].name + ": ";
-  if (source != nullptr && is_base(source->input)) {
+  if (source != nullptr && place.slice->base == source->input) {
     who += "(base_model is an input of method '" + plan_.method->name + "') ";
   }
-  const ParameterSettings* const own = source == nullptr ? nullptr : source->parameters;
-  return resolve_parameters(
-      *plan_.method, scope,
-      {own, place.slice->parameters, slices_.parameters, &plan_.recipe.parameters}, place.where,
-      who);
+  return resolve_parameters(*plan_.method, scope, levels_of(place, source), place.where, who);
+}
+
+SettingLevels ComponentPlanner::levels_of(const Place& place, const SliceSource* source) const {
+  return {source == nullptr ? nullptr : source->parameters, place.slice->parameters,
+          slices_.parameters, &plan_.recipe.parameters};
+}
+
+void ComponentPlanner::note_filters(const Place& place) {
+  const auto note = [&](ParameterScope scope, const SliceSource* source) {
+    for (const ParameterSettings* const level : levels_of(place, source)) {
+      if (level == nullptr) continue;
+      for (const auto& [name, setting] : *level) {
+        const bool is_asked = plan_.method->find_parameter(name)->scope == scope;
+        if (is_asked) filters_.note(name, setting, place.where);
+      }
+    }
+  };
+  for (const SliceSource& source : place.slice->sources) note(ParameterScope::kPerModel, &source);
+  note(ParameterScope::kGlobal, nullptr);
+}
+
+// Whether a parameter of the merge, or one of every model, has no value here.
+bool ComponentPlanner::is_unmatched(const Place& place) const {
+  const auto lacks = [&](ParameterScope scope, const SliceSource* source) {
+    return lacks_parameter(*plan_.method, scope, levels_of(place, source), place.where);
+  };
+  const bool with_origin = has_origin(*plan_.method, place.slice->base);
+  return lacks(ParameterScope::kGlobal, nullptr) ||
+         std::ranges::all_of(place.slice->sources, [&](const SliceSource& source) {
+           const bool is_origin = with_origin && source.input == place.slice->base;
+           return is_origin || lacks(ParameterScope::kPerModel, &source);
+         });
+}
+
+// The base's tensor at the place, as it is.
+void ComponentPlanner::add_base(const Place& place) {
+  for (std::size_t i = 0; i < place.tensors.size(); ++i) {
+    const std::size_t input = place.slice->sources[i].input;
+    if (input == place.slice->base) return add_copy_of_source(place, i);
+  }
+  fail("'unmatched: copy_base' needs a base_model: " + plan_.recipe.where + ": " + place.output);
 }
 
 void ComponentPlanner::check_parameters(const TensorPlan& tensor) const {
@@ -249,8 +303,9 @@ std::set<std::string, std::less<>> outer_names(const std::vector<InputTensors>& 
   return names;
 }
 
-void add_component(const ComponentSlices& slices, const PlannedInputs& inputs, MergePlan& plan) {
-  ComponentPlanner(slices, inputs, plan).add_all();
+void add_component(const ComponentSlices& slices, const std::vector<InputTensors>& inputs,
+                   MergePlan& plan, FilterUses& filters) {
+  ComponentPlanner(slices, inputs, plan, filters).add_all();
 }
 
 }  // namespace vlm

@@ -21,4 +21,8 @@ ParameterValues resolve_parameters(const MergeMethod& method, ParameterScope sco
                                    const SettingLevels& levels, const TensorPlace& place,
                                    const std::string& who);
 
+// Whether there is a parameter of that scope that has neither a value there nor a default.
+bool lacks_parameter(const MergeMethod& method, ParameterScope scope, const SettingLevels& levels,
+                     const TensorPlace& place);
+
 }  // namespace vlm

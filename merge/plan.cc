@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "merge/chat_templates.h"
 #include "merge/component_plan.h"
+#include "merge/filter_uses.h"
 #include "merge/input_checks.h"
 #include "merge/merged_config.h"
 #include "merge/path_slices.h"
@@ -29,6 +30,7 @@ class PlanMaker {
  public:
   PlanMaker(const Recipe& recipe, const OpenModel& open_model) : open_model_(open_model) {
     plan_.recipe = recipe;
+    plan_.warnings = recipe.warnings;
     plan_.method = &find_merge_method(recipe.merge_method, recipe.where);
   }
 
@@ -60,7 +62,8 @@ class PlanMaker {
 
   const OpenModel& open_model_;
   MergePlan plan_;
-  PlannedInputs inputs_;
+  std::vector<InputTensors> inputs_;            // parallel to plan_.inputs
+  std::optional<std::size_t> base_;             // the recipe's base_model
   std::vector<ComponentSlices> components_;     // the text first
   std::optional<PathSlices> path_;              // of a data-flow recipe
   std::optional<std::size_t> tokenizer_owner_;  // the input whose tokenizer the result takes
@@ -74,7 +77,11 @@ MergePlan PlanMaker::make() {
   check_slices();
   align_vocabularies();
   compare_inputs();
-  for (const ComponentSlices& component : components_) add_component(component, inputs_, plan_);
+  FilterUses filters;
+  for (const ComponentSlices& component : components_) {
+    add_component(component, inputs_, plan_, filters);
+  }
+  add_warnings(filters.warnings());
   finish_config();
   choose_template();
   return std::move(plan_);
@@ -88,7 +95,7 @@ std::size_t PlanMaker::input_of(const std::string& name) {
   for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
     if (is_same_model(*plan_.inputs[i].checkpoint, *checkpoint)) return i;
   }
-  inputs_.tensors.emplace_back(*checkpoint);
+  inputs_.emplace_back(*checkpoint);
   plan_.inputs.push_back({name, std::move(checkpoint)});
   return plan_.inputs.size() - 1;
 }
@@ -117,22 +124,20 @@ void PlanMaker::open_inputs() {
   for (const RecipeComponent& component : plan_.recipe.components) {
     components_.push_back(make_component(component));
   }
-  if (!plan_.recipe.base_model) {
-    if (plan_.method->base != BaseRole::kRequired) return;
-    fail("method needs a base_model: " + plan_.recipe.where + ": '" + plan_.method->name + "'");
-  }
-  inputs_.base = input_of(*plan_.recipe.base_model);
+  if (!plan_.recipe.base_model) return;
+  base_ = input_of(*plan_.recipe.base_model);
   for (std::size_t i = 0; i < components_.size(); ++i) {
+    for (Slice& slice : components_[i].slices) slice.base = slice.base ? slice.base : base_;
     add_unlisted_base(plan_.recipe.components[i], components_[i]);
   }
 }
 
 // As in mergekit, a base_model that is not listed is one more input, without parameters.
 void PlanMaker::add_unlisted_base(const RecipeComponent& component, ComponentSlices& slices) const {
-  if (component.is_stack || slices.inputs().contains(*inputs_.base)) return;
-  require_component(slices.component, *inputs_.base);
-  const std::size_t layers = num_layers(slices.component, *inputs_.base);
-  slices.slices.front().sources.push_back({*inputs_.base, {0, layers}, nullptr});
+  if (component.is_stack || slices.inputs().contains(*base_)) return;
+  require_component(slices.component, *base_);
+  const std::size_t layers = num_layers(slices.component, *base_);
+  slices.slices.front().sources.push_back({*base_, {0, layers}, nullptr});
 }
 
 ComponentSlices PlanMaker::make_component(const RecipeComponent& component) {
@@ -146,6 +151,7 @@ ComponentSlices PlanMaker::make_component(const RecipeComponent& component) {
 Slice PlanMaker::make_slice(Component component, const RecipeSlice& slice) {
   Slice made;
   made.parameters = &slice.parameters;
+  if (slice.base_model) made.base = input_of(*slice.base_model);
   for (const RecipeSource& source : slice.sources) {
     const std::size_t input = input_of(source.model);
     require_component(component, input);
@@ -162,13 +168,13 @@ Slice PlanMaker::make_slice(Component component, const RecipeSlice& slice) {
 
 std::size_t PlanMaker::num_layers(Component component, std::size_t input) const {
   if (component == Component::kText) return plan_.inputs[input].checkpoint->config().num_layers();
-  return inputs_.tensors[input].of(component).num_layers();
+  return inputs_[input].of(component).num_layers();
 }
 
 bool PlanMaker::has_component(Component component, std::size_t input) const {
   const bool is_of_vlm =
       component == Component::kText || plan_.inputs[input].checkpoint->config().is_vlm();
-  return is_of_vlm && !inputs_.tensors[input].of(component).all().empty();
+  return is_of_vlm && !inputs_[input].of(component).all().empty();
 }
 
 void PlanMaker::require_component(Component component, std::size_t input) const {
@@ -189,7 +195,7 @@ void PlanMaker::choose_donor() {
     return;
   }
   const Slice& first = components_.front().slices.front();
-  plan_.donor = inputs_.base.value_or(first.sources.front().input);
+  plan_.donor = base_.value_or(first.sources.front().input);
 }
 
 // A component that the recipe does not name is the donor's; one that it names the donor has, too.
@@ -207,30 +213,30 @@ void PlanMaker::add_donors_components() {
       continue;
     }
     const LayerRange layers{0, num_layers(component, plan_.donor)};
-    all.push_back({component, {{{{plan_.donor, layers, nullptr}}, nullptr, true}}, nullptr, true});
+    all.push_back(
+        {component, {{{{plan_.donor, layers, nullptr}}, nullptr, base_, true}}, nullptr, true});
   }
   components_ = std::move(all);
 }
 
 // A slice of the base alone is the base's, as in mergekit; a recipe of nothing else is a mistake.
 void PlanMaker::check_slices() {
-  const bool with_origin = has_origin(*plan_.method, inputs_.base);
   bool merges = false;
   const Slice* copied = nullptr;
   for (ComponentSlices& component : components_) {
     for (Slice& slice : component.slices) {
       if (component.is_donors) continue;
-      slice.is_copy =
-          with_origin && slice.sources.size() == 1 && slice.sources.front().input == *inputs_.base;
+      slice.is_copy = has_origin(*plan_.method, slice.base) && slice.base &&
+                      slice.sources.size() == 1 && slice.sources.front().input == *slice.base;
       if (slice.is_copy) {
         copied = &slice;
         continue;
       }
-      check_slice(plan_, slice, inputs_.base);
+      check_slice(plan_, slice);
       merges = true;
     }
   }
-  if (!merges) check_slice(plan_, *copied, inputs_.base);
+  if (!merges) check_slice(plan_, *copied);
   if (text().num_layers() == 0) {
     fail("the result has no layers: " + plan_.recipe.where + ": all slices empty");
   }
@@ -244,8 +250,7 @@ void PlanMaker::check_slices() {
 
 void PlanMaker::align_vocabularies() {
   if (!plan_.recipe.tokenizer) return;
-  VocabularyRoles roles{
-      .donor = plan_.donor, .base = inputs_.base, .of_embedding = {}, .of_head = {}};
+  VocabularyRoles roles{.donor = plan_.donor, .base = base_, .of_embedding = {}, .of_head = {}};
   for (const SliceSource& source : text().slices.front().sources) {
     roles.of_embedding.insert(source.input);
   }
@@ -256,11 +261,11 @@ void PlanMaker::align_vocabularies() {
       vlm::align_vocabularies(*plan_.recipe.tokenizer, plan_.inputs, roles, plan_.recipe.where);
   for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
     plan_.inputs[i].checkpoint = aligned.checkpoints[i];
-    inputs_.tensors[i] = InputTensors(*plan_.inputs[i].checkpoint);
+    inputs_[i] = InputTensors(*plan_.inputs[i].checkpoint);
   }
   plan_.side_files = std::move(aligned.side_files);
   tokenizer_owner_ = aligned.vocabulary.owner;
-  plan_.warnings = std::move(aligned.warnings);
+  add_warnings(aligned.warnings);
 }
 
 void PlanMaker::compare_inputs() {
@@ -277,7 +282,7 @@ void PlanMaker::compare_inputs() {
 }
 
 void PlanMaker::finish_config() {
-  const auto& donor = inputs_.tensors[plan_.donor];
+  const auto& donor = inputs_[plan_.donor];
   const ModelConfig& config = plan_.inputs[plan_.donor].checkpoint->config();
   const auto embed =
       std::find_if(plan_.tensors.begin(), plan_.tensors.end(),
@@ -292,7 +297,7 @@ void PlanMaker::finish_config() {
   if (donated == nullptr || donated->dtype != embed->output.dtype) {
     changes.dtype = embed->output.dtype;
   }
-  const auto names = outer_names(inputs_.tensors, Component::kText, text().slices.back());
+  const auto names = outer_names(inputs_, Component::kText, text().slices.back());
   changes.unties_head = donor.ties_head() && plan_.recipe.vocabulary != VocabularyPolicy::kBase &&
                         names.contains(kHeadName);
   if (tokenizer_owner_) {

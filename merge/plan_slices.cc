@@ -44,7 +44,11 @@ std::set<std::size_t> ComponentSlices::inputs() const {
   return all;
 }
 
-void check_slice(const MergePlan& plan, const Slice& slice, std::optional<std::size_t> base) {
+void check_slice(const MergePlan& plan, const Slice& slice) {
+  const std::optional<std::size_t> base = slice.base;
+  if (!base && plan.method->base == BaseRole::kRequired) {
+    fail("method needs a base_model: " + plan.recipe.where + ": '" + plan.method->name + "'");
+  }
   const bool with_origin = has_origin(*plan.method, base);
   std::set<std::size_t> seen;
   std::size_t models = 0;

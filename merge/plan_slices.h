@@ -24,7 +24,8 @@ struct SliceSource {
 struct Slice {
   std::vector<SliceSource> sources;
   const ParameterSettings* parameters = nullptr;
-  bool is_copy = false;  // its one source as it is; the method is not asked
+  std::optional<std::size_t> base = {};  // its base_model, else the recipe's
+  bool is_copy = false;                  // its one source as it is; the method is not asked
 };
 
 struct ComponentSlices {
@@ -44,8 +45,8 @@ struct ComponentSlices {
 bool has_origin(const MergeMethod& method, std::optional<std::size_t> base);
 
 // Throws Error{kInvalidArgument} for a model that is there twice, a base that the method needs and
-// that is not among the sources, a number of models that the method does not take, or sources of
-// different numbers of layers. `plan` has recipe, method and inputs.
-void check_slice(const MergePlan& plan, const Slice& slice, std::optional<std::size_t> base);
+// that is not there or not among the sources, a number of models that the method does not take, or
+// sources of different numbers of layers. `plan` has recipe, method and inputs.
+void check_slice(const MergePlan& plan, const Slice& slice);
 
 }  // namespace vlm

@@ -8,14 +8,6 @@
 namespace vlm {
 namespace {
 
-bool selects(const SettingLine& line, const TensorPlace& place) {
-  if (line.layers.has_value()) {
-    if (!place.layer.has_value()) return false;
-    if (*place.layer < line.layers->first || *place.layer >= line.layers->end) return false;
-  }
-  return place.name.find(line.filter) != std::string_view::npos;
-}
-
 double interpolate(const std::vector<double>& values, double position) {
   check(!values.empty(), "interpolate: at least one value");
   const std::size_t last = values.size() - 1;
@@ -27,6 +19,16 @@ double interpolate(const std::vector<double>& values, double position) {
 }
 
 }  // namespace
+
+bool selects(const SettingLine& line, const TensorPlace& place) {
+  if (line.layers.has_value()) {
+    if (!place.layer.has_value()) return false;
+    if (*place.layer < line.layers->first || *place.layer >= line.layers->end) return false;
+  }
+  if (line.component && *line.component != place.component) return false;
+  if (line.pattern && !line.pattern->is_in(place.name)) return false;
+  return place.name.find(line.filter) != std::string_view::npos;
+}
 
 std::optional<double> evaluate(const Setting& setting, const TensorPlace& place) {
   const auto found = std::find_if(setting.begin(), setting.end(),

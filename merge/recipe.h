@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "merge/component.h"
+#include "merge/name_pattern.h"
 #include "merge/tokenizer_rule.h"
 #include "tensor/dtype.h"
 
@@ -32,6 +33,9 @@ struct SettingLine {
   std::string filter;                // substring of the tensor's name; "" selects all
   std::optional<LayerRange> layers;  // output layers; absent: all, and tensors outside of layers
   std::vector<double> values;        // one value, or a gradient over the layers of a slice
+  std::optional<NamePattern> pattern = {};  // matches a part of the name
+  std::optional<Component> component = {};
+  std::string place = {};  // FILE:LINE, for messages
 };
 
 // The first line that selects a tensor decides; with none the next level up does.
@@ -43,7 +47,11 @@ struct TensorPlace {
   std::string_view name;             // without component, e.g. "model.layers.3.mlp.up_proj.weight"
   std::optional<std::size_t> layer;  // output layer
   double position = 0;               // 0 ... 1 along the slice; 0 outside of layers
+  Component component = Component::kText;
 };
+
+// Whether all conditions of the line hold.
+bool selects(const SettingLine& line, const TensorPlace& place);
 
 // The value of a setting at a tensor, or nothing if no line selects it. A gradient v of n values is
 // interpolated linearly: x = position (n - 1), i = floor(x), (1 - (x - i)) v[i] + (x - i) v[i + 1].
@@ -58,6 +66,7 @@ struct RecipeSource {
 struct RecipeSlice {
   std::vector<RecipeSource> sources;
   ParameterSettings parameters;
+  std::optional<std::string> base_model = {};  // instead of the recipe's
 };
 
 // What a component is made of.
@@ -107,14 +116,17 @@ struct Recipe {
   // `models` and `slices` of the recipe itself are those of the text.
   std::vector<RecipeComponent> components;
   ParameterSettings parameters;
-  std::optional<DType> dtype;      // inputs are rounded to it when they are read
+  bool copies_unmatched =
+      false;                   // tensors for which a required parameter has no value are the base's
+  std::optional<DType> dtype;  // inputs are rounded to it when they are read
   std::optional<DType> out_dtype;  // of the result; absent: dtype, then that of the inputs
   VocabularyPolicy vocabulary = VocabularyPolicy::kError;
   std::optional<TokenizerRule> tokenizer;    // then `vocabulary` is kError: sizes agree
   std::optional<std::string> chat_template;  // "auto", a known name, or the template itself
   bool single_view = false;                  // `views: single`: merge/single_view.h
   std::optional<RecipePath> path;            // then `merge_method` is passthrough
-  bool imitates_mergekit = false;  // repeat mergekit's documented mistakes (--compat mergekit)
+  bool imitates_mergekit = false;     // repeat mergekit's documented mistakes (--compat mergekit)
+  std::vector<std::string> warnings;  // of reading it: keys without effect
 };
 
 }  // namespace vlm

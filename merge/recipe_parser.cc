@@ -19,58 +19,51 @@
 namespace vlm {
 namespace {
 
-// Keys of mergekit that change the result in ways this program does not offer.
-constexpr std::array<const char*, 1> kUnsupportedKeys = {"residual_weight"};
-
 std::vector<std::string> known_keys(bool is_path) {
   if (is_path) {
     return {"path",  "scale_of",  "layout",        "base_model", "vlm",     "views",
             "dtype", "out_dtype", "chat_template", "name",       "metadata"};
   }
-  return {"models",     "slices",       "modules",          "components",    "path", "dtype",
-          "out_dtype",  "merge_method", "base_model",       "parameters",    "vlm",  "views",
-          "embeddings", "tokenizer",    "tokenizer_source", "chat_template", "name", "metadata"};
-}
-
-void refuse_unsupported(const YAML::Node& map, const std::string& where) {
-  if (!map.IsMap()) return;
-  for (const YamlEntry& entry : yaml_entries(map, where)) {
-    const auto* const found =
-        std::find(kUnsupportedKeys.begin(), kUnsupportedKeys.end(), entry.key);
-    if (found == kUnsupportedKeys.end() || entry.value.IsNull()) continue;
-    throw Error(ErrorCode::kUnsupported,
-                "key of mergekit that is not supported: " + yaml_place(entry.key_node, where) +
-                    ": '" + entry.key + "'");
-  }
+  return {"models",        "slices",    "modules",      "components", "path",
+          "dtype",         "out_dtype", "merge_method", "base_model", "parameters",
+          "vlm",           "views",     "embeddings",   "tokenizer",  "tokenizer_source",
+          "chat_template", "name",      "metadata",     "unmatched"};
 }
 
 class RecipeReader {
  public:
-  explicit RecipeReader(std::string where) : where_(std::move(where)) {}
+  RecipeReader(std::string where, RecipeDialect dialect)
+      : where_(std::move(where)),
+        imitates_mergekit_(dialect == RecipeDialect::kMergekit),
+        unknown_(imitates_mergekit_ ? &ignored_ : nullptr) {}
 
   Recipe read(const YAML::Node& root);
 
  private:
   void read_method(const YamlFields& fields, Recipe& recipe);
-  void read_inputs(const YamlFields& fields, Recipe& recipe) const;
+  void read_inputs(const YamlFields& fields, Recipe& recipe);
   [[nodiscard]] std::string one_of(const YamlFields& fields, const std::vector<std::string>& keys,
                                    const std::string& what) const;
   [[nodiscard]] Component read_component_name(const YamlEntry& entry, const std::string& key) const;
-  [[nodiscard]] RecipeComponent read_component(const YamlFields& fields, Component component) const;
-  [[nodiscard]] RecipeSlice read_slice(const YAML::Node& node) const;
+  [[nodiscard]] RecipeComponent read_component(const YamlFields& fields, Component component);
+  [[nodiscard]] RecipeSlice read_slice(const YAML::Node& node);
   [[nodiscard]] RecipeSource read_model(const YAML::Node& node) const;
   [[nodiscard]] RecipeSource read_source(const YAML::Node& node) const;
   [[nodiscard]] ParameterSettings read_parameters(const YamlFields& fields, bool of_model) const {
-    return vlm::read_parameters(fields, *method_, of_model);
+    return vlm::read_parameters(fields, *method_, of_model, unknown_);
   }
   [[nodiscard]] std::optional<DType> read_dtype(const YamlFields& fields,
                                                 const std::string& key) const;
   void read_vocabulary(const YamlFields& fields, Recipe& recipe) const;
   [[nodiscard]] std::optional<VocabularyPolicy> read_policy(const YamlFields& fields) const;
   [[nodiscard]] std::string read_chat_template(const YamlFields& fields) const;
-  [[nodiscard]] bool read_single_view(const YamlFields& fields) const;
+  [[nodiscard]] std::string read_word(const YamlFields& fields, const std::string& key,
+                                      const std::vector<std::string>& words) const;
 
   std::string where_;
+  bool imitates_mergekit_;
+  IgnoredKeys ignored_;
+  IgnoredKeys* unknown_;  // null: unknown keys are errors
   const MergeMethod* method_ = nullptr;
 };
 
@@ -82,12 +75,12 @@ void refuse_search_file(const YAML::Node& root, const std::string& where) {
 
 Recipe RecipeReader::read(const YAML::Node& root) {
   refuse_search_file(root, where_);
-  refuse_unsupported(root, where_);
   const bool is_path = root.IsMap() && root["path"].IsDefined();
   const YamlFields fields(root, where_, is_path ? "a recipe with a path" : "the recipe",
-                          known_keys(is_path));
+                          known_keys(is_path), unknown_);
   Recipe recipe;
   recipe.where = where_;
+  recipe.imitates_mergekit = imitates_mergekit_;
   if (fields.has("name")) recipe.name = fields.text("name");
   read_method(fields, recipe);
   if (fields.has("base_model"))
@@ -103,7 +96,9 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   recipe.out_dtype = read_dtype(fields, "out_dtype");
   read_vocabulary(fields, recipe);
   if (fields.has("chat_template")) recipe.chat_template = read_chat_template(fields);
-  recipe.single_view = read_single_view(fields);
+  recipe.single_view = read_word(fields, "views", {"single"}) == "single";
+  recipe.copies_unmatched = read_word(fields, "unmatched", {"error", "copy_base"}) == "copy_base";
+  recipe.warnings = ignored_.warnings();
   return recipe;
 }
 
@@ -118,7 +113,7 @@ void RecipeReader::read_method(const YamlFields& fields, Recipe& recipe) {
 }
 
 // The text alone, or components by name: ours, or those of mergekit's modules.
-void RecipeReader::read_inputs(const YamlFields& fields, Recipe& recipe) const {
+void RecipeReader::read_inputs(const YamlFields& fields, Recipe& recipe) {
   const std::string key = one_of(fields, {"models", "slices", "components", "modules"}, "a recipe");
   if (key == "models" || key == "slices") {
     recipe.components.push_back(read_component(fields, Component::kText));
@@ -130,7 +125,7 @@ void RecipeReader::read_inputs(const YamlFields& fields, Recipe& recipe) const {
   }
   for (const YamlEntry& entry : yaml_entries(map, where_)) {
     const YamlFields inputs(entry.value, where_, "an entry of " + key,
-                            {"models", "slices", "parameters"});
+                            {"models", "slices", "parameters"}, unknown_);
     recipe.components.push_back(read_component(inputs, read_component_name(entry, key)));
     recipe.components.back().parameters = read_parameters(inputs, false);
   }
@@ -166,7 +161,7 @@ Component RecipeReader::read_component_name(const YamlEntry& entry, const std::s
   fail_at(entry.key_node, where_, "unknown name in " + key, "'" + entry.key + "' (" + valid + ")");
 }
 
-RecipeComponent RecipeReader::read_component(const YamlFields& fields, Component component) const {
+RecipeComponent RecipeReader::read_component(const YamlFields& fields, Component component) {
   const std::string key = one_of(fields, {"models", "slices"}, std::string(to_string(component)));
   const YAML::Node list = fields.at(key);
   if (!list.IsSequence() || list.size() == 0) {
@@ -183,9 +178,9 @@ RecipeComponent RecipeReader::read_component(const YamlFields& fields, Component
   return made;
 }
 
-RecipeSlice RecipeReader::read_slice(const YAML::Node& node) const {
-  refuse_unsupported(node, where_);
-  const YamlFields fields(node, where_, "a slice", {"sources", "parameters"});
+RecipeSlice RecipeReader::read_slice(const YAML::Node& node) {
+  const YamlFields fields(node, where_, "a slice",
+                          {"sources", "base_model", "residual_weight", "parameters"}, unknown_);
   const YAML::Node sources = fields.at("sources");
   if (!sources.IsDefined() || !sources.IsSequence() || sources.size() == 0) {
     fail_at(node, where_, "a slice needs a list 'sources'", "none");
@@ -193,19 +188,24 @@ RecipeSlice RecipeReader::read_slice(const YAML::Node& node) const {
   RecipeSlice slice;
   for (const YAML::Node& source : sources) slice.sources.push_back(read_source(source));
   slice.parameters = read_parameters(fields, false);
+  if (fields.has("base_model")) {
+    slice.base_model = read_model_name(fields.at("base_model"), where_);
+  }
+  if (fields.has("residual_weight")) {  // mergekit reads it and does not use it
+    ignored_.add(fields.at("residual_weight"), where_, "residual_weight");
+  }
   return slice;
 }
 
 RecipeSource RecipeReader::read_model(const YAML::Node& node) const {
-  refuse_unsupported(node, where_);
-  const YamlFields fields(node, where_, "an entry of models", {"model", "parameters"});
+  const YamlFields fields(node, where_, "an entry of models", {"model", "parameters"}, unknown_);
   if (!fields.has("model")) fail_at(node, where_, "an entry of models lacks a key", "'model'");
   return {read_model_name(fields.at("model"), where_), std::nullopt, read_parameters(fields, true)};
 }
 
 RecipeSource RecipeReader::read_source(const YAML::Node& node) const {
-  refuse_unsupported(node, where_);
-  const YamlFields fields(node, where_, "a slice's source", {"model", "layer_range", "parameters"});
+  const YamlFields fields(node, where_, "a slice's source", {"model", "layer_range", "parameters"},
+                          unknown_);
   for (const char* const key : {"model", "layer_range"}) {
     if (!fields.has(key)) {
       fail_at(node, where_, "a slice's source lacks a key", std::string("'") + key + "'");
@@ -276,18 +276,20 @@ std::string RecipeReader::read_chat_template(const YamlFields& fields) const {
           "'" + text + "'" + name_hint(text, chat_template_names()));
 }
 
-bool RecipeReader::read_single_view(const YamlFields& fields) const {
-  if (!fields.has("views")) return false;
-  const std::string views = fields.text("views");
-  if (views != "single") {
-    fail_at(fields.at("views"), where_, "views must be 'single' (or left out)", "'" + views + "'");
-  }
-  return true;
+// One of the words; "" without the key.
+std::string RecipeReader::read_word(const YamlFields& fields, const std::string& key,
+                                    const std::vector<std::string>& words) const {
+  if (!fields.has(key)) return "";
+  std::string word = fields.text(key);
+  if (std::find(words.begin(), words.end(), word) != words.end()) return word;
+  fail_at(fields.at(key), where_, "unknown value of '" + key + "'",
+          "'" + word + "'" + name_hint(word, words));
 }
 
-Recipe read_recipe(const YAML::Node& root, const std::string& where, std::string text) {
+Recipe read_recipe(const YAML::Node& root, const std::string& where, std::string text,
+                   RecipeDialect dialect) {
   try {
-    Recipe recipe = RecipeReader(where).read(root);
+    Recipe recipe = RecipeReader(where, dialect).read(root);
     recipe.text = std::move(text);
     return recipe;
   } catch (const YAML::Exception& error) {
@@ -310,10 +312,11 @@ void require_distinct_names(const std::vector<Recipe>& recipes) {
 
 }  // namespace
 
-std::vector<Recipe> parse_recipe_documents(const std::string& yaml_text, const std::string& where) {
+std::vector<Recipe> parse_recipe_documents(const std::string& yaml_text, const std::string& where,
+                                           RecipeDialect dialect) {
   std::vector<Recipe> recipes;
   for (const YAML::Node& root : parse_yaml_documents(yaml_text, where, kMostDocuments)) {
-    if (!root.IsNull()) recipes.push_back(read_recipe(root, where, yaml_text));
+    if (!root.IsNull()) recipes.push_back(read_recipe(root, where, yaml_text, dialect));
   }
   if (recipes.empty()) {
     throw Error(ErrorCode::kInvalidArgument, "a recipe is wanted: " + where + ": none");
@@ -322,12 +325,12 @@ std::vector<Recipe> parse_recipe_documents(const std::string& yaml_text, const s
   return recipes;
 }
 
-Recipe parse_recipe(const std::string& yaml_text, const std::string& where) {
-  return read_recipe(parse_yaml(yaml_text, where), where, yaml_text);
+Recipe parse_recipe(const std::string& yaml_text, const std::string& where, RecipeDialect dialect) {
+  return read_recipe(parse_yaml(yaml_text, where), where, yaml_text, dialect);
 }
 
 Recipe parse_recipe(const YAML::Node& root, const std::string& where) {
-  return read_recipe(root, where, YAML::Dump(root) + "\n");
+  return read_recipe(root, where, YAML::Dump(root) + "\n", RecipeDialect::kOwn);
 }
 
 }  // namespace vlm

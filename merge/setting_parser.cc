@@ -1,5 +1,6 @@
 #include "merge/setting_parser.h"
 
+#include <map>
 #include <sstream>
 #include <vector>
 
@@ -12,36 +13,43 @@ namespace {
 
 class SettingReader {
  public:
-  SettingReader(std::string where, const MergeMethod& method)
-      : where_(std::move(where)), method_(method) {}
+  SettingReader(std::string where, const MergeMethod& method, IgnoredKeys* ignored)
+      : where_(std::move(where)), method_(method), ignored_(ignored) {}
 
-  [[nodiscard]] const ParameterSpec& find_spec(const YamlEntry& entry, bool of_model) const;
+  // Nothing for a parameter that is ignored.
+  [[nodiscard]] const ParameterSpec* find_spec(const YamlEntry& entry, bool of_model) const;
   [[nodiscard]] Setting read_setting(const YAML::Node& node, const ParameterSpec& spec) const;
 
  private:
   [[nodiscard]] SettingLine read_line(const YAML::Node& node, const ParameterSpec& spec) const;
+  void read_conditions(const YamlFields& fields, SettingLine& line) const;
   [[nodiscard]] double read_value(const YAML::Node& node, const ParameterSpec& spec) const;
+  [[nodiscard]] double read_number(const YAML::Node& node, const ParameterSpec& spec) const;
   [[nodiscard]] double read_choice(const YAML::Node& node, const ParameterSpec& spec) const;
 
   std::string where_;
   const MergeMethod& method_;
+  IgnoredKeys* ignored_;
 };
 
-const ParameterSpec& SettingReader::find_spec(const YamlEntry& entry, bool of_model) const {
+const ParameterSpec* SettingReader::find_spec(const YamlEntry& entry, bool of_model) const {
   const ParameterSpec* const spec = method_.find_parameter(entry.key);
-  if (spec == nullptr) {
+  const bool is_misplaced = spec != nullptr && of_model && spec->scope == ParameterScope::kGlobal;
+  if (spec != nullptr && !is_misplaced) return spec;
+  std::string what = "unknown parameter of method '" + method_.name + "'";
+  std::string hint;
+  if (is_misplaced) {
+    what =
+        "parameter of the whole merge under one model (move it to the recipe's or a slice's "
+        "parameters)";
+  } else {
     std::vector<std::string> known;
     for (const ParameterSpec& each : method_.parameters) known.push_back(each.name);
-    fail_at(entry.key_node, where_, "unknown parameter of method '" + method_.name + "'",
-            "'" + entry.key + "'" + name_hint(entry.key, known));
+    hint = name_hint(entry.key, known);
   }
-  if (of_model && spec->scope == ParameterScope::kGlobal) {
-    fail_at(entry.key_node, where_,
-            "parameter of the whole merge under one model (move it to the recipe's or a slice's "
-            "parameters)",
-            "'" + entry.key + "'");
-  }
-  return *spec;
+  if (ignored_ == nullptr) fail_at(entry.key_node, where_, what, "'" + entry.key + "'" + hint);
+  ignored_->add(entry.key_node, where_, entry.key);
+  return nullptr;
 }
 
 Setting SettingReader::read_setting(const YAML::Node& node, const ParameterSpec& spec) const {
@@ -59,10 +67,9 @@ SettingLine SettingReader::read_line(const YAML::Node& node, const ParameterSpec
   SettingLine line;
   YAML::Node value = node;
   if (node.IsMap()) {
-    const YamlFields fields(node, where_, "a filter line", {"filter", "layers", "value"});
-    if (fields.has("filter")) line.filter = fields.text("filter");
-    if (line.filter == "*") line.filter.clear();
-    if (fields.has("layers")) line.layers = read_layer_range(fields.at("layers"), where_, "layers");
+    const YamlFields fields(node, where_, "a filter line",
+                            {"filter", "regex", "component", "layers", "value"}, ignored_);
+    read_conditions(fields, line);
     if (!fields.has("value")) fail_at(node, where_, "a filter line lacks a key", "'value'");
     value.reset(fields.at("value"));
   }
@@ -78,18 +85,49 @@ SettingLine SettingReader::read_line(const YAML::Node& node, const ParameterSpec
   return line;
 }
 
+// `filter: regex:X` and `filter: component:X` say what the keys say.
+void SettingReader::read_conditions(const YamlFields& fields, SettingLine& line) const {
+  line.place = yaml_place(fields.node(), where_);
+  std::map<std::string, std::string> conditions;
+  for (const char* const key : {"filter", "regex", "component"}) {
+    if (fields.has(key)) conditions[key] = fields.text(key);
+  }
+  if (fields.has("layers")) line.layers = read_layer_range(fields.at("layers"), where_, "layers");
+  for (const std::string key : {"regex", "component"}) {
+    const std::string& filter = conditions["filter"];
+    if (!filter.starts_with(key + ":")) continue;
+    conditions[key] = filter.substr(key.size() + 1);
+    conditions["filter"].clear();
+  }
+  if (conditions["filter"] != "*") line.filter = conditions["filter"];
+  if (!conditions["regex"].empty()) line.pattern.emplace(conditions["regex"], line.place);
+  const std::string& component = conditions["component"];
+  if (component.empty()) return;
+  line.component = find_component(component);
+  if (line.component) return;
+  fail_at(fields.node(), where_, "unknown component",
+          "'" + component + "'" + name_hint(component, component_names()));
+}
+
 double SettingReader::read_value(const YAML::Node& node, const ParameterSpec& spec) const {
   if (spec.kind == ParameterKind::kBoolean) {
     return yaml_boolean(node, where_, spec.name) ? 1.0 : 0.0;
   }
   if (spec.kind == ParameterKind::kChoice) return read_choice(node, spec);
-  const double value = yaml_number(node, where_, spec.name);
+  const double value = read_number(node, spec);
   if (value < spec.lowest || value > spec.highest) {
     std::ostringstream range;
     range << spec.lowest << " to " << spec.highest;
     fail_at(node, where_, spec.name + " is out of range (" + range.str() + ")", node.Scalar());
   }
   return value;
+}
+
+// As in mergekit, true and false are 1 and 0.
+double SettingReader::read_number(const YAML::Node& node, const ParameterSpec& spec) const {
+  bool truth = false;
+  if (node.IsScalar() && YAML::convert<bool>::decode(node, truth)) return truth ? 1.0 : 0.0;
+  return yaml_number(node, where_, spec.name);
 }
 
 // The index of the word; "on", "1", ... stand for "true" where that is a choice.
@@ -110,15 +148,16 @@ double SettingReader::read_choice(const YAML::Node& node, const ParameterSpec& s
 }  // namespace
 
 ParameterSettings read_parameters(const YamlFields& fields, const MergeMethod& method,
-                                  bool of_model) {
+                                  bool of_model, IgnoredKeys* ignored) {
   ParameterSettings settings;
   if (!fields.has("parameters")) return settings;
   const std::string& where = fields.where();
   const YAML::Node map = fields.at("parameters");
   if (!map.IsMap()) fail_at(map, where, "parameters must be a mapping", "another kind of value");
-  const SettingReader reader(where, method);
+  const SettingReader reader(where, method, ignored);
   for (const YamlEntry& entry : yaml_entries(map, where)) {
-    settings[entry.key] = reader.read_setting(entry.value, reader.find_spec(entry, of_model));
+    const ParameterSpec* const spec = reader.find_spec(entry, of_model);
+    if (spec != nullptr) settings[entry.key] = reader.read_setting(entry.value, *spec);
   }
   return settings;
 }

@@ -14,9 +14,10 @@ namespace vlm {
 
 // `parameters` of a mapping; empty without that key. `of_model`: it stands under one model, where
 // parameters of the whole merge have no place. Throws Error{kInvalidArgument} with the line for
-// parameters that the method does not have, and values of the wrong kind or out of range.
+// parameters that the method does not have (with `ignored` they are noted and left out), and values
+// of the wrong kind or out of range.
 ParameterSettings read_parameters(const YamlFields& fields, const MergeMethod& method,
-                                  bool of_model);
+                                  bool of_model, IgnoredKeys* ignored);
 
 // A list [first, end]; `what` names it in messages. Throws Error{kInvalidArgument}.
 LayerRange read_layer_range(const YAML::Node& node, const std::string& where,

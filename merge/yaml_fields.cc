@@ -143,11 +143,15 @@ std::vector<YamlEntry> yaml_entries(const YAML::Node& map, const std::string& wh
 }
 
 YamlFields::YamlFields(const YAML::Node& node, std::string where, const std::string& what,
-                       const std::vector<std::string>& known)
+                       const std::vector<std::string>& known, IgnoredKeys* ignored)
     : node_(node), where_(std::move(where)), what_(what) {
   if (!node.IsMap()) fail_at(node, where_, what + " must be a mapping", seen(node));
   for (const YamlEntry& entry : yaml_entries(node, where_)) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
+    if (ignored != nullptr) {
+      ignored->add(entry.key_node, where_, entry.key);
+      continue;
+    }
     fail_at(entry.key_node, where_, "unknown key in " + what,
             "'" + entry.key + "'" + name_hint(entry.key, known));
   }

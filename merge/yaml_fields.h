@@ -27,13 +27,26 @@ std::string yaml_place(const YAML::Node& node, const std::string& where);
 [[noreturn]] void fail_at(const YAML::Node& node, const std::string& where, const std::string& what,
                           const std::string& seen);
 
+// Keys that have no effect, in words.
+class IgnoredKeys {
+ public:
+  void add(const YAML::Node& key_node, const std::string& where, const std::string& key) {
+    warnings_.push_back("a key is ignored: " + yaml_place(key_node, where) + ": '" + key + "'");
+  }
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+
+ private:
+  std::vector<std::string> warnings_;
+};
+
 // A YAML mapping whose keys are all known. A key holding null counts as absent.
 class YamlFields {
  public:
   // `what` names the mapping in messages. Throws Error{kInvalidArgument} if `node` is no mapping,
-  // or has a duplicate key or one that is not in `known` (the nearest one is suggested).
+  // or has a duplicate key or one that is not in `known` (the nearest one is suggested); with
+  // `ignored` keys that are not known are noted there.
   YamlFields(const YAML::Node& node, std::string where, const std::string& what,
-             const std::vector<std::string>& known);
+             const std::vector<std::string>& known, IgnoredKeys* ignored = nullptr);
 
   [[nodiscard]] bool has(const std::string& key) const;
   // The value, an undefined node if absent.

@@ -30,8 +30,8 @@ bool names_a_recipe(const std::string& model) {
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
                                                     const RecipeOptions& options) {
   ModelPool models = make_model_pool(file.parent_path());
-  std::vector<Recipe> recipes = parse_recipe_documents(read_text_file(file), file.string());
-  for (Recipe& recipe : recipes) recipe.imitates_mergekit = options.imitates_mergekit;
+  std::vector<Recipe> recipes =
+      parse_recipe_documents(read_text_file(file), file.string(), options.dialect);
   RecipeDocuments documents(std::move(recipes), models, options.merge);
   return documents.merge(options.document);
 }
@@ -40,7 +40,7 @@ std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint
   if (names_a_recipe(model)) {
     return open_recipe(model, {.merge = {.seed = seed, .cache = nullptr, .allow_nan = false},
                                .document = "",
-                               .imitates_mergekit = false});
+                               .dialect = RecipeDialect::kOwn});
   }
   return make_model_pool({})(model);
 }

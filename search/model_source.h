@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint.h"
 #include "merge/merged_checkpoint.h"
 #include "merge/model_pool.h"
+#include "merge/recipe_parser.h"
 
 namespace vlm {
 
@@ -23,8 +24,8 @@ bool names_a_recipe(const std::string& model);
 
 struct RecipeOptions {
   MergeOptions merge;
-  std::string document;            // of a file with several; "": the one without a name
-  bool imitates_mergekit = false;  // as in Recipe
+  std::string document;  // of a file with several; "": the one without a name
+  RecipeDialect dialect = RecipeDialect::kOwn;
 };
 
 // Plans a recipe file. Throws what parse_recipe_documents(), RecipeDocuments and make_merge_plan()

@@ -75,7 +75,7 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   recipe_options.merge.seed = arguments.seed;
   recipe_options.merge.allow_nan = arguments.allow_nan;
   recipe_options.document = arguments.document;
-  recipe_options.imitates_mergekit = arguments.compat == "mergekit";
+  if (arguments.compat == "mergekit") recipe_options.dialect = RecipeDialect::kMergekit;
   const auto merged = open_recipe(arguments.recipe, recipe_options);
   ThreadPool pool(global.num_threads);
   MergeToDiskOptions options;

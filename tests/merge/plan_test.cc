@@ -51,6 +51,66 @@ TEST(MergePlan, ParametersComeFromSourceSliceRecipeDefault) {
 TEST(MergePlan, GradientsRunOverTheLayersOfTheSliceAndElsewhereStartAtTheFirstValue) {
   const MergedCheckpoint merged(
       plan_of("models:\n- {model: a, parameters: {weight: [1, 2]}}\nmerge_method: linear\n"
+TEST(MergePlan, ASliceMayHaveABaseOfItsOwn) {
+  const auto slice = [](const std::string& base, const std::string& layers) {
+    return "- {sources: [{model: " + base + ", layer_range: " + layers +
+           "}, {model: m, layer_range: " + layers + "}], base_model: " + base + "}\n";
+  };
+  const MergedCheckpoint merged(
+      plan_of("slices:\n" + slice("a", "[0, 1]") + slice("b", "[1, 2]") +
+                  "merge_method: task_arithmetic\nparameters: {weight: 0.5}\n",
+              {{"a", {.value = 1}}, {"b", {.value = 3}}, {"m", {.value = 5}}}));
+  EXPECT_EQ(first_value(merged, "text/model.embed_tokens.weight"), 3);  // (1 + 5) / 2
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.mlp.up_proj.weight"), 3);
+  EXPECT_EQ(first_value(merged, "text/model.layers.1.mlp.up_proj.weight"), 4);  // (3 + 5) / 2
+  EXPECT_EQ(first_value(merged, "text/lm_head.weight"), 4);
+}
+
+// A merge of "a", value 1, and the base "b", value 3, by the lines of the weight of "a".
+MergePlan plan_with_lines(const std::string& lines, const std::string& more = "") {
+  return plan_of("models:\n- {model: a, parameters: {weight: [" + lines +
+                     "]}}\nmerge_method: task_arithmetic\nbase_model: b\n" + more,
+                 {{"a", {.value = 1}}, {"b", {.value = 3}}});
+}
+
+TEST(MergePlan, FiltersSelectByPatternAndComponent) {
+  const MergedCheckpoint merged(plan_with_lines(
+      R"({regex: 'layers\.0\.mlp', value: 1}, {component: text, layers: [1, 2], value: 0.5}, {value: 0})"));
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.mlp.up_proj.weight"), 1);
+  EXPECT_EQ(first_value(merged, "text/model.layers.1.mlp.up_proj.weight"), 2);
+  EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 3);
+}
+
+TEST(MergePlan, LinesThatSelectNothingAreReported) {
+  const auto warnings = [](const std::string& line) {
+    return plan_with_lines(line + ", {value: 1}").warnings;
+  };
+  EXPECT_THAT(warnings("{filter: self_attn, value: 0.5}"), IsEmpty());
+  EXPECT_THAT(warnings("{filter: self_atn, value: 0.5}"),
+              testing::ElementsAre("a line selects no tensor: recipe.yaml:2: weight: filter "
+                                   "'self_atn' (did you mean 'self_attn'?)"));
+  EXPECT_THAT(warnings("{layers: [10, 20], value: 0.5}"),
+              testing::ElementsAre(HasSubstr("layers [10, 20] (layers go to 1)")));
+  EXPECT_THAT(message_of([&] { warnings("{regex: 'layers[.]0[.]self_atn', value: 0.5}"); }),
+              testing::AllOf(HasSubstr("a line selects no tensor"),
+                             HasSubstr("(did you mean 'self_attn'?)")));
+  EXPECT_THAT(message_of([&] { warnings("{component: vision, value: 0.5}"); }),
+              HasSubstr("component 'vision' (merged: text)"));
+}
+
+TEST(MergePlan, TensorsThatNoLineSelectsAreAnErrorOrTheBases) {
+  const std::string lines = "{filter: q_proj, value: 1}";
+  EXPECT_THAT(message_of([&] { plan_with_lines(lines); }), HasSubstr("'weight' is missing"));
+  const MergedCheckpoint merged(plan_with_lines(lines, "unmatched: copy_base\n"));
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.self_attn.q_proj.weight"), 1);
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.mlp.up_proj.weight"), 3);
+  EXPECT_TRUE(merged.is_copy(*merged.find("text/model.norm.weight")));
+  EXPECT_THAT(refusal("models: [{model: a, parameters: {weight: [" + lines +
+                          "]}}]\nmerge_method: linear\nunmatched: copy_base\n",
+                      {{"a", {}}}),
+              HasSubstr("'unmatched: copy_base' needs a base_model"));
+}
+
               "parameters: {normalize: false}\n",
               {{"a", {.value = 1, .layers = 3}}}));
   EXPECT_EQ(first_value(merged, "text/model.embed_tokens.weight"), 1);

@@ -109,14 +109,58 @@ TEST(RecipeParser, DuplicateKeysAreRefused) {
       HasSubstr("'weight'"));
 }
 
-TEST(RecipeParser, KnownKeysOfMergekitThatAreNotOfferedAreNamed) {
-  const std::string text =
-      "slices:\n- {sources: [{model: a, layer_range: [0, 1]}], residual_weight: 1}\n"
-      "merge_method: linear\n";
-  EXPECT_THAT(refusal(text), HasSubstr("residual_weight"));
-  EXPECT_THAT([&] { parse_recipe(text, "r.yaml"); },
-              testing::Throws<Error>(
-                  testing::Property(&Error::code, testing::Eq(ErrorCode::kUnsupported))));
+TEST(RecipeParser, SlicesHaveTheKeysOfMergekit) {
+  const Recipe recipe = parse_recipe(
+      "slices:\n- {sources: [{model: a, layer_range: [0, 1]}], base_model: b, residual_weight: 1}\n"
+      "merge_method: linear\n",
+      "r.yaml");
+  EXPECT_EQ(recipe.components[0].slices[0].base_model, "b");
+  EXPECT_THAT(recipe.warnings,
+              testing::ElementsAre("a key is ignored: r.yaml:2: 'residual_weight'"));
+}
+
+TEST(RecipeParser, TrueAndFalseAreNumbersWhereOneIsAsked) {
+  const Recipe recipe = parse_recipe(
+      "models:\n- {model: a, parameters: {weight: true}}\n- {model: b, parameters: {weight: [off, "
+      "0.5]}}\nmerge_method: linear\n",
+      "r.yaml");
+  const std::vector<RecipeSource>& sources = recipe.components[0].slices[0].sources;
+  EXPECT_EQ(sources[0].parameters.at("weight")[0].values, std::vector<double>{1});
+  EXPECT_EQ(sources[1].parameters.at("weight")[0].values, (std::vector<double>{0, 0.5}));
+}
+
+TEST(RecipeParser, ReadsRegularExpressionsAndComponentsAsKeysAndAsFilters) {
+  const auto line_of = [](const std::string& condition) {
+    return parse_recipe("models: [{model: a}]\nmerge_method: linear\nparameters: {weight: [{" +
+                            condition + ", value: 1}]}\n",
+                        "r.yaml")
+        .parameters.at("weight")[0];
+  };
+  for (const char* const condition :
+       {R"(regex: 'layers\.[0-2]\.')", R"(filter: 'regex:layers\.[0-2]\.')"}) {
+    const SettingLine line = line_of(condition);
+    EXPECT_EQ(line.filter, "");
+    EXPECT_EQ(line.pattern->text(), R"(layers\.[0-2]\.)");
+  }
+  EXPECT_EQ(line_of("component: vision").component, Component::kVision);
+  EXPECT_EQ(line_of("filter: component:vision").component, Component::kVision);
+  EXPECT_THAT(message_of([&] { line_of("regex: '('"); }),
+              HasSubstr("no regular expression (U_REGEX_MISMATCHED_PAREN): r.yaml:3: '('"));
+  EXPECT_THAT(message_of([&] { line_of("component: vison"); }),
+              HasSubstr("unknown component: r.yaml:3: 'vison' (did you mean 'vision'?)"));
+}
+
+// As mergekit does with all of them.
+TEST(RecipeParser, UnknownKeysAreReportedWhereMergekitIsImitated) {
+  const Recipe recipe = parse_recipe(
+      "models:\n- {model: a, parameters: {wieght: 2, weight: 1, normalize: false}, x: 1}\n"
+      "merge_method: linear\nmerge_methd: ties\n",
+      "r.yaml", RecipeDialect::kMergekit);
+  EXPECT_TRUE(recipe.imitates_mergekit);
+  EXPECT_EQ(recipe.components[0].slices[0].sources[0].parameters.size(), 1U);
+  EXPECT_THAT(recipe.warnings, testing::UnorderedElementsAre(
+                                   HasSubstr("r.yaml:4: 'merge_methd'"), HasSubstr("'wieght'"),
+                                   HasSubstr("'normalize'"), HasSubstr("r.yaml:2: 'x'")));
 }
 
 TEST(RecipeParser, ComponentsStandInOneOrderAndMergekitsModulesAreAnotherSpelling) {
@@ -219,9 +263,8 @@ TEST(RecipeParser, WrongValuesAreRefused) {
     return refusal("models:\n- {model: a, parameters: {weight: " + weight +
                    "}}\nmerge_method: linear\n");
   };
-  for (const char* const weight :
-       {"abc", "1.5x", ".nan", ".inf", "[]", "{filter: a}", "[1, b]", "''", "[{value: 1}, 2]",
-        "{value: {value: 1}}", "1e999", "true"}) {
+  for (const char* const weight : {"abc", "1.5x", ".nan", ".inf", "[]", "{filter: a}", "[1, b]",
+                                   "''", "[{value: 1}, 2]", "{value: {value: 1}}", "1e999"}) {
     EXPECT_THAT(with_weight(weight), HasSubstr("r.yaml:2")) << weight;
   }
   EXPECT_THAT(refusal(kModels + "merge_method: linear\nparameters: {normalize: 2}\n"),

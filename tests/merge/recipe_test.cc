@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
+
 namespace vlm {
 namespace {
 
@@ -35,6 +37,29 @@ TEST(Recipe, LayersSelectOutputLayersAndNothingOutsideOfLayers) {
   EXPECT_EQ(evaluate(setting, {"a", 2, 0}), 1);
   EXPECT_EQ(evaluate(setting, {"a", 3, 0}), std::nullopt);
   EXPECT_EQ(evaluate(setting, {"lm_head", std::nullopt, 0}), std::nullopt);
+}
+
+TEST(Recipe, APatternMatchesAPartOfTheName) {
+  SettingLine line;
+  line.pattern.emplace(R"(layers\.[0-2]\.)", "r.yaml:1");
+  EXPECT_TRUE(selects(line, {"model.layers.2.mlp", 2, 0}));
+  EXPECT_FALSE(selects(line, {"model.layers.12.mlp", 12, 0}));
+  EXPECT_FALSE(selects(line, {"model.norm.weight", std::nullopt, 0}));
+}
+
+TEST(Recipe, AllConditionsOfALineMustHold) {
+  SettingLine line;
+  line.component = Component::kVision;
+  line.filter = "mlp";
+  EXPECT_TRUE(selects(line, {"encoder.layers.0.mlp", 0, 0, Component::kVision}));
+  EXPECT_FALSE(selects(line, {"encoder.layers.0.attn", 0, 0, Component::kVision}));
+  EXPECT_FALSE(selects(line, {"model.layers.0.mlp", 0, 0, Component::kText}));
+}
+
+// A search of a nested repetition would take for ever.
+TEST(Recipe, APatternThatTakesTooLongIsRefused) {
+  const NamePattern pattern("(a+)+$", "r.yaml:1");
+  EXPECT_THROW(static_cast<void>(pattern.is_in(std::string(60, 'a') + "b")), Error);
 }
 
 }  // namespace

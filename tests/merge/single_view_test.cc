@@ -79,7 +79,7 @@ TEST(SingleView, IsForLlava16Alone) {
   EXPECT_THAT(message_of(std::string(VLM_PROJECT_DIR) + "/zoo/models/en-vlm", "views: single\n"),
               HasSubstr("'views: single' is for models of LLaVA 1.6"));
   EXPECT_THAT(message_of(kTiny.string(), "views: two\n"),
-              HasSubstr("views must be 'single' (or left out): r.yaml:4"));
+              HasSubstr("unknown value of 'views': r.yaml:4"));
 }
 
 }  // namespace

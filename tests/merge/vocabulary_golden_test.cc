@@ -103,9 +103,10 @@ TEST(Vocabulary, TokensThatDifferUnderEqualIdsAreReported) {
     return make_merge_plan(parse_recipe(text, "r.yaml"), golden_models());
   };
   EXPECT_THAT(message_of([&] { plan(alike + "embeddings: {policy: common-rows}\n"); }),
-              testing::AllOf(HasSubstr("token tables differ"), HasSubstr("models/tok_b")));
+              testing::AllOf(testing::HasSubstr("token tables differ"),
+                             testing::HasSubstr("models/tok_b")));
   EXPECT_THAT(plan(alike + "embeddings: {policy: base}\n").warnings,
-              testing::ElementsAre(HasSubstr("token tables differ")));
+              testing::ElementsAre(testing::HasSubstr("token tables differ")));
   EXPECT_THAT(plan(alike + "tokenizer_source: base\n").warnings, testing::IsEmpty());
 }
 
