@@ -55,10 +55,10 @@ void declare(CLI::App& app, vlm::GlobalOptions& global) {
   vlm::add_tokenize_command(app, global);
   vlm::add_metric_command(app, global);
   for (CLI::App* command : app.get_subcommands({})) {
-    command->footer(
-        "Every command takes:\n"
-        "  --quiet                     no progress on standard error\n"
-        "  --threads N                 threads to use (default: all processors)");
+    command->footer(command->get_footer() +
+                    "Every command takes:\n"
+                    "  --quiet                     no progress on standard error\n"
+                    "  --threads N                 threads to use (default: all processors)");
   }
 }
 

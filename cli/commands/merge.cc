@@ -14,6 +14,7 @@
 #include "core/byte_text.h"
 #include "core/thread_pool.h"
 #include "merge/merge_to_disk.h"
+#include "merge/method_help.h"
 #include "merge/plan_cost.h"
 #include "merge/plan_summary.h"
 #include "search/model_source.h"
@@ -112,6 +113,23 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--seed", arguments->seed, "seed of random masks (dare_*, della*)")
       ->type_name("N")
       ->capture_default_str();
+std::string names_of_methods() {
+  std::string names;
+  for (const MergeMethod& method : merge_methods()) {
+    names += (names.empty() ? "" : ", ") + method.name;
+  }
+  return names;
+}
+
+// Instead of a merge.
+void print_methods() {
+  for (const MergeMethod& method : merge_methods()) {
+    std::printf("%s%s", &method == &merge_methods().front() ? "" : "\n",
+                method_help(method).c_str());
+  }
+  throw CLI::Success();
+}
+
   command->add_flag("--resume", arguments->resume,
                     "go on with a merge of the same recipe and models that was stopped or killed");
   command->add_flag("--allow-nan", arguments->allow_nan,
@@ -138,3 +156,8 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
 }
 
 }  // namespace vlm
+  command
+      ->add_flag_callback("--help-methods", print_methods,
+                          "print what every method does and its parameters")
+      ->trigger_on_parse();
+  command->footer("Methods: " + names_of_methods() + " (--help-methods)\n\n");

@@ -62,6 +62,16 @@ TEST_F(Program, HelpAndVersionAreNoErrors) {
   }
 }
 
+TEST_F(Program, HelpOfMergeNamesMethodsAndTheirParameters) {
+  EXPECT_THAT(run({"merge", "--help"}).out, HasSubstr("Methods: linear, slerp, "));
+  const ProgramResult methods = run({"merge", "--help-methods"});
+  EXPECT_EQ(methods.exit_code, 0) << methods.errors;
+  EXPECT_THAT(methods.out, HasSubstr("\npcb (base and 1 to 64 models)\n"));
+  EXPECT_THAT(methods.out,
+              HasSubstr("    density: share of the entries that compete (of each model; "
+                        "0 to 1; default 0.1)\n"));
+}
+
 TEST_F(Program, HelpOfCaptionNamesTheDefaults) {
   const std::string help = run({"caption", "--help"}).out;
   EXPECT_THAT(help, HasSubstr("何が写っていますか？"));

@@ -1,58 +1,24 @@
 // The tables in docs/recipes.md are those of the program.
 
 #include <filesystem>
-#include <limits>
-#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "core/files.h"
-#include "merge/method.h"
+#include "merge/method_help.h"
 
 namespace vlm {
 namespace {
 
-std::string models_of(const MergeMethod& method) {
-  std::string count = std::to_string(method.min_models);
-  if (method.max_models != method.min_models) count += " to " + std::to_string(method.max_models);
-  if (method.base == BaseRole::kOrdinary) return count;
-  return (method.base == BaseRole::kRequired ? "base and " : "base if given, and ") + count;
-}
-
 std::string method_row(const MergeMethod& method) {
-  return "| `" + method.name + "` | " + models_of(method) + " | " + method.formula + ". " +
+  return "| `" + method.name + "` | " + models_text(method) + " | " + method.formula + ". " +
          method.paper + " |";
 }
 
-std::string range_of(const ParameterSpec& spec) {
-  if (spec.kind == ParameterKind::kChoice) {
-    std::string words;
-    for (const std::string& word : spec.choices) words += (words.empty() ? "" : ", ") + word;
-    return words;
-  }
-  if (spec.kind == ParameterKind::kBoolean) return "true, false";
-  if (spec.lowest == std::numeric_limits<double>::lowest()) return "any";
-  std::ostringstream text;
-  text << spec.lowest << " to " << spec.highest;
-  return text.str();
-}
-
-std::string default_of(const ParameterSpec& spec) {
-  if (!spec.fallback) return "required";
-  if (spec.kind == ParameterKind::kChoice) {
-    return spec.choices[static_cast<std::size_t>(*spec.fallback)];
-  }
-  if (spec.kind == ParameterKind::kBoolean) return *spec.fallback != 0 ? "true" : "false";
-  std::ostringstream text;
-  text << *spec.fallback;
-  return text.str();
-}
-
 std::string parameter_row(const MergeMethod& method, const ParameterSpec& spec) {
-  return "| `" + method.name + "` | `" + spec.name + "` | " +
-         (spec.scope == ParameterScope::kPerModel ? "each model" : "the merge") + " | " +
-         default_of(spec) + " | " + range_of(spec) + " | " + spec.meaning + " |";
+  return "| `" + method.name + "` | `" + spec.name + "` | " + scope_text(spec) + " | " +
+         default_text(spec) + " | " + range_text(spec) + " | " + spec.meaning + " |";
 }
 
 TEST(RecipeDocs, TablesAreThoseOfTheProgram) {
@@ -65,6 +31,18 @@ TEST(RecipeDocs, TablesAreThoseOfTheProgram) {
       EXPECT_TRUE(has_row(parameter_row(method, spec))) << parameter_row(method, spec);
     }
   }
+}
+
+TEST(MethodHelp, SaysOfEveryParameterWhatItMayBe) {
+  EXPECT_EQ(
+      method_help(find_merge_method("slerp", "")),
+      "slerp (base and 1 models)\n"
+      "  sin((1-t)h)/sin(h) base + sin(t h)/sin(h) other, h the angle of the whole tensors; "
+      "linear if abs(cos h) > 0.9995\n"
+      "  Shoemake, SIGGRAPH 1985, \"Animating rotation with quaternion curves\"\n"
+      "    t: 0: base, 1: the other model; beyond: extrapolation (of the merge; any; required)\n"
+      "    int8_mask: accepted for mergekit's recipes; no effect (of the merge; true, false; "
+      "default false)\n");
 }
 
 }  // namespace
