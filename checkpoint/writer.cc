@@ -353,9 +353,7 @@ void check_can_write(const Checkpoint& source, const fs::path& target,
   static_cast<void>(shard_index_json(shards, options.layout));
   list_side_files(source.directory());
   if (target.empty()) return;
-  if (fs::exists(fs::symlink_status(target))) {
-    throw Error(ErrorCode::kExists, "output exists already: " + target.string());
-  }
+  AtomicDirectory::check_can_be_made(target);
   check_room(shards, existing_folder(target), AtomicDirectory::working_directory(target));
 }
 

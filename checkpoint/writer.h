@@ -57,9 +57,9 @@ struct WriteOptions {
 void write_checkpoint(const Checkpoint& source, const std::filesystem::path& target,
                       const WriteOptions& options, ThreadPool& pool);
 
-// What write_checkpoint() would refuse before it computes a tensor: names, an existing target, a
-// full disk. Neither reads weights nor writes. An empty `target` stands for one that is not yet
-// chosen.
+// What write_checkpoint() would refuse before it computes a tensor: names, a target that exists or
+// cannot be made (see AtomicDirectory::check_can_be_made()), a full disk. Reads no weights and
+// leaves nothing behind. An empty `target` stands for one that is not yet chosen.
 void check_can_write(const Checkpoint& source, const std::filesystem::path& target,
                      const WriteOptions& options);
 

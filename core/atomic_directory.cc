@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include "core/error.h"
 #include "core/files.h"
 
@@ -19,6 +21,11 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+// "out/" names "out".
+fs::path without_slash(const fs::path& path) {
+  return path.filename().empty() ? path.parent_path() : path;
+}
+
 // All entries but the lock.
 std::vector<fs::path> entries_of(const fs::path& directory) {
   std::vector<fs::path> entries;
@@ -26,6 +33,15 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
     if (entry.path().filename() != kLockName) entries.push_back(entry.path());
   }
   return entries;
+}
+
+void check_target(const fs::path& target) {
+  if (target.filename().empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "not the name of a new directory: '" + target.string() + "'");
+  }
+  if (!fs::exists(fs::symlink_status(target))) return;
+  throw Error(ErrorCode::kExists, "output exists already: " + target.string());
 }
 
 [[noreturn]] void fail(const char* what, const fs::path& path, const std::error_code& reason) {
@@ -36,8 +52,8 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
 
 AtomicDirectory::AtomicDirectory(fs::path target, UnfinishedWork unfinished)
     : target_(std::move(target)), unfinished_(unfinished) {
-  if (target_.filename().empty()) target_ = target_.parent_path();  // "out/" names "out"
-  check_target();
+  target_ = without_slash(target_);
+  check_target(target_);
   working_ = working_directory(target_);
   std::error_code error;
   fs::create_directories(working_, error);
@@ -53,9 +69,22 @@ AtomicDirectory::AtomicDirectory(fs::path target, UnfinishedWork unfinished)
   }
   if (fs::exists(fs::symlink_status(target_))) {  // the owner before has finished just now
     fs::remove_all(working_, error);
-    check_target();
+    check_target(target_);
   }
   if (unfinished_ == UnfinishedWork::kRemove) clear();
+}
+
+void AtomicDirectory::check_can_be_made(const fs::path& target) {
+  const fs::path named = without_slash(target);
+  check_target(named);
+  fs::path folder = fs::absolute(named).lexically_normal().parent_path();
+  while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
+  std::error_code error;
+  const fs::path tried =
+      folder / (working_directory(named).filename().string() + "-" + std::to_string(::getpid()));
+  fs::create_directory(tried, error);
+  if (error) fail("cannot create directory", target, error);
+  fs::remove(tried, error);
 }
 
 AtomicDirectory::~AtomicDirectory() {
@@ -66,13 +95,8 @@ AtomicDirectory::~AtomicDirectory() {
 }
 
 fs::path AtomicDirectory::working_directory(const fs::path& target) {
-  const fs::path named = target.filename().empty() ? target.parent_path() : target;
+  const fs::path named = without_slash(target);
   return named.parent_path() / ("." + named.filename().string() + ".tmp");
-}
-
-void AtomicDirectory::check_target() const {
-  if (!fs::exists(fs::symlink_status(target_))) return;
-  throw Error(ErrorCode::kExists, "output exists already: " + target_.string());
 }
 
 void AtomicDirectory::clear(const std::set<std::string>& kept) {
@@ -87,7 +111,7 @@ void AtomicDirectory::clear(const std::set<std::string>& kept) {
 void AtomicDirectory::commit() {
   for (const auto& entry : fs::recursive_directory_iterator(working_)) sync_to_disk(entry.path());
   sync_to_disk(working_);
-  check_target();
+  check_target(target_);
   std::error_code error;
   fs::rename(working_, target_, error);
   if (error) fail("cannot rename to", target_, error);

@@ -35,6 +35,9 @@ class AtomicDirectory {
   AtomicDirectory(AtomicDirectory&&) = delete;
   AtomicDirectory& operator=(AtomicDirectory&&) = delete;
 
+  // Throws what the constructor would throw, apart from other processes. To find out, a directory
+  // is made in the nearest folder that exists, and removed.
+  static void check_can_be_made(const std::filesystem::path& target);
   // Where the work for a target happens.
   [[nodiscard]] static std::filesystem::path working_directory(const std::filesystem::path& target);
   // Where to write.
@@ -47,8 +50,6 @@ class AtomicDirectory {
   void commit();
 
  private:
-  void check_target() const;
-
   std::filesystem::path target_;
   std::filesystem::path working_;
   UnfinishedWork unfinished_;

@@ -161,3 +161,6 @@ void print_methods() {
                           "print what every method does and its parameters")
       ->trigger_on_parse();
   command->footer("Methods: " + names_of_methods() + " (--help-methods)\n\n");
+    if (!target->empty() && arguments->target.empty()) {
+      throw CLI::ValidationError("OUT_DIR", "is empty");
+    }

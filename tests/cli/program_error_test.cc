@@ -306,7 +306,9 @@ TEST_F(ProgramErrors, TargetThatCannotBeMadeIsFoundBeforeThePlan) {
   for (const char* target : {"out", "recipe.yaml/out", "/proc/out"}) {
     expect_failure({"merge", recipe, target}, target);
     EXPECT_EQ(run({"merge", recipe, target}).out, "");
+    expect_failure({"merge", recipe, target, "--dry-run"}, target);
   }
+  expect_wrong_usage({"merge", recipe, ""}, "OUT_DIR");
 }
 
 TEST_F(ProgramErrors, RecipesAndSearchFilesAreNotMixedUp) {

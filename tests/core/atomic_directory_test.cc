@@ -70,6 +70,25 @@ TEST_F(AtomicDirectoryTest, ExistingTargetIsNotReplaced) {
   EXPECT_EQ(entries(), 1);
 }
 
+TEST_F(AtomicDirectoryTest, TargetsThatCannotBeMadeAreToldBefore) {
+  const auto told = [](const fs::path& path) -> std::string {
+    try {
+      AtomicDirectory::check_can_be_made(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  write_file_atomically(root / "file", "");
+  EXPECT_EQ(told(root / "file"), "output exists already: " + (root / "file").string());
+  EXPECT_THAT(told(root / "file/x"), testing::HasSubstr("cannot create directory: "));
+  EXPECT_THAT(told("/proc/x"), testing::HasSubstr("cannot create directory: /proc/x: "));
+  EXPECT_EQ(told(""), "not the name of a new directory: ''");
+  EXPECT_EQ(told(root / "a/b/c"), "");
+  EXPECT_FALSE(fs::exists(root / "a"));
+  EXPECT_EQ(entries(), 1) << "only the file";
+}
+
 TEST_F(AtomicDirectoryTest, TargetThatAppearsMeanwhileIsNotReplaced) {
   AtomicDirectory directory(target);
   add(directory, "part");
