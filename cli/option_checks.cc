@@ -53,6 +53,10 @@ CLI::Option* whole_number(CLI::Option* option, std::uint64_t low, std::uint64_t 
   return option->type_name("N")->check(CLI::Validator(problem_of, ""));
 }
 
+CLI::Option* seed_number(CLI::Option* option) {
+  return whole_number(option, 0, std::numeric_limits<std::uint64_t>::max());
+}
+
 CLI::Option* number(CLI::Option* option, double low, double high) {
   const std::string wanted = "expected a number" + shown_range(low, high) + ": ";
   const auto problem_of = [=](const std::string& text) {

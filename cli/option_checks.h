@@ -16,6 +16,9 @@ constexpr std::uint64_t kMostBeams = 1024;
 // Refuses all but whole numbers in [low, high]; the help shows the value as N.
 CLI::Option* whole_number(CLI::Option* option, std::uint64_t low, std::uint64_t high);
 
+// The same for seeds: any number of 64 bits.
+CLI::Option* seed_number(CLI::Option* option);
+
 // Refuses all but finite numbers in [low, high]; the help shows the value as X.
 CLI::Option* number(CLI::Option* option, double low, double high);
 

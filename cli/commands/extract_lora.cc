@@ -64,8 +64,7 @@ void add_extract_lora_command(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--out", arguments->target, "new directory to write")->required();
   whole_number(command->add_option("--rank", arguments->rank, "of the adapter"), 1, kMostRanks)
       ->capture_default_str();
-  command->add_option("--seed", arguments->seed, "seed of the random projections")
-      ->type_name("N")
+  seed_number(command->add_option("--seed", arguments->seed, "seed of the random projections"))
       ->capture_default_str();
   command->callback([arguments, &global] { run_extract_lora(*arguments, global); });
 }

@@ -130,6 +130,18 @@ void print_methods() {
   throw CLI::Success();
 }
 
+}  // namespace
+
+void add_merge_command(CLI::App& app, const GlobalOptions& global) {
+  auto* command = app.add_subcommand("merge", "merge models by a recipe into a new checkpoint");
+  auto arguments = std::make_shared<MergeArguments>();
+  command->add_option("RECIPE", arguments->recipe, "recipe file (YAML)")->required();
+  auto* target = command->add_option("OUT_DIR", arguments->target, "new directory to write");
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "read headers only and print what would be merged");
+  seed_number(
+      command->add_option("--seed", arguments->seed, "seed of random masks (dare_*, della*)"))
+      ->capture_default_str();
   command->add_flag("--resume", arguments->resume,
                     "go on with a merge of the same recipe and models that was stopped or killed");
   command->add_flag("--allow-nan", arguments->allow_nan,

@@ -203,7 +203,7 @@ void add_search_command(CLI::App& app, const GlobalOptions& global) {
   command->add_flag("--resume", arguments->resume, "continue the study if there is one");
   whole_number(command->add_option("--trials", arguments->trials, "candidates to evaluate"), 1,
                10'000'000);
-  command->add_option("--seed", arguments->seed, "seed of the search")->type_name("N");
+  seed_number(command->add_option("--seed", arguments->seed, "seed of the search"));
   whole_number(
       command->add_option("--workers", arguments->workers, "candidates evaluated at a time")
           ->capture_default_str(),

@@ -298,6 +298,22 @@ TEST_F(ProgramErrors, CountsOutOfRangeAreWrongUsage) {
       "--benchmark: ja-math/test is there twice");
 }
 
+TEST_F(ProgramErrors, SeedsAreNumbersOf64Bits) {
+  const std::vector<std::vector<std::string>> commands{
+      {"merge", "r.yaml", "out"},
+      {"search", "s.yaml"},
+      {"extract-lora", "--base", "a", "--model", "b", "--out", "c"}};
+  for (std::vector<std::string> command : commands) {
+    command.emplace_back();
+    for (const char* const seed : {"-1", "99999999999999999999", "1.5"}) {
+      command.back() = std::string("--seed=") + seed;
+      expect_wrong_usage(command, std::string("--seed: expected a whole number from 0 to "
+                                              "18446744073709551615: '") +
+                                      seed + "'");
+    }
+  }
+}
+
 TEST_F(ProgramErrors, TargetThatCannotBeMadeIsFoundBeforeThePlan) {
   const std::string recipe =
       write("recipe.yaml", "merge_method: linear\nmodels: [{model: " + model("ja-lm") +
