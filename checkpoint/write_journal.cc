@@ -22,15 +22,15 @@ namespace {
 
 void check_identity(const Json& before, const Json& now, const std::filesystem::path& path) {
   if (before == now) return;
-  std::string differing = "something";
+  std::string differing;
   for (const auto& [key, value] : now.items()) {
     if (before.is_object() && before.contains(key) && before.at(key) == value) continue;
-    differing = "'" + key + "'";
-    break;
+    differing += (differing.empty() ? "'" : ", '") + key + "'";
   }
   throw Error(ErrorCode::kInvalidArgument,
-              "cannot resume: " + path.parent_path().string() + ": " + differing +
-                  " is not what it was when the writing began (without --resume it begins anew)");
+              "cannot resume, this is not as it was when the writing began: " +
+                  path.parent_path().string() + ": " + (differing.empty() ? "options" : differing) +
+                  " (without --resume it begins anew)");
 }
 
 }  // namespace

@@ -32,12 +32,13 @@ fs::path temporary_sibling(const fs::path& path) {
          ("." + path.filename().string() + ".tmp-" + std::to_string(::getpid()));
 }
 
-void write_all(const fs::path& path, std::string_view content) {
+// `target` is for messages.
+void write_all(const fs::path& path, std::string_view content, const fs::path& target) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  if (!out) fail_with_errno("cannot create file", path);
+  if (!out) fail_with_errno("cannot create file", target);
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
   out.flush();
-  if (!out) fail_with_errno("cannot write file", path);
+  if (!out) fail_with_errno("cannot write file", target);
 }
 
 // The bytes of a file, written into a stream that is there.
@@ -134,7 +135,7 @@ void AtomicFile::commit() {
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
   AtomicFile file(path);
-  write_all(file.path(), content);
+  write_all(file.path(), content, path);
   file.commit();
 }
 

@@ -31,8 +31,9 @@ std::size_t RecipeDocuments::find(const std::string& name) const {
   }
   const std::string& where = recipes_.front().where;
   if (name.empty()) {
-    throw Error(ErrorCode::kInvalidArgument, "every document has a name, so one must be chosen: " +
-                                                 where + ": (--document) " + name_hint("", names));
+    throw Error(ErrorCode::kInvalidArgument,
+                "every document has a name, so --document must choose one: " + where +
+                    name_hint("", names));
   }
   throw Error(ErrorCode::kInvalidArgument,
               "no such document: " + where + ": '" + name + "'" + name_hint(name, names));

@@ -60,6 +60,11 @@ TEST_F(KinshipCommand, ALinearRecipeIsPredictedAndABadOneIsAnError) {
   const ProgramResult missing = run({"kinship", "nowhere", "--base", model("base-lm")});
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.errors, testing::StartsWith("vlm-merge: error: "));
+  const ProgramResult plot =
+      run({"kinship", model("ja-lm"), "--base", model("base-lm"), "--plot", "no/such/k.svg"});
+  EXPECT_EQ(plot.exit_code, 1);
+  EXPECT_EQ(plot.errors,
+            "vlm-merge: error: cannot create file: no/such/k.svg: no such directory\n");
   EXPECT_EQ(run({"kinship", model("ja-lm")}).exit_code, 2) << "without --base";
 }
 

@@ -61,7 +61,7 @@ TEST(RecipeDocuments, CirclesAreRefused) {
 
 TEST(RecipeDocuments, OneMustBeTheResult) {
   const std::string two = document("a", "one", "two") + document("b", "a", "one");
-  EXPECT_THAT(refusal(two), HasSubstr("must be chosen: r.yaml: (--document)"));
+  EXPECT_THAT(refusal(two), HasSubstr("so --document must choose one: r.yaml (known: a, b)"));
   EXPECT_EQ(merged_value(two, "b"), 1.25F);
   EXPECT_THAT(refusal(two, "c"), HasSubstr("no such document: r.yaml: 'c'"));
 }
