@@ -181,6 +181,16 @@ std::string AdaptedCheckpoint::origin(const TensorInfo& info) const {
   return of_model + " + " + to_string(adapter_->weight_file());
 }
 
+std::uint64_t AdaptedCheckpoint::adapter_bytes(const TensorInfo& info) const {
+  std::uint64_t bytes = 0;
+  const auto found = updates_.find(&info);
+  if (found == updates_.end()) return bytes;
+  for (const LoraUpdate* const update : found->second) {
+    bytes += update->a.bytes.size() + update->b.bytes.size();
+  }
+  return bytes;
+}
+
 std::vector<FileState> AdaptedCheckpoint::weight_files() const {
   std::vector<FileState> files = model_->weight_files();
   files.push_back(adapter_->weight_file());

@@ -2,6 +2,7 @@
 
 // A checkpoint with a LoRA adapter: tensors are adapted when they are read.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -36,6 +37,10 @@ class AdaptedCheckpoint final : public Checkpoint {
   // In the parts that the model is read in; holds B and A of the tensors in float32.
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
+  // The model without the adapter; it has the same tensors().
+  [[nodiscard]] const Checkpoint& model() const noexcept { return *model_; }
+  // What the adapter has for a tensor.
+  [[nodiscard]] std::uint64_t adapter_bytes(const TensorInfo& info) const;
   // Those of the model and of the adapter.
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;

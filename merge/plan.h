@@ -49,6 +49,14 @@ struct TensorPlan {
   std::optional<PlannedSource> further_rows;
 };
 
+// Calls use(source) for everything that an output tensor is made of.
+template <typename Use>
+void for_each_source(const TensorPlan& tensor, const Use& use) {
+  for (const PlannedSource& source : tensor.sources) use(source);
+  if (tensor.base) use(*tensor.base);
+  if (tensor.further_rows) use(*tensor.further_rows);
+}
+
 struct MergePlan {  // NOLINT(bugprone-exception-escape): moving JSON does not throw
   Recipe recipe;
   const MergeMethod* method = nullptr;

@@ -3,6 +3,9 @@
 #include <set>
 #include <sstream>
 
+#include "checkpoint/adapted_checkpoint.h"
+#include "merge/merged_checkpoint.h"
+
 namespace vlm {
 namespace {
 
@@ -46,12 +49,20 @@ std::uint64_t size_bytes(const TensorInfo& info) {
   return element_count(info.shape).value_or(0) * element_size_bytes(info.dtype);
 }
 
-// Calls use(source) for everything that an output tensor is made of.
-template <typename Use>
-void for_each_source(const TensorPlan& tensor, const Use& use) {
-  for (const PlannedSource& source : tensor.sources) use(source);
-  if (tensor.base) use(*tensor.base);
-  if (tensor.further_rows) use(*tensor.further_rows);
+// Bytes of files that a tensor takes: with an adapter's; of a merge, those of its inputs.
+std::uint64_t bytes_to_read(const Checkpoint& checkpoint, const TensorInfo& info) {
+  if (const auto* const adapted = dynamic_cast<const AdaptedCheckpoint*>(&checkpoint)) {
+    return bytes_to_read(adapted->model(), info) + adapted->adapter_bytes(info);
+  }
+  const auto* const merged = dynamic_cast<const MergedCheckpoint*>(&checkpoint);
+  if (merged == nullptr) return size_bytes(info);
+  const MergePlan& plan = merged->plan();
+  std::uint64_t bytes = 0;
+  for_each_source(plan.tensors[static_cast<std::size_t>(&info - merged->tensors().data())],
+                  [&](const PlannedSource& source) {
+                    bytes += bytes_to_read(*plan.inputs[source.input].checkpoint, *source.info);
+                  });
+  return bytes;
 }
 
 // Which tensors of an input the result is made of.
@@ -71,12 +82,26 @@ PlanSummary::Input cover(const MergePlan& plan, std::size_t index) {
   for (const TensorInfo& info : tensors) {
     if (used.contains(&info)) {
       ++input.num_used;
-      input.used_bytes += size_bytes(info);
+      input.used_bytes += bytes_to_read(*plan.inputs[index].checkpoint, info);
     } else if (input.unused.size() < kShownUnused) {
       input.unused.push_back(info.name);
     }
   }
   return input;
+}
+
+// What happens to the rows of embeddings and head.
+std::string vocabulary_of(const MergePlan& plan) {
+  const Recipe& recipe = plan.recipe;
+  if (!recipe.tokenizer) {
+    if (recipe.vocabulary == VocabularyPolicy::kError) return "sizes must be equal";
+    return std::string(to_string(recipe.vocabulary));
+  }
+  const std::string source = recipe.tokenizer->source == VocabularySource::kUnion ? "union"
+                             : recipe.tokenizer->source == VocabularySource::kBase
+                                 ? "base"
+                                 : recipe.tokenizer->model;
+  return "by token (" + source + "), " + std::to_string(plan.config.vocab_size()) + " rows";
 }
 
 }  // namespace
@@ -89,7 +114,7 @@ PlanSummary summarize(const MergePlan& plan) {
     summary.bytes_to_read += summary.inputs.back().used_bytes;
   }
   summary.donor = plan.inputs[plan.donor].name;
-  summary.vocabulary_policy = std::string(to_string(plan.recipe.vocabulary));
+  summary.vocabulary = vocabulary_of(plan);
   summary.num_tensors = plan.tensors.size();
   summary.warnings = plan.warnings;
   for (const TensorPlan& tensor : plan.tensors) {

@@ -25,14 +25,14 @@ struct PlanSummary {
     std::string name;
     std::size_t num_tensors = 0;
     std::size_t num_used = 0;         // of them
-    std::uint64_t used_bytes = 0;     // that they have
+    std::uint64_t used_bytes = 0;     // of files that are read for them
     std::vector<std::string> unused;  // names, a few at most
   };
 
   std::string method;
   std::vector<Input> inputs;
-  std::string donor;  // whose config, tokenizer and side files the result takes
-  std::string vocabulary_policy;
+  std::string donor;       // whose config, tokenizer and side files the result takes
+  std::string vocabulary;  // what happens to the rows of embeddings and head
   std::size_t num_tensors = 0;
   std::size_t num_copied = 0;
   std::uint64_t bytes_to_read = 0;   // of tensors; one that several outputs use counts once

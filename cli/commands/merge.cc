@@ -51,7 +51,7 @@ void print_plan(const PlanSummary& plan) {
     std::printf("input       %s\n", described(input).c_str());
   }
   std::printf("kept from   %s (config, tokenizer, side files)\n", plan.donor.c_str());
-  std::printf("vocabulary  %s\n", plan.vocabulary_policy.c_str());
+  std::printf("vocabulary  %s\n", plan.vocabulary.c_str());
   std::printf("tensors     %zu, of them %zu copied\n", plan.num_tensors, plan.num_copied);
   std::printf("to read     %s\n", byte_text(plan.bytes_to_read).c_str());
   std::printf("to write    %s\n", byte_text(plan.bytes_to_write).c_str());

@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "checkpoint/lora_adapter.h"
+#include "merge/model_pool.h"
 #include "merge/plan_summary.h"
+#include "merge/recipe_documents.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -48,9 +51,6 @@ TEST(MergePlan, ParametersComeFromSourceSliceRecipeDefault) {
   EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 3);
 }
 
-TEST(MergePlan, GradientsRunOverTheLayersOfTheSliceAndElsewhereStartAtTheFirstValue) {
-  const MergedCheckpoint merged(
-      plan_of("models:\n- {model: a, parameters: {weight: [1, 2]}}\nmerge_method: linear\n"
 TEST(MergePlan, ASliceMayHaveABaseOfItsOwn) {
   const auto slice = [](const std::string& base, const std::string& layers) {
     return "- {sources: [{model: " + base + ", layer_range: " + layers +
@@ -111,6 +111,9 @@ TEST(MergePlan, TensorsThatNoLineSelectsAreAnErrorOrTheBases) {
               HasSubstr("'unmatched: copy_base' needs a base_model"));
 }
 
+TEST(MergePlan, GradientsRunOverTheLayersOfTheSliceAndElsewhereStartAtTheFirstValue) {
+  const MergedCheckpoint merged(
+      plan_of("models:\n- {model: a, parameters: {weight: [1, 2]}}\nmerge_method: linear\n"
               "parameters: {normalize: false}\n",
               {{"a", {.value = 1, .layers = 3}}}));
   EXPECT_EQ(first_value(merged, "text/model.embed_tokens.weight"), 1);
@@ -254,13 +257,50 @@ TEST(PlanSummary, SaysWhatHappensToEveryTensor) {
   EXPECT_EQ(summary.inputs[0].num_used, 9U);
   EXPECT_EQ(summary.inputs[0].num_tensors, 9U);
   EXPECT_THAT(summary.inputs[0].unused, testing::IsEmpty());
-  EXPECT_EQ(summary.vocabulary_policy, "common-rows");
+  EXPECT_EQ(summary.vocabulary, "common-rows");
   EXPECT_THAT(
       summary.tensors.front().sources,
       testing::ElementsAre("b: text/model.embed_tokens.weight (base)",
                            HasSubstr("v: text/model.embed_tokens.weight density=1 weight=1"),
                            HasSubstr("a: "), HasSubstr("(rows from 3 on)")));
   EXPECT_THAT(summary.warnings, testing::Each(HasSubstr("token tables were not compared")));
+}
+
+TEST(PlanSummary, SaysWhatHappensToVocabularies) {
+  EXPECT_EQ(summarize(plan_of(kLinear, {{"a", {}}, {"b", {}}})).vocabulary, "sizes must be equal");
+  const Recipe recipe = parse_recipe(
+      "models:\n- {model: models/tok_a, parameters: {weight: 1}}\n"
+      "- {model: models/tok_b, parameters: {weight: 1}}\nmerge_method: linear\n"
+      "tokenizer_source: union\n",
+      "r.yaml");
+  EXPECT_EQ(summarize(make_merge_plan(recipe, golden_models())).vocabulary,
+            "by token (union), 76 rows");
+}
+
+// A rank-4 adapter of float32 on q_proj and v_proj, and a document of two models.
+TEST(PlanSummary, CountsWhatIsBehindAdaptersAndDocuments) {
+  ModelPool models([](const std::string& name) { return FileCheckpoint::open(name); },
+                   std::filesystem::path(VLM_TEST_DATA) / "merge");
+  const auto bytes = [&](const std::string& model) {
+    const Recipe recipe =
+        parse_recipe("models: [{model: " + model + "}]\nmerge_method: passthrough\n", "r.yaml");
+    return summarize(make_merge_plan(recipe, std::ref(models))).bytes_to_read;
+  };
+  const std::uint64_t base = bytes("models/base");
+  const LoraAdapter adapter(std::filesystem::path(VLM_TEST_DATA) / "checkpoint/lora/attention");
+  std::uint64_t of_adapter = 0;
+  for (const LoraUpdate& update : adapter.updates()) {
+    of_adapter += update.a.bytes.size() + update.b.bytes.size();
+  }
+  EXPECT_GT(of_adapter, 0U);
+  EXPECT_EQ(bytes("models/base+../checkpoint/lora/attention"), base + of_adapter);
+  RecipeDocuments documents(
+      parse_recipe_documents("name: soup\nmodels: [{model: models/base}, {model: models/ft_a}]\n"
+                             "merge_method: linear\nparameters: {weight: 1}\n---\n"
+                             "models: [{model: soup}]\nmerge_method: passthrough\n",
+                             "r.yaml"),
+      models, {});
+  EXPECT_EQ(summarize(documents.merge("")->plan()).bytes_to_read, base + bytes("models/ft_a"));
 }
 
 TEST(PlanSummary, NamesTensorsThatAreOfNoUse) {
