@@ -1,6 +1,10 @@
 #include "merge/merge_to_disk.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "core/version.h"
+#include "merge/merged_config.h"
 #include "merge/single_view.h"
 
 namespace vlm {
@@ -16,17 +20,45 @@ Json identity_of(const MergedCheckpoint& merged) {
           {"allow-nan", merged.options().allow_nan}};
 }
 
+// "org/name" for a model of the hub's cache, else nothing.
+std::optional<std::string> hub_id_of(const PlanInput& input) {
+  const std::string id = input.name.substr(0, input.name.find_first_of("@+"));
+  std::string folder = "models--" + id;
+  const std::size_t slash = folder.find('/');
+  if (slash == std::string::npos) return std::nullopt;
+  folder.replace(slash, 1, "--");
+  const std::filesystem::path& directory = input.checkpoint->directory();
+  if (std::find(directory.begin(), directory.end(), folder) == directory.end()) return std::nullopt;
+  return id;
+}
+
+// What the hub shows of a model card, as YAML.
+std::string front_matter(const MergePlan& plan) {
+  std::string models;
+  for (const PlanInput& input : plan.inputs) {
+    const auto id = hub_id_of(input);
+    const std::string line = id ? "- " + *id + "\n" : "";
+    if (models.find("\n" + line) == std::string::npos && !models.starts_with(line)) models += line;
+  }
+  if (!models.empty()) models = "base_model:\n" + models + "base_model_relation: merge\n";
+  return "---\n" + models + "library_name: transformers\ntags:\n- merge\n- vlm-merge\n---\n";
+}
+
 WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOptions& options) {
   WriteOptions write;
   write.max_shard_size_bytes = options.max_shard_size_bytes;
   write.layout = merged.layout();
-  write.config_json = merged.config().original.dump(2) + "\n";
+  const MergePlan& plan = merged.plan();
+  write.config_json =
+      config_text(merged.config(), plan.inputs[plan.donor].checkpoint->directory() / "config.json");
   write.extra_files = options.extra_files;
   if (merged.config().family == ModelFamily::kLlava) {  // as such, or made so by `views: single`
     write.extra_files.merge(single_view_side_files(merged.directory()));
   }
-  write.extra_files["recipe.yaml"] = merged.plan().recipe.text;
-  write.extra_files["README.md"] = model_card(merged.plan());
+  const std::string command = "vlm-merge merge recipe.yaml OUT_DIR " + options.command_options;
+  const bool has_options = !options.command_options.empty();
+  write.extra_files["recipe.yaml"] = (has_options ? "# " + command + "\n" : "") + plan.recipe.text;
+  write.extra_files["README.md"] = model_card(plan, options.command_options);
   write.resumption = options.resumption;
   write.identity = identity_of(merged);
   write.on_progress = options.on_progress;
@@ -46,14 +78,15 @@ void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::
   check_can_write(merged, target, write_options(merged, options));
 }
 
-std::string model_card(const MergePlan& plan) {
+std::string model_card(const MergePlan& plan, const std::string& command_options) {
   const std::string method =
       plan.recipe.path
           ? "path`: layers of the models one after the other (Akiba et al. 2024, \"Evolutionary "
             "optimization of model merging recipes\", section 3.2"
           : plan.method->name + "`: " + plan.method->formula + " (" + plan.method->paper;
   std::string card =
-      "---\nlibrary_name: transformers\ntags:\n- merge\n- vlm-merge\n---\n# Merged model\n\n"
+      front_matter(plan) +
+      "# Merged model\n\n"
       "Made by vlm-merge, without training, from the models below.\n\n## Method\n\n`" +
       method + ")\n\n## Models\n\n";
   for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
@@ -62,7 +95,9 @@ std::string model_card(const MergePlan& plan) {
     if (i == plan.donor) card += ", gave config, tokenizer and all that was not merged";
     card += "\n";
   }
-  card += "\n## Recipe\n\n```yaml\n" + plan.recipe.text;
+  card += "\n## Recipe\n\n";
+  if (!command_options.empty()) card += "Merged with `" + command_options + "`.\n\n";
+  card += "```yaml\n" + plan.recipe.text;
   if (!card.ends_with('\n')) card += "\n";
   return card + "```\n";
 }

@@ -16,6 +16,8 @@ namespace vlm {
 
 struct MergeToDiskOptions {
   std::size_t max_shard_size_bytes = 5'000'000'000;
+  // What the program was told besides the recipe, "--document ja --seed 3": written beside it.
+  std::string command_options;
   std::map<std::string, std::string> extra_files;  // further files: name -> content
   Resumption resumption = Resumption::kNever;
   ProgressCallback on_progress;  // stage "write", counts tensors
@@ -23,8 +25,8 @@ struct MergeToDiskOptions {
 };
 
 // Writes all of `merged` to a new directory `target`, which appears only when it is complete.
-// Besides the donor's side files there are recipe.yaml (as written) and README.md.
-// Throws as write_checkpoint().
+// Besides the donor's side files there are recipe.yaml (as written, behind a comment with the
+// options) and README.md. Throws as write_checkpoint().
 void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                    const MergeToDiskOptions& options, ThreadPool& pool);
 
@@ -32,7 +34,8 @@ void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& 
 void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                          const MergeToDiskOptions& options);
 
-// The README.md of a merge: method, models, recipe.
-std::string model_card(const MergePlan& plan);
+// The README.md of a merge: method, models, recipe and options. Models of the hub's cache are named
+// as the hub wants it.
+std::string model_card(const MergePlan& plan, const std::string& command_options);
 
 }  // namespace vlm

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/files.h"
+#include "merge/ordered_json.h"
 
 namespace vlm {
 namespace {
@@ -86,6 +88,13 @@ ModelConfig change_config(ModelConfig config, const ConfigChanges& changes) {
   apply(config.original, config.is_vlm() && !config.is_original_llava(), changes, config.where);
   apply_tower(config, changes);
   return config;
+}
+
+std::string config_text(const ModelConfig& config, const std::filesystem::path& donor_file) {
+  if (!std::filesystem::exists(donor_file)) return config.original.dump(2) + "\n";
+  std::string text = read_text_file(donor_file);
+  if (parse_json(text, donor_file.string()) == config.original) return text;
+  return written(in_order_of(parse_ordered(text, donor_file.string()), config.original));
 }
 
 }  // namespace vlm

@@ -3,6 +3,7 @@
 // The config.json of a merge: the donor's, with the keys that must change and no other.
 
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -30,5 +31,9 @@ Json token_ids_of(const ModelConfig& config);
 // Error{kUnsupported} for another number of layers in a model whose layers attend in different
 // ways.
 ModelConfig change_config(ModelConfig config, const ConfigChanges& changes);
+
+// The text of config.json: the bytes of `donor_file` if it says the same, else with its keys in the
+// donor's order. Without that file: by name.
+std::string config_text(const ModelConfig& config, const std::filesystem::path& donor_file);
 
 }  // namespace vlm

@@ -99,6 +99,8 @@ void write_evolved_model(const SearchConfig& config, const std::string& recipe, 
   MergeToDiskOptions disk;
   disk.on_progress = options.progress;
   disk.stop_requested = options.stop_requested;
+  const std::uint64_t seed = config.optimizer.seed;
+  if (seed != 0) disk.command_options = "--seed " + std::to_string(seed);
   disk.extra_files["study.json"] = summary.dump(2) + "\n";
   merge_to_disk(*merge_of(config, models, recipe), target, disk, pool);
 }

@@ -34,6 +34,17 @@ struct MergeArguments {
   std::size_t max_shard_size_bytes = 5'000'000'000;
 };
 
+// What the recipe alone does not tell of the result.
+std::string options_beside_recipe(const MergeArguments& arguments) {
+  std::string text;
+  const auto add = [&](const std::string& option) { text += (text.empty() ? "" : " ") + option; };
+  if (!arguments.document.empty()) add("--document " + arguments.document);
+  if (arguments.seed != 0) add("--seed " + std::to_string(arguments.seed));
+  if (!arguments.compat.empty()) add("--compat " + arguments.compat);
+  if (arguments.allow_nan) add("--allow-nan");
+  return text;
+}
+
 // "en-vlm (57 of 164 tensors used; not: vision/..., ...)"
 std::string described(const PlanSummary::Input& input) {
   std::string text = input.name + " (" + std::to_string(input.num_used) + " of " +
@@ -81,6 +92,7 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   ThreadPool pool(global.num_threads);
   MergeToDiskOptions options;
   options.max_shard_size_bytes = arguments.max_shard_size_bytes;
+  options.command_options = options_beside_recipe(arguments);
   check_merge_to_disk(*merged, arguments.target, options);
   if (!arguments.dry_run) {
     const AtomicDirectory can_be_made(arguments.target, UnfinishedWork::kKeep);
@@ -101,18 +113,6 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   std::printf("written     %s\n", arguments.target.c_str());
 }
 
-}  // namespace
-
-void add_merge_command(CLI::App& app, const GlobalOptions& global) {
-  auto* command = app.add_subcommand("merge", "merge models by a recipe into a new checkpoint");
-  auto arguments = std::make_shared<MergeArguments>();
-  command->add_option("RECIPE", arguments->recipe, "recipe file (YAML)")->required();
-  auto* target = command->add_option("OUT_DIR", arguments->target, "new directory to write");
-  command->add_flag("--dry-run", arguments->dry_run,
-                    "read headers only and print what would be merged");
-  command->add_option("--seed", arguments->seed, "seed of random masks (dare_*, della*)")
-      ->type_name("N")
-      ->capture_default_str();
 std::string names_of_methods() {
   std::string names;
   for (const MergeMethod& method : merge_methods()) {
@@ -161,18 +161,18 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
           },
           "e.g. 5GB (default), 300MB")
       ->type_name("SIZE");
-  command->callback([arguments, target, &global] {
-    if (!arguments->dry_run && target->empty()) throw CLI::RequiredError("OUT_DIR");
-    run_merge(*arguments, global);
-  });
-}
-
-}  // namespace vlm
   command
       ->add_flag_callback("--help-methods", print_methods,
                           "print what every method does and its parameters")
       ->trigger_on_parse();
   command->footer("Methods: " + names_of_methods() + " (--help-methods)\n\n");
+  command->callback([arguments, target, &global] {
+    if (!arguments->dry_run && target->empty()) throw CLI::RequiredError("OUT_DIR");
     if (!target->empty() && arguments->target.empty()) {
       throw CLI::ValidationError("OUT_DIR", "is empty");
     }
+    run_merge(*arguments, global);
+  });
+}
+
+}  // namespace vlm

@@ -74,13 +74,42 @@ TEST(MergeToDisk, KeepsLayoutConfigAndSideFilesOfTheVlm) {
        {"tokenizer.model", "tokenizer_config.json", "preprocessor_config.json"}) {
     EXPECT_EQ(read_text_file(target / name), read_text_file(vlm / name)) << name;
   }
-  EXPECT_EQ(read_json_file(target / "config.json"), read_json_file(vlm / "config.json"));
+  EXPECT_EQ(read_text_file(target / "config.json"), read_text_file(vlm / "config.json"));
   EXPECT_EQ(read_text_file(target / "recipe.yaml"), kRecipe);
   EXPECT_THAT(read_text_file(target / "README.md"),
               testing::AllOf(testing::HasSubstr("dare_ties"), testing::HasSubstr("`ja-lm`"),
                              testing::HasSubstr("weights of the paper")));
   EXPECT_EQ(FileCheckpoint::open(target)->layout().kind(),
             FileCheckpoint::open(vlm)->layout().kind());
+}
+
+TEST(MergeToDisk, OptionsAreWrittenBesideTheRecipe) {
+  const TemporaryDirectory folder;
+  ThreadPool pool(1);
+  MergeToDiskOptions options;
+  options.command_options = "--seed 7";
+  merge_to_disk(merge_zoo(7), folder.path() / "out", options, pool);
+  EXPECT_EQ(read_text_file(folder.path() / "out/recipe.yaml"),
+            "# vlm-merge merge recipe.yaml OUT_DIR --seed 7\n" + kRecipe);
+  EXPECT_THAT(read_text_file(folder.path() / "out/README.md"),
+              testing::HasSubstr("Merged with `--seed 7`."));
+}
+
+TEST(ModelCard, NamesModelsOfTheHubsCacheAsTheHubWantsIt) {
+  const TemporaryDirectory folder;
+  const auto cached = folder.path() / "models--org--name/snapshots/0";
+  std::filesystem::create_directories(cached.parent_path());
+  const auto zoo = std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models";
+  std::filesystem::create_directory_symlink(zoo / "base-lm", cached);
+  const auto open = [&](const std::string& name) {
+    return FileCheckpoint::open(name == "org/name@main" ? cached : zoo / name);
+  };
+  const std::string recipe =
+      "models: [{model: org/name@main}, {model: ja-lm}]\nmerge_method: linear\n"
+      "parameters: {weight: 1}\n";
+  EXPECT_THAT(model_card(make_merge_plan(parse_recipe(recipe, "r.yaml"), open), ""),
+              testing::StartsWith("---\nbase_model:\n- org/name\nbase_model_relation: merge\n"
+                                  "library_name: transformers\n"));
 }
 
 TEST(MergeToDisk, ExistingTargetIsLeftAlone) {
