@@ -63,5 +63,20 @@ TEST(Dim3, OfOneModelIsThatModel) {
   expect_near(run("dim3", base, {{a, {}}}, {}, {9, 11}), a, 1e-6);
 }
 
+// Then each column of the other's delta counts with one score, which is none of nothing or all.
+TEST(Dim3, AMultilingualModelThatIsTheBaseAddsNothing) {
+  const Floats base = random_values(99, "base");
+  const Floats a = random_values(99, "a");
+  const Floats merged = run("dim3", base, {{a, {}}, {base, {}}}, {}, {9, 11});
+  for (std::size_t column = 0; column < 11; ++column) {
+    const float score = (merged[column] - base[column]) / (a[column] - base[column]);
+    EXPECT_GT(score, 0.0F);
+    EXPECT_LE(score, 1.0F);
+    for (std::size_t i = column; i < base.size(); i += 11) {
+      EXPECT_NEAR(merged[i], base[i] + score * (a[i] - base[i]), 1e-5);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vlm
