@@ -63,8 +63,7 @@ TEST_F(KinshipCommand, ALinearRecipeIsPredictedAndABadOneIsAnError) {
   const ProgramResult plot =
       run({"kinship", model("ja-lm"), "--base", model("base-lm"), "--plot", "no/such/k.svg"});
   EXPECT_EQ(plot.exit_code, 1);
-  EXPECT_EQ(plot.errors,
-            "vlm-merge: error: cannot create file: no/such/k.svg: no such directory\n");
+  EXPECT_EQ(plot.errors, "vlm-merge: error: cannot write file: no/such/k.svg: no such directory\n");
   EXPECT_EQ(run({"kinship", model("ja-lm")}).exit_code, 2) << "without --base";
 }
 

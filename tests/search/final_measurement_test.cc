@@ -105,7 +105,8 @@ TEST_F(FinalMeasurement, WrittenModelHasItsRecipeAndSummaryAndAnswersAsMeasured)
   const std::filesystem::path target = folder.path() / "evolved";
   const Json summary{{"study", "s"}, {"best_trial", 3}};
   write_evolved_model(config(), kRecipe, summary, target, options, pool);
-  EXPECT_EQ(read_text_file(target / "recipe.yaml"), kRecipe);
+  EXPECT_EQ(read_text_file(target / "recipe.yaml"),
+            std::string("# vlm-merge merge recipe.yaml OUT_DIR --seed 42\n") + kRecipe);
   EXPECT_EQ(read_json_file(target / "study.json"), summary);
 
   SearchConfig again = config();
