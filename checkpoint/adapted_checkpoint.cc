@@ -176,9 +176,11 @@ std::unique_ptr<TensorReader> AdaptedCheckpoint::open_tensors(
 }
 
 std::string AdaptedCheckpoint::origin(const TensorInfo& info) const {
-  const std::string of_model = model_->origin(info);
-  if (of_model.empty() || !updates_.contains(&info)) return of_model;
-  return of_model + " + " + to_string(adapter_->weight_file());
+  std::string origin = model_->origin(info);
+  if (!origin.empty() && updates_.contains(&info)) {
+    origin += " + " + to_string(adapter_->weight_file());
+  }
+  return origin;
 }
 
 std::uint64_t AdaptedCheckpoint::adapter_bytes(const TensorInfo& info) const {

@@ -42,7 +42,8 @@ TEST(WriteSafetensors, ReplacesAFileAsAWhole) {
 TEST(WriteSafetensors, NamesTheFileThatCannotBeWritten) {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "none/trace.safetensors";
-  const std::string message = error_message(ErrorCode::kNotFound, [&] { write_safetensors(path, {}); });
+  const std::string message =
+      error_message(ErrorCode::kNotFound, [&] { write_safetensors(path, {}); });
   EXPECT_NE(message.find("none"), std::string::npos);
 }
 

@@ -84,8 +84,7 @@ INSTANTIATE_TEST_SUITE_P(Models, WeightFormatGolden,
                                            "tests/data/language/lm/mistral_head_dim",
                                            "tests/data/language/lm/mistral_window",
                                            "tests/data/language/lm/llama_rope3_tied_bias",
-                                           "tests/data/language/lm/qwen2",
-                                           "zoo/models/base-lm"),
+                                           "tests/data/language/lm/qwen2", "zoo/models/base-lm"),
                          [](const auto& test_case) { return name_of(test_case.param); });
 
 }  // namespace
