@@ -66,6 +66,19 @@ void check_family(const ModelConfig& config, const Layout& layout) {
                                            std::string(layout.name()));
 }
 
+// An original LLaVA's config.json says how many layers the projector has, and so do its tensors.
+void check_projector(const ModelConfig& config, const Layout& layout) {
+  if (!config.is_original_llava()) return;
+  const JsonFields json(config.json, config.where);
+  const std::string projector = json.text("mm_projector_type");
+  const bool is_linear = layout.kind() == LayoutKind::kOriginalLlavaLinear;
+  if ((projector == "linear") == is_linear) return;
+  throw Error(ErrorCode::kCorruptFile, "config and tensor names disagree: " + config.where +
+                                           ": mm_projector_type '" + projector +
+                                           "', but the tensors are named as those of " +
+                                           (is_linear ? "one layer" : "two layers"));
+}
+
 bool has_vision_tower(const std::vector<TensorInfo>& tensors) {
   return std::any_of(tensors.begin(), tensors.end(),
                      [](const TensorInfo& tensor) { return tensor.name.starts_with("vision/"); });
@@ -82,6 +95,7 @@ FileCheckpoint::FileCheckpoint(const std::filesystem::path& directory) : directo
   shards_ = open_shards(directory);
   layout_ = Layout::detect(tensor_names(shards_));
   check_family(config_, layout_);
+  check_projector(config_, layout_);
   for (const SafetensorsFile& shard : shards_) add_tensors(shard);
   if (config_.is_original_llava() && !has_vision_tower(tensors_)) add_tower();
 }

@@ -160,6 +160,14 @@ TEST(OriginalLlava, ALinearProjectorHasOneLayer) {
   EXPECT_EQ(model->find("projector/linear_2.weight"), nullptr);
 }
 
+TEST(OriginalLlava, ConfigAndTensorsAgreeOnTheProjectorsLayers) {
+  const OriginalLlavaModel original(kLlava15);
+  original.change("mm_projector_type", "linear");
+  EXPECT_THAT(
+      error_message(ErrorCode::kCorruptFile, [&] { FileCheckpoint::open(original.path()); }),
+      HasSubstr("mm_projector_type 'linear', but the tensors are named as those of two layers"));
+}
+
 TEST(OriginalLlava, AMissingTowerIsOneErrorThatNamesIt) {
   const OriginalLlavaModel original(kLlava15);
   original.change("mm_vision_tower", "openai/clip-vit-none");
