@@ -8,7 +8,6 @@
 #include "core/output_place.h"
 
 namespace vlm {
-namespace {
 
 bool is_standard_output(const std::filesystem::path& file) {
   struct stat named {};
@@ -16,8 +15,6 @@ bool is_standard_output(const std::filesystem::path& file) {
   return ::stat(file.c_str(), &named) == 0 && ::fstat(STDOUT_FILENO, &output) == 0 &&
          named.st_dev == output.st_dev && named.st_ino == output.st_ino;
 }
-
-}  // namespace
 
 void require_output_places(std::initializer_list<std::filesystem::path> files) {
   for (const std::filesystem::path& file : files) {

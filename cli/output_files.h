@@ -12,6 +12,9 @@ namespace vlm {
 // Empty ones were not named.
 void require_output_places(std::initializer_list<std::filesystem::path> files);
 
+// Whether it is what standard output goes to, which then is to hold nothing else.
+bool is_standard_output(const std::filesystem::path& file);
+
 // Prints a line about a file that has been written: to standard output, or to standard error if
 // the file was standard output itself, which then holds nothing else.
 void tell_written(const std::filesystem::path& file, const std::string& line);

@@ -21,9 +21,10 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// "out/" names "out".
+// "out/" and "x/../out" name "out".
 fs::path without_slash(const fs::path& path) {
-  return path.filename().empty() ? path.parent_path() : path;
+  const fs::path normal = path.lexically_normal();
+  return normal.filename().empty() ? normal.parent_path() : normal;
 }
 
 // All entries but the lock.

@@ -1,6 +1,7 @@
 #include "core/files.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <system_error>
@@ -41,19 +42,68 @@ void write_all(const fs::path& path, std::string_view content, const fs::path& t
   if (!out) fail_with_errno("cannot write file", target);
 }
 
+// While there is one, writing to a pipe that nobody reads fails instead of ending the program.
+class IgnoreBrokenPipe {
+ public:
+  IgnoreBrokenPipe() noexcept { ::sigaction(SIGPIPE, &ignore_, &before_); }
+  ~IgnoreBrokenPipe() { ::sigaction(SIGPIPE, &before_, nullptr); }
+  IgnoreBrokenPipe(const IgnoreBrokenPipe&) = delete;
+  IgnoreBrokenPipe& operator=(const IgnoreBrokenPipe&) = delete;
+  IgnoreBrokenPipe(IgnoreBrokenPipe&&) = delete;
+  IgnoreBrokenPipe& operator=(IgnoreBrokenPipe&&) = delete;
+
+ private:
+  static struct sigaction ignoring() noexcept {
+    struct sigaction action {};
+    action.sa_handler = SIG_IGN;
+    return action;
+  }
+
+  struct sigaction ignore_ = ignoring();
+  struct sigaction before_ {};
+};
+
+// A descriptor of this process is shared, so that whoever goes on writing to it does so behind.
+int open_stream(const fs::path& stream) {
+  std::error_code error;
+  if (fs::equivalent(stream.parent_path(), "/proc/self/fd", error)) {
+    return ::dup(std::stoi(stream.filename().string()));
+  }
+  return ::open(stream.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) noexcept : number_(number) {}
+  ~Descriptor() { ::close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&&) = delete;
+  Descriptor& operator=(Descriptor&&) = delete;
+  [[nodiscard]] int number() const noexcept { return number_; }
+
+ private:
+  int number_;
+};
+
 // The bytes of a file, written into a stream that is there.
 void append_file(const fs::path& from, const fs::path& stream) {
   constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
   std::ifstream in(from, std::ios::binary);
   if (!in) fail_with_errno("cannot open file", from);
-  std::ofstream out(stream, std::ios::binary | std::ios::app);
-  if (!out) fail_with_errno("cannot open for writing", stream);
+  const IgnoreBrokenPipe ignored;
+  const Descriptor out(open_stream(stream));
+  if (out.number() < 0) fail_with_errno("cannot open for writing", stream);
   std::string chunk(kChunkBytes, '\0');
   while (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), in.gcount() > 0) {
-    out.write(chunk.data(), in.gcount());
+    std::string_view left(chunk.data(), static_cast<std::size_t>(in.gcount()));
+    while (!left.empty()) {
+      const ssize_t written = ::write(out.number(), left.data(), left.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) fail_with_errno("cannot write file", stream);
+      left.remove_prefix(static_cast<std::size_t>(written));
+    }
   }
-  out.flush();
-  if (!out) fail_with_errno("cannot write file", stream);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ bool is_in_proc(const fs::path& link) {
 OutputPlace behind_links(const fs::path& named) {
   fs::path path = named;
   while (fs::is_symlink(fs::symlink_status(path))) {
-    if (is_in_proc(path)) return {named, OutputKind::kStream};
+    if (is_in_proc(path)) return {path, OutputKind::kStream};
     path = directory_of(path) / fs::read_symlink(path);
   }
   return {path, OutputKind::kFile};

@@ -13,7 +13,7 @@ enum class OutputKind : std::uint8_t {
 };
 
 struct OutputPlace {
-  std::filesystem::path path;  // of a file: behind all symbolic links
+  std::filesystem::path path;  // behind all symbolic links but those of /proc
   OutputKind kind = OutputKind::kFile;
 };
 

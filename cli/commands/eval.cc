@@ -92,6 +92,9 @@ void run_eval(const EvalArguments& arguments, const GlobalOptions& global) {
   if (!arguments.samples.empty()) {
     write_file_atomically(arguments.samples, samples_to_jsonl(result));
   }
+  for (const std::string& file : {arguments.out, arguments.samples}) {
+    if (!file.empty() && is_standard_output(file)) return;
+  }
   print_result(result);
 }
 

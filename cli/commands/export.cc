@@ -58,7 +58,8 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
     if (!file.empty()) tell_written(file, "written     " + file);
   }
   if (model->config().is_vlm() && arguments.projector.empty()) {
-    std::printf("left out    vision tower and projector: --mmproj FILE writes them\n");
+    tell_written(arguments.gguf,
+                 "left out    vision tower and projector: --mmproj FILE writes them");
   }
 }
 

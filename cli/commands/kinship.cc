@@ -163,6 +163,7 @@ void run_kinship(const KinshipArguments& arguments, const GlobalOptions& global)
   const KinshipReport report = report_kinship(kinship);
   if (!arguments.plot.empty()) {
     write_file_atomically(arguments.plot, kinship_svg(report, arguments.base, arguments.models));
+    if (is_standard_output(arguments.plot)) return;
   }
   if (arguments.json) {
     std::printf("%s\n", report_json(report, kinship, arguments).dump(2).c_str());

@@ -109,17 +109,34 @@ TEST_F(Files, ANamedPipeIsWrittenInto) {
   EXPECT_EQ(entries(), 1U);
 }
 
-TEST_F(Files, WhatADescriptorStandsForIsWrittenInto) {
-  write_file_atomically(root / "x", "before ");
-  const int descriptor = ::open((root / "x").c_str(), O_RDWR | O_CLOEXEC);
+// As a shell's redirection has it: what is written before and behind stays.
+TEST_F(Files, WhatADescriptorStandsForIsWrittenIntoWhereItStands) {
+  const int descriptor = ::open((root / "x").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   ASSERT_GE(descriptor, 0);
-  write_file_atomically("/proc/self/fd/" + std::to_string(descriptor), "after");
-  std::string seen(20, '\0');
-  const ssize_t count = ::read(descriptor, seen.data(), seen.size());
+  EXPECT_EQ(::write(descriptor, "before ", 7), 7);
+  write_file_atomically("/proc/self/fd/" + std::to_string(descriptor), "it");
+  EXPECT_EQ(::write(descriptor, " behind", 7), 7);
   ::close(descriptor);
-  ASSERT_GE(count, 0);
-  EXPECT_EQ(seen.substr(0, static_cast<std::size_t>(count)), "before after");
-  EXPECT_EQ(read_text_file(root / "x"), "before after");
+  EXPECT_EQ(read_text_file(root / "x"), "before it behind");
+}
+
+TEST_F(Files, AReaderThatLeavesIsAnErrorAndNothingIsLeftBehind) {
+  const fs::path pipe = root / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::thread reader([&] {
+    std::ifstream in(pipe, std::ios::binary);
+    in.get();
+  });
+  fs::path working;
+  EXPECT_THAT(error_message([&] {
+                AtomicFile file(pipe);
+                working = file.path();
+                std::ofstream(working) << std::string(10'000'000, 'x');
+                file.commit();
+              }),
+              HasSubstr("Broken pipe"));
+  reader.join();
+  EXPECT_FALSE(fs::exists(working.parent_path()));
 }
 
 // A device node of its own, so that a bug cannot harm the system's.
