@@ -76,15 +76,13 @@ std::size_t common_rows(const PlanInput& a, const PlanInput& b) {
 
 }  // namespace
 
-void refuse_layer_paths(const std::vector<PlanInput>& inputs) {
-  for (const PlanInput& input : inputs) {
-    const ModelConfig& config = input.checkpoint->config();
-    if (!config.has_layer_path()) continue;
-    throw Error(ErrorCode::kUnsupported,
-                "a data-flow model executes its layers along a path, which a merge would lose: " +
-                    input.name + ": " + config.architecture + " (a recipe with 'path: [{model: " +
-                    input.name + "}]' makes a standard model of it)");
-  }
+void refuse_layer_path(const std::string& name, const Checkpoint& model) {
+  const ModelConfig& config = model.config();
+  if (!config.has_layer_path()) return;
+  throw Error(ErrorCode::kUnsupported,
+              "a data-flow model executes its layers along a path, which would be lost: " + name +
+                  ": " + config.architecture + " (a recipe with 'path: [{model: " + name +
+                  "}]' makes a standard model of it)");
 }
 
 std::vector<std::string> compare_configs(Component component, const std::vector<PlanInput>& inputs,

@@ -12,8 +12,9 @@
 
 namespace vlm {
 
-// Throws Error{kUnsupported} if one is a data-flow model.
-void refuse_layer_paths(const std::vector<PlanInput>& inputs);
+// Throws Error{kUnsupported} for a data-flow model, whose layers are not executed as they are
+// stored.
+void refuse_layer_path(const std::string& name, const Checkpoint& model);
 
 // Compares a component's config of each of `members` (indices of inputs) with the donor's.
 // Differences that tensor shapes may not show but that change what the weights mean (heads, patch

@@ -118,6 +118,8 @@ DeltaGram Kinship::total() const {
 
 Kinship measure_kinship(const KinshipModel& base, const std::vector<KinshipModel>& models,
                         const KinshipOptions& options, ThreadPool& pool) {
+  refuse_layer_path(base.name, *base.checkpoint);
+  for (const KinshipModel& model : models) refuse_layer_path(model.name, *model.checkpoint);
   const KinshipSources sources(base, models);
   const std::vector<ComparedTensor> tensors = compared_tensors(sources.all());
   Kinship kinship;

@@ -16,6 +16,7 @@
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "core/philox.h"
+#include "merge/input_checks.h"
 #include "merge/kernels/low_rank.h"
 #include "merge/ordered_json.h"
 
@@ -261,6 +262,9 @@ LoraExtraction Extractor::report() const {
 LoraExtraction extract_lora(const Checkpoint& base, const Checkpoint& model,
                             const std::filesystem::path& target,
                             const LoraExtractionOptions& options, ThreadPool& pool) {
+  for (const Checkpoint* const one : {&base, &model}) {
+    refuse_layer_path(one->directory().string(), *one);
+  }
   Extractor extractor(base, model, options);
   extractor.extract(pool);
   extractor.write(target);

@@ -269,7 +269,9 @@ void PlanMaker::align_vocabularies() {
 }
 
 void PlanMaker::compare_inputs() {
-  if (!path_) refuse_layer_paths(plan_.inputs);
+  for (const PlanInput& input : plan_.inputs) {
+    if (!path_) refuse_layer_path(input.name, *input.checkpoint);
+  }
   for (const ComponentSlices& component : components_) {
     if (component.is_donors && component.component != Component::kText) continue;
     add_warnings(

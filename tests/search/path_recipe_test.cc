@@ -13,6 +13,8 @@
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
 #include "language/generate.h"
+#include "merge/kinship.h"
+#include "merge/lora_extraction.h"
 #include "merge/merge_to_disk.h"
 #include "merge/recipe_parser.h"
 #include "model/model.h"
@@ -209,6 +211,10 @@ TEST(PathRecipe, ADataFlowModelBecomesAStandardOne) {
                 merge_in(folder.path(), "models: [{model: evo}]\nmerge_method: passthrough\n");
               }),
               HasSubstr("'path: [{model: evo}]'"));
+  const KinshipModel kin{"evo", FileCheckpoint::open(folder.path() / "evo")};
+  EXPECT_THAT(error_message([&] { measure_kinship(kin, {kin}, {}, pool); }), HasSubstr("evo"));
+  EXPECT_THAT(error_message([&] { extract_lora(evo, evo, folder.path() / "lora", {}, pool); }),
+              HasSubstr("executes its layers along a path"));
   EXPECT_THAT(
       error_message([&] { merge_in(folder.path(), "path: [{model: evo}]\nscale_of: mlp\n"); }),
       HasSubstr("input_scales_of = stream"));
