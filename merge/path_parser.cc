@@ -1,5 +1,6 @@
 #include "merge/path_parser.h"
 
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kMostEntries = 1024;
+constexpr double kLargestScale = 1e30;  // float32 holds it
 
 // The value of an optional key that is one of two words; the first stands for an absent key.
 template <typename Value>
@@ -34,8 +36,12 @@ void read_hop(const YAML::Node& node, const std::string& where, RecipePath& path
     const std::size_t layer = yaml_size(fields.at("layer"), where, "layer");
     source.layers = LayerRange{layer, layer + 1};
   }
-  path.scales.push_back(fields.has("scale") ? yaml_number(fields.at("scale"), where, "scale")
-                                            : 1.0);
+  const double scale = fields.has("scale") ? yaml_number(fields.at("scale"), where, "scale") : 1.0;
+  if (std::abs(scale) > kLargestScale) {
+    fail_at(fields.at("scale"), where, "scale is out of range (-1e30 to 1e30)",
+            fields.at("scale").Scalar());
+  }
+  path.scales.push_back(scale);
   text.slices.push_back({{std::move(source)}, {}});
 }
 

@@ -96,7 +96,13 @@ void SettingReader::read_conditions(const YamlFields& fields, SettingLine& line)
   for (const std::string key : {"regex", "component"}) {
     const std::string& filter = conditions["filter"];
     if (!filter.starts_with(key + ":")) continue;
+    if (conditions.contains(key)) {
+      fail_at(fields.node(), where_, key + " is there twice", "'" + filter + "'");
+    }
     conditions[key] = filter.substr(key.size() + 1);
+    if (conditions[key].empty()) {
+      fail_at(fields.node(), where_, "filter says nothing behind '" + key + ":'", "''");
+    }
     conditions["filter"].clear();
   }
   if (conditions["filter"] != "*") line.filter = conditions["filter"];

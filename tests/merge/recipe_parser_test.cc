@@ -146,6 +146,10 @@ TEST(RecipeParser, ReadsRegularExpressionsAndComponentsAsKeysAndAsFilters) {
   EXPECT_EQ(line_of("filter: component:vision").component, Component::kVision);
   EXPECT_THAT(message_of([&] { line_of("regex: '('"); }),
               HasSubstr("no regular expression (U_REGEX_MISMATCHED_PAREN): r.yaml:3: '('"));
+  EXPECT_THAT(message_of([&] { line_of("filter: 'regex:'"); }),
+              HasSubstr("filter says nothing behind 'regex:'"));
+  EXPECT_THAT(message_of([&] { line_of("filter: 'regex:mlp', regex: attn"); }),
+              HasSubstr("regex is there twice"));
   EXPECT_THAT(message_of([&] { line_of("component: vison"); }),
               HasSubstr("unknown component: r.yaml:3: 'vison' (did you mean 'vision'?)"));
 }
@@ -347,6 +351,7 @@ TEST(RecipeParser, RefusesPathsThatAreNone) {
   EXPECT_THAT(refusal("path: [{layer: 0}]\n"), HasSubstr("'model'"));
   EXPECT_THAT(refusal("path: [{model: a, layer: -1}]\n"), HasSubstr("layer"));
   EXPECT_THAT(refusal("path: [{model: a, scale: .inf}]\n"), HasSubstr("scale"));
+  EXPECT_THAT(refusal("path: [{model: a, scale: 1e40}]\n"), HasSubstr("scale is out of range"));
   EXPECT_THAT(refusal("path: [{model: a, scales: 1}]\n"), HasSubstr("did you mean 'scale'?"));
   EXPECT_THAT(refusal(hop + "layout: evo\n"), HasSubstr("'standard' or 'evomistral'"));
   EXPECT_THAT(refusal(hop + "scale_of: all\n"), HasSubstr("'stream' or 'mlp'"));
