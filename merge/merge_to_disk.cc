@@ -44,6 +44,14 @@ std::string front_matter(const MergePlan& plan) {
   return "---\n" + models + "library_name: transformers\ntags:\n- merge\n- vlm-merge\n---\n";
 }
 
+// The recipe below the command that makes the model of it, which takes the place of an earlier one.
+std::string recorded_recipe(const std::string& text, const std::string& command_options) {
+  const std::string command = "# vlm-merge merge recipe.yaml OUT_DIR ";
+  const std::size_t first = text.starts_with(command) ? text.find('\n') + 1 : 0;
+  const std::string recipe = text.substr(first);
+  return command_options.empty() ? recipe : command + command_options + "\n" + recipe;
+}
+
 WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOptions& options) {
   WriteOptions write;
   write.max_shard_size_bytes = options.max_shard_size_bytes;
@@ -55,9 +63,7 @@ WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOpti
   if (merged.config().family == ModelFamily::kLlava) {  // as such, or made so by `views: single`
     write.extra_files.merge(single_view_side_files(merged.directory()));
   }
-  const std::string command = "vlm-merge merge recipe.yaml OUT_DIR " + options.command_options;
-  const bool has_options = !options.command_options.empty();
-  write.extra_files["recipe.yaml"] = (has_options ? "# " + command + "\n" : "") + plan.recipe.text;
+  write.extra_files["recipe.yaml"] = recorded_recipe(plan.recipe.text, options.command_options);
   write.extra_files["README.md"] = model_card(plan, options.command_options);
   write.resumption = options.resumption;
   write.identity = identity_of(merged);

@@ -34,11 +34,29 @@ struct MergeArguments {
   std::size_t max_shard_size_bytes = 5'000'000'000;
 };
 
+// As a shell's word, on one line.
+std::string quoted(const std::string& word) {
+  const bool is_plain = word.find_first_not_of(
+                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                            "0123456789_-.") == std::string::npos;
+  if (is_plain) return word;
+  std::string text = "$'";
+  for (const char letter : word) {
+    if (letter == '\n') {
+      text += "\\n";
+      continue;
+    }
+    if (letter == '\'' || letter == '\\') text += '\\';
+    text += letter;
+  }
+  return text + "'";
+}
+
 // What the recipe alone does not tell of the result.
 std::string options_beside_recipe(const MergeArguments& arguments) {
   std::string text;
   const auto add = [&](const std::string& option) { text += (text.empty() ? "" : " ") + option; };
-  if (!arguments.document.empty()) add("--document " + arguments.document);
+  if (!arguments.document.empty()) add("--document " + quoted(arguments.document));
   if (arguments.seed != 0) add("--seed " + std::to_string(arguments.seed));
   if (!arguments.compat.empty()) add("--compat " + arguments.compat);
   if (arguments.allow_nan) add("--allow-nan");

@@ -27,10 +27,11 @@ const std::string kRecipe =
     "- {model: ja-lm, parameters: {weight: 0.6, density: 0.5}}\nmerge_method: dare_ties\n"
     "base_model: base-lm\n";
 
-MergedCheckpoint merge_zoo(std::uint64_t seed, std::shared_ptr<SourceCache> cache = nullptr) {
+MergedCheckpoint merge_zoo(std::uint64_t seed, std::shared_ptr<SourceCache> cache = nullptr,
+                           const std::string& recipe = kRecipe) {
   ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
                    std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models");
-  return MergedCheckpoint(make_merge_plan(parse_recipe(kRecipe, "r.yaml"), std::ref(models)),
+  return MergedCheckpoint(make_merge_plan(parse_recipe(recipe, "r.yaml"), std::ref(models)),
                           {.seed = seed, .cache = std::move(cache)});
 }
 
@@ -93,6 +94,17 @@ TEST(MergeToDisk, OptionsAreWrittenBesideTheRecipe) {
             "# vlm-merge merge recipe.yaml OUT_DIR --seed 7\n" + kRecipe);
   EXPECT_THAT(read_text_file(folder.path() / "out/README.md"),
               testing::HasSubstr("Merged with `--seed 7`."));
+}
+
+TEST(MergeToDisk, ARecordedRecipeIsRecordedAsItIs) {
+  const TemporaryDirectory folder;
+  ThreadPool pool(1);
+  MergeToDiskOptions options;
+  options.command_options = "--seed 8";
+  const std::string recorded = "# vlm-merge merge recipe.yaml OUT_DIR --seed 7\n" + kRecipe;
+  merge_to_disk(merge_zoo(8, nullptr, recorded), folder.path() / "out", options, pool);
+  EXPECT_EQ(read_text_file(folder.path() / "out/recipe.yaml"),
+            "# vlm-merge merge recipe.yaml OUT_DIR --seed 8\n" + kRecipe);
 }
 
 TEST(ModelCard, NamesModelsOfTheHubsCacheAsTheHubWantsIt) {
