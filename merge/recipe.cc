@@ -11,7 +11,9 @@ namespace {
 double interpolate(const std::vector<double>& values, double position) {
   check(!values.empty(), "interpolate: at least one value");
   const std::size_t last = values.size() - 1;
-  const double x = position * static_cast<double>(last);
+  const double exact = position * static_cast<double>(last);
+  // Layer 25 of 40 stands at 24.999999999999996 of 39.
+  const double x = std::abs(exact - std::round(exact)) < 1e-9 ? std::round(exact) : exact;
   const std::size_t left = std::min(static_cast<std::size_t>(x), last);
   const std::size_t right = std::min(left + 1, last);
   const double fraction = x - static_cast<double>(left);

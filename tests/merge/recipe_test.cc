@@ -19,6 +19,20 @@ TEST(Recipe, GradientIsInterpolatedBetweenItsValues) {
   EXPECT_DOUBLE_EQ(at_layer(31), 1);
 }
 
+TEST(Recipe, AValueForEachLayerIsThatOfTheLayer) {
+  for (std::size_t layers = 2; layers <= 100; ++layers) {
+    Setting setting{{"", std::nullopt, {}}};
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      setting[0].values.push_back(layer % 2 == 0 ? 1 : 0);
+    }
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      const double position = static_cast<double>(layer) / static_cast<double>(layers - 1);
+      EXPECT_EQ(evaluate(setting, {"x", layer, position}), setting[0].values[layer])
+          << layer << " of " << layers;
+    }
+  }
+}
+
 TEST(Recipe, FirstLineThatSelectsTheTensorDecides) {
   const Setting setting{{"attn", std::nullopt, {1}}, {"", std::nullopt, {2}}};
   EXPECT_EQ(evaluate(setting, {"self_attn.q", std::nullopt, 0}), 1);
