@@ -20,9 +20,10 @@ std::optional<YAML::Node> first_of(const YAML::Node& list) {
   return list[0];
 }
 
-// The first model of `models`, `slices`, `components` or `modules`.
+// The first model of `models`, `path`, `slices`, `components` or `modules`.
 std::optional<YAML::Node> first_model(const YAML::Node& recipe) {
   auto source = first_of(recipe["models"]);
+  if (const auto hop = first_of(recipe["path"])) source = hop;
   if (const auto slice = first_of(recipe["slices"])) source = first_of((*slice)["sources"]);
   if (source && (*source)["model"].IsDefined()) return (*source)["model"];
   for (const char* key : {"components", "modules"}) {

@@ -15,9 +15,9 @@ namespace {
 
 using testing::HasSubstr;
 
-SearchPlan plan_of(const std::string& recipe) {
-  const std::string text = "study: s\nrecipe:\n  merge_method: linear\n  dtype: float32\n" +
-                           recipe +
+SearchPlan plan_of(const std::string& recipe,
+                   const std::string& method = "  merge_method: linear\n") {
+  const std::string text = "study: s\nrecipe:\n" + method + "  dtype: float32\n" + recipe +
                            "objectives: [{benchmark: ja-emoji-vqa/search, metric: rougeL_ja}]\n";
   const SearchConfig config =
       parse_search_config(text, std::filesystem::path(VLM_PROJECT_DIR) / "s.yaml");
@@ -42,6 +42,11 @@ TEST(PlanSearch, TheFirstModelGivesTheLayersWhereverItStands) {
       "    - {model: zoo/models/math-lm, layer_range: [0, 6], parameters: "
       "{weight: {gene: b, low: 0, high: 1}}}\n");
   EXPECT_EQ(sliced.space.dimensions[0].name, "b");
+  const SearchPlan path = plan_of(
+      "  path:\n  - {model: zoo/models/ja-lm}\n  - {model: zoo/models/math-lm, layer: 1, "
+      "scale: {gene: c, low: 0.5, high: 1}}\n",
+      "");
+  EXPECT_EQ(path.space.dimensions[0].name, "c");
 }
 
 TEST(PlanSearch, ARecipeWithoutAModelIsRefused) {
