@@ -90,8 +90,8 @@ void declare(CLI::App& command, const std::string& flag, std::optional<EarlyStop
   };
   command.add_option(flag, store, help)
       ->expected(0, 1)
-      ->type_name("")
-      ->check(CLI::IsMember({"true", "false", "never"}));
+      ->type_name("[true|false|never]")
+      ->check(CLI::IsMember({"true", "false", "never"}).description(""));
 }
 
 [[noreturn]] void fail(const JsonFields& line, const std::string& key, const char* wanted) {

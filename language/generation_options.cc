@@ -41,7 +41,8 @@ void validate(const GenerationOptions& options) {
   const auto is_empty = [](const std::string& text) { return text.empty(); };
   require(std::ranges::none_of(options.stop, is_empty), "a stop text is empty", "\"\"");
   require(options.stop.empty() || options.num_beams == 1,
-          "stop texts work with one beam only; num_beams", std::to_string(options.num_beams));
+          "stop texts, which generation_config.json may give, work with one beam only; num_beams",
+          std::to_string(options.num_beams));
 }
 
 EarlyStopping read_early_stopping(const JsonFields& fields, std::string_view key) {
