@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace vlm {
 namespace {
@@ -54,12 +55,7 @@ void copy_side_file(const fs::path& from, const fs::path& to) {
   if (!fs::is_regular_file(status)) {
     throw Error(ErrorCode::kIo, "cannot copy file: " + from.string() + ": not a regular file");
   }
-  fs::copy_file(from, to, error);
-  if (error) {
-    throw Error(ErrorCode::kIo, "cannot copy file: " + from.string() + " to " + to.string() + ": " +
-                                    error.message());
-  }
-  fs::permissions(to, fs::perms::owner_write, fs::perm_options::add, error);
+  copy_to_new_file(from, to);
 }
 
 }  // namespace vlm

@@ -86,24 +86,29 @@ class Descriptor {
   int number_;
 };
 
-// The bytes of a file, written into a stream that is there.
-void append_file(const fs::path& from, const fs::path& stream) {
+// Writes the bytes of a file. `target` is for messages.
+void write_file(const fs::path& from, int descriptor, const fs::path& target) {
   constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
   std::ifstream in(from, std::ios::binary);
   if (!in) fail_with_errno("cannot open file", from);
-  const IgnoreBrokenPipe ignored;
-  const Descriptor out(open_stream(stream));
-  if (out.number() < 0) fail_with_errno("cannot open for writing", stream);
   std::string chunk(kChunkBytes, '\0');
   while (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), in.gcount() > 0) {
     std::string_view left(chunk.data(), static_cast<std::size_t>(in.gcount()));
     while (!left.empty()) {
-      const ssize_t written = ::write(out.number(), left.data(), left.size());
+      const ssize_t written = ::write(descriptor, left.data(), left.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) fail_with_errno("cannot write file", stream);
+      if (written <= 0) fail_with_errno("cannot write file", target);
       left.remove_prefix(static_cast<std::size_t>(written));
     }
   }
+}
+
+// The bytes of a file, written into a stream that is there.
+void append_file(const fs::path& from, const fs::path& stream) {
+  const IgnoreBrokenPipe ignored;
+  const Descriptor out(open_stream(stream));
+  if (out.number() < 0) fail_with_errno("cannot open for writing", stream);
+  write_file(from, out.number(), stream);
 }
 
 }  // namespace
@@ -128,6 +133,13 @@ std::string read_text_file(const fs::path& path, std::size_t max_bytes) {
     throw Error(ErrorCode::kIo, "file ended early: " + path.string());
   }
   return content;
+}
+
+void copy_to_new_file(const fs::path& from, const fs::path& to) {
+  constexpr ::mode_t kMode = 0666;  // less the process's mask
+  const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode));
+  if (out.number() < 0) fail_with_errno("cannot create file", to);
+  write_file(from, out.number(), to);
 }
 
 std::uintmax_t allocated_bytes(const fs::path& path) noexcept {

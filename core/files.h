@@ -16,6 +16,10 @@ namespace vlm {
 std::string read_text_file(const std::filesystem::path& path,
                            std::size_t max_bytes = std::size_t{256} << 20U);
 
+// The bytes of `from` as the file `to`, which must not be there. Throws Error{kNotFound, kIo} with
+// the system's reason.
+void copy_to_new_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
 // A new directory of this process alone, in the system's folder for temporary files. Throws
 // Error{kIo}.
 std::filesystem::path make_temporary_directory();

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -150,6 +151,18 @@ TEST_F(Files, ADeviceIsWrittenIntoAndItsErrorsAreReported) {
   EXPECT_THAT(error_message([&] { write_file_atomically(full, "1"); }), HasSubstr(full.string()));
   EXPECT_TRUE(fs::is_character_file(full));
   EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(Files, ACopyOntoAFullDiskNamesTheReason) {
+  const fs::path small = root / "small";
+  fs::create_directory(small);
+  if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=64k") != 0) {
+    GTEST_SKIP() << "only root may mount a small file system";
+  }
+  write_file_atomically(root / "large", std::string(200'000, 'x'));
+  EXPECT_THAT(error_message([&] { copy_to_new_file(root / "large", small / "copy"); }),
+              HasSubstr("small/copy: No space left on device"));
+  EXPECT_EQ(::umount(small.c_str()), 0);
 }
 
 TEST_F(Files, ADirectoryIsNoPlaceForAFile) {
