@@ -115,9 +115,10 @@ PlanSummary summarize(const MergePlan& plan) {
   }
   summary.donor = plan.inputs[plan.donor].name;
   summary.vocabulary = vocabulary_of(plan);
-  summary.num_tensors = plan.tensors.size();
   summary.warnings = plan.warnings;
   for (const TensorPlan& tensor : plan.tensors) {
+    if (plan.config.is_borrowed(tensor.output.name)) continue;  // not written
+    ++summary.num_tensors;
     summary.num_copied += tensor.is_copy ? 1 : 0;
     summary.bytes_to_write += size_bytes(tensor.output);
     summary.tensors.push_back(summarize(plan, tensor));

@@ -31,10 +31,10 @@ struct PlanSummary {
 
   std::string method;
   std::vector<Input> inputs;
-  std::string donor;       // whose config, tokenizer and side files the result takes
-  std::string vocabulary;  // what happens to the rows of embeddings and head
-  std::size_t num_tensors = 0;
-  std::size_t num_copied = 0;
+  std::string donor;                 // whose config, tokenizer and side files the result takes
+  std::string vocabulary;            // what happens to the rows of embeddings and head
+  std::size_t num_tensors = 0;       // that are written
+  std::size_t num_copied = 0;        // of them
   std::uint64_t bytes_to_read = 0;   // of tensors; one that several outputs use counts once
   std::uint64_t bytes_to_write = 0;  // of tensors
   std::vector<std::string> warnings;

@@ -15,6 +15,7 @@
 #include "checkpoint/safetensors.h"
 #include "merge/merge_to_disk.h"
 #include "merge/model_pool.h"
+#include "merge/plan_summary.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/original_llava_model.h"
 #include "tests/merge/memory_checkpoint.h"
@@ -78,6 +79,7 @@ TEST_F(OriginalLlavaMerge, TheResultKeepsLayoutConfigAndSideFilesAndBorrowsTheTo
   const auto result = written(merged);
   EXPECT_EQ(result->layout().kind(), LayoutKind::kOriginalLlava);
   EXPECT_TRUE(values_of(*result) == values_of(merged));
+  EXPECT_EQ(summarize(merged.plan()).num_tensors, names_in(out() / "model.safetensors").size());
   EXPECT_THAT(names_in(out() / "model.safetensors"),
               testing::AllOf(testing::Contains("model.mm_projector.2.bias"),
                              testing::Each(testing::Not(testing::HasSubstr("vision")))));
