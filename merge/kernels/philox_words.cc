@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 #include "core/philox.h"
 
@@ -54,7 +55,7 @@ HWY_INLINE Vector join(Vector first, Vector second) {
 
 // Words of kTogether blocks for each lane, from block `counter` on. See philox_block().
 HWY_INLINE void make_blocks(const RoundKeys& keys, std::uint64_t counter, std::uint64_t stream,
-                            std::uint64_t* out) {
+                            std::uint32_t* out) {
   const Lanes lanes;
   const std::size_t size = hn::Lanes(lanes);
   std::array<Vector, kTogether> x0;
@@ -77,9 +78,12 @@ HWY_INLINE void make_blocks(const RoundKeys& keys, std::uint64_t counter, std::u
       x3[j] = first;
     }
   }
+  alignas(64)
+      std::uint64_t pairs[2 * kTogether * hn::MaxLanes(Lanes())];  // `out` may be at any word
   for (std::size_t j = 0; j < kTogether; ++j) {
-    hn::StoreInterleaved2(join(x0[j], x1[j]), join(x2[j], x3[j]), lanes, out + 2 * j * size);
+    hn::StoreInterleaved2(join(x0[j], x1[j]), join(x2[j], x3[j]), lanes, pairs + 2 * j * size);
   }
+  std::memcpy(out, pairs, 2 * kTogether * size * sizeof(std::uint64_t));
 }
 
 // REQUIRES: `first` is a multiple of 4. Returns how many words it made: whole vectors of blocks.
@@ -89,7 +93,7 @@ std::size_t philox_vectors(std::uint64_t key, std::uint64_t stream, std::uint64_
   const std::size_t step = 4 * kTogether * hn::Lanes(Lanes());
   std::size_t done = 0;
   for (; done + step <= out.size(); done += step) {
-    make_blocks(keys, (first + done) / 4, stream, reinterpret_cast<std::uint64_t*>(&out[done]));
+    make_blocks(keys, (first + done) / 4, stream, &out[done]);
   }
   return done;
 }
