@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/check.h"
+#include "core/descriptor.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -162,14 +163,7 @@ void GgufWriter::finish() {
 }
 
 void GgufWriter::write(std::string_view bytes) {
-  constexpr std::size_t kLargestWrite = std::size_t{1} << 30U;  // Linux writes at most 2 GiB a call
-  while (!bytes.empty()) {
-    const ssize_t written =
-        ::write(descriptor_, bytes.data(), std::min(bytes.size(), kLargestWrite));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_with_errno("cannot write file", path_);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
+  write_bytes(descriptor_, bytes, path_);
 }
 
 }  // namespace vlm

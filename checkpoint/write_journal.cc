@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -90,13 +91,7 @@ void WriteJournal::add(const TensorPart& part, std::uint64_t checksum) {
 
 void WriteJournal::append(const std::string& line) {
   const std::lock_guard lock(mutex_);
-  std::string_view left = line;
-  while (!left.empty()) {
-    const ssize_t count = ::write(descriptor_, left.data(), left.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_with_errno("cannot write file", path_);
-    left.remove_prefix(static_cast<std::size_t>(count));
-  }
+  write_bytes(descriptor_, line, path_);
 }
 
 void WriteJournal::remove() {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 
 namespace vlm {
@@ -72,20 +73,6 @@ int open_stream(const fs::path& stream) {
   return ::open(stream.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) noexcept : number_(number) {}
-  ~Descriptor() { ::close(number_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int number() const noexcept { return number_; }
-
- private:
-  int number_;
-};
-
 // Writes the bytes of a file. `target` is for messages.
 void write_file(const fs::path& from, int descriptor, const fs::path& target) {
   constexpr std::size_t kChunkBytes = std::size_t{1} << 20U;
@@ -93,13 +80,7 @@ void write_file(const fs::path& from, int descriptor, const fs::path& target) {
   if (!in) fail_with_errno("cannot open file", from);
   std::string chunk(kChunkBytes, '\0');
   while (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), in.gcount() > 0) {
-    std::string_view left(chunk.data(), static_cast<std::size_t>(in.gcount()));
-    while (!left.empty()) {
-      const ssize_t written = ::write(descriptor, left.data(), left.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) fail_with_errno("cannot write file", target);
-      left.remove_prefix(static_cast<std::size_t>(written));
-    }
+    write_bytes(descriptor, {chunk.data(), static_cast<std::size_t>(in.gcount())}, target);
   }
 }
 
@@ -107,7 +88,7 @@ void write_file(const fs::path& from, int descriptor, const fs::path& target) {
 void append_file(const fs::path& from, const fs::path& stream) {
   const IgnoreBrokenPipe ignored;
   const Descriptor out(open_stream(stream));
-  if (out.number() < 0) fail_with_errno("cannot open for writing", stream);
+  if (!out.is_open()) fail_with_errno("cannot open for writing", stream);
   write_file(from, out.number(), stream);
 }
 
@@ -138,7 +119,7 @@ std::string read_text_file(const fs::path& path, std::size_t max_bytes) {
 void copy_to_new_file(const fs::path& from, const fs::path& to) {
   constexpr ::mode_t kMode = 0666;  // less the process's mask
   const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode));
-  if (out.number() < 0) fail_with_errno("cannot create file", to);
+  if (!out.is_open()) fail_with_errno("cannot create file", to);
   write_file(from, out.number(), to);
 }
 
@@ -150,12 +131,9 @@ std::uintmax_t allocated_bytes(const fs::path& path) noexcept {
 }
 
 void sync_to_disk(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail_with_errno("cannot open for flushing", path);
-  const int result = ::fsync(descriptor);
-  const std::error_code error(errno, std::generic_category());
-  ::close(descriptor);
-  if (result != 0 && error != std::errc::invalid_argument) fail("cannot flush", path, error);
+  const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!descriptor.is_open()) fail_with_errno("cannot open for flushing", path);
+  if (::fsync(descriptor.number()) != 0 && errno != EINVAL) fail_with_errno("cannot flush", path);
 }
 
 fs::path make_temporary_directory() {

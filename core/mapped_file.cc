@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 
 namespace vlm {
@@ -21,38 +22,20 @@ namespace {
                         std::generic_category().message(error_number));
 }
 
-// Closes the descriptor when the mapping is done or has failed.
-class Descriptor {
- public:
-  explicit Descriptor(const std::filesystem::path& path)
-      : value_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (value_ < 0) fail("cannot open file", path, errno);
-  }
-  ~Descriptor() { ::close(value_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-
-  [[nodiscard]] int value() const noexcept { return value_; }
-
- private:
-  int value_;
-};
-
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const Descriptor descriptor(path);
+  const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!descriptor.is_open()) fail("cannot open file", path, errno);
   struct stat status {};
-  if (::fstat(descriptor.value(), &status) != 0) fail("cannot read file status", path, errno);
+  if (::fstat(descriptor.number(), &status) != 0) fail("cannot read file status", path, errno);
   if (!S_ISREG(status.st_mode)) {
     throw Error(ErrorCode::kIo, "not a regular file: " + path.string());
   }
   size_bytes_ = static_cast<std::size_t>(status.st_size);
-  state_ = file_state(descriptor.value(), path);
+  state_ = file_state(descriptor.number(), path);
   if (size_bytes_ == 0) return;  // mmap refuses a length of 0
-  void* mapped = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_PRIVATE, descriptor.value(), 0);
+  void* mapped = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_PRIVATE, descriptor.number(), 0);
   if (mapped == MAP_FAILED) fail("cannot map file", path, errno);
   data_ = static_cast<const std::byte*>(mapped);
 }
