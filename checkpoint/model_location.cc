@@ -65,12 +65,6 @@ std::optional<HubId> parse_hub_id(std::string_view text) {
   return HubId{.repository = std::string(repository), .revision = std::string(revision)};
 }
 
-std::string repository_folder(const std::string& repository) {
-  std::string folder = "models--";
-  for (const char letter : repository) folder += letter == '/' ? "--" : std::string(1, letter);
-  return folder;
-}
-
 bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
@@ -106,7 +100,7 @@ std::string neighbour_hint(const fs::path& directory, const Wanted& wanted) {
 }
 
 fs::path find_snapshot(const HubId& id, const fs::path& hub_cache, const Wanted& wanted) {
-  const fs::path folder = hub_cache / repository_folder(id.repository);
+  const fs::path folder = hub_cache / hub_folder(id.repository);
   if (!is_there(folder)) {
     throw Error(ErrorCode::kNotFound, no_such(wanted, id.repository) +
                                           ": neither a directory nor in the cache " +
@@ -166,6 +160,12 @@ fs::path resolve_model_directory(std::string_view model, const fs::path& hub_cac
 
 fs::path resolve_model_directory(std::string_view model) {
   return resolve_model_directory(model, hub_cache_directory());
+}
+
+std::string hub_folder(std::string_view repository) {
+  std::string folder = "models--";
+  for (const char letter : repository) folder += letter == '/' ? "--" : std::string(1, letter);
+  return folder;
 }
 
 fs::path resolve_tower_directory(std::string_view tower, const std::string& what) {

@@ -13,6 +13,9 @@ namespace vlm {
 // XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub.
 std::filesystem::path hub_cache_directory();
 
+// The folder of a repository in that directory: "models--org--name" for "org/name".
+std::string hub_folder(std::string_view repository);
+
 // The directory of a model named as
 //   - a directory that holds a config.json, or
 //   - `org/name` or `org/name@revision` (branch, tag or whole commit hash; "main" if none), looked

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "checkpoint/model_location.h"
 #include "core/version.h"
 #include "merge/merged_config.h"
 #include "merge/single_view.h"
@@ -23,13 +24,11 @@ Json identity_of(const MergedCheckpoint& merged) {
 // "org/name" for a model of the hub's cache, else nothing.
 std::optional<std::string> hub_id_of(const PlanInput& input) {
   const std::string id = input.name.substr(0, input.name.find_first_of("@+"));
-  std::string folder = "models--" + id;
-  const std::size_t slash = folder.find('/');
-  if (slash == std::string::npos) return std::nullopt;
-  folder.replace(slash, 1, "--");
+  if (id.find('/') == std::string::npos) return std::nullopt;
   const std::filesystem::path& directory = input.checkpoint->directory();
-  if (std::find(directory.begin(), directory.end(), folder) == directory.end()) return std::nullopt;
-  return id;
+  const bool is_cached =
+      std::find(directory.begin(), directory.end(), hub_folder(id)) != directory.end();
+  return is_cached ? std::optional(id) : std::nullopt;
 }
 
 // What the hub shows of a model card, as YAML.
