@@ -1,7 +1,6 @@
 // generate --chat: the model's template around prompts of the command line and of input lines.
 
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -42,19 +41,17 @@ class GenerateChat : public ProgramTest {
     write("chatty/chat_template.jinja", kTemplate);
   }
 
-  [[nodiscard]] ProgramResult generate(std::vector<std::string> arguments,
-                                       const std::string& name = "chatty") const {
+  static std::vector<std::string> command(std::vector<std::string> arguments,
+                                          const std::string& name = "chatty") {
     arguments.insert(arguments.begin(), {"generate", "--model", name, "--max-tokens", "6"});
-    return run(arguments);
+    return arguments;
   }
-
+  [[nodiscard]] ProgramResult generate(const std::vector<std::string>& arguments,
+                                       const std::string& name = "chatty") const {
+    return run(command(arguments, name));
+  }
   [[nodiscard]] std::vector<Json> lines(const std::vector<std::string>& arguments) const {
-    const ProgramResult result = generate(arguments);
-    EXPECT_EQ(result.exit_code, 0) << result.errors;
-    std::vector<Json> parsed;
-    std::istringstream text(result.out);
-    for (std::string line; std::getline(text, line);) parsed.push_back(Json::parse(line));
-    return parsed;
+    return json_lines(command(arguments));
   }
 
   void expect_failure(const std::vector<std::string>& arguments, const std::string& message) const {

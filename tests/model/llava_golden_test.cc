@@ -18,6 +18,7 @@
 #include "model/model.h"
 #include "model/trace.h"
 #include "tests/model/golden_decoder.h"
+#include "tests/model/golden_llava.h"
 
 namespace vlm {
 namespace {
@@ -25,16 +26,9 @@ namespace {
 const std::filesystem::path kTiny = std::filesystem::path(VLM_TEST_DATA) / "vision/llava15";
 constexpr float kLogitTolerance = 1e-5F;
 
-std::vector<TokenId> ids_of(const Json& list) {
-  return list.get<std::vector<TokenId>>();
-}
-
 // Picture `number` of stored pixels [pictures, 3, 32, 32].
 PictureViews picture_of(const SafetensorsFile& golden, std::size_t number) {
-  const TensorView stored = golden.view("pixel_values");
-  PixelValues view{Matrix<float>(3, stored.shape[2] * stored.shape[3]), stored.shape[2],
-                   stored.shape[3]};
-  read_floats(stored, number * view.values.size(), view.values.values());
+  PixelValues view = golden_view(golden.view("pixel_values"), number);
   PictureViews picture{{view.height_px, view.width_px}, {}};
   picture.views.push_back(std::move(view));
   return picture;
@@ -46,13 +40,6 @@ class LlavaGolden : public testing::Test {
     features.push_back(std::make_shared<const Matrix<float>>(
         std::move(model.shared_parts().vision->encode({&picture, 1}, pool).front())));
     return model.build_prompt({"", std::move(ids), {features.back()}});
-  }
-
-  std::vector<TokenId> greedy_ids(const GenerationPrompt& prompt, double repetition_penalty) {
-    GenerationOptions options;
-    options.max_tokens = 16;
-    options.repetition_penalty = repetition_penalty;
-    return generate_ids(model.decoder(), {&prompt, 1}, options, {}, pool).at(0).ids;
   }
 
   ThreadPool pool{2};
@@ -79,29 +66,16 @@ TEST_F(LlavaGolden, LogitsAreEqualWithOneOrAllImageTokens) {
 TEST_F(LlavaGolden, GreedyIdsAreEqual) {
   const GenerationPrompt prompt =
       prompt_of(ids_of(data.at("input_ids_one_image_token")), picture_of(golden, 0));
-  EXPECT_EQ(greedy_ids(prompt, 1.0), ids_of(data.at("greedy_new_ids")));
-  EXPECT_EQ(greedy_ids(prompt, 1.5), ids_of(data.at("greedy_rep1.5_new_ids")));
+  EXPECT_EQ(greedy_ids(model.decoder(), prompt, 1.0, pool), ids_of(data.at("greedy_new_ids")));
+  EXPECT_EQ(greedy_ids(model.decoder(), prompt, 1.5, pool),
+            ids_of(data.at("greedy_rep1.5_new_ids")));
 }
 
 TEST_F(LlavaGolden, AllBeamsAndTheirScoresAreEqual) {
   const GenerationPrompt prompt =
       prompt_of(ids_of(data.at("input_ids_one_image_token")), picture_of(golden, 0));
-  const GenerationPrompt* const pointer = &prompt;
   for (const Json& beam : data.at("beam")) {
-    GenerationOptions options;
-    options.max_tokens = beam.at("max_new_tokens");
-    options.num_beams = beam.at("num_beams");
-    options.repetition_penalty = beam.at("repetition_penalty");
-    if (!beam.at("eos_token_id").is_null()) {
-      options.eos_ids = {beam.at("eos_token_id").get<TokenId>()};
-    }
-    const auto found = beam_search(model.decoder(), {{&pointer, 1}, 1}, options, pool).front();
-    ASSERT_EQ(found.size(), beam.at("sequences").size());
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      EXPECT_EQ(found[i].ids, ids_of(beam.at("sequences").at(i))) << i;
-      const auto score = beam.at("scores").at(i).get<double>();
-      EXPECT_NEAR(found[i].score, score, 1e-5 * std::abs(score)) << i;
-    }
+    expect_golden_beams(model.decoder(), prompt, beam, beam.at("sequences").size(), pool);
   }
 }
 
@@ -141,10 +115,7 @@ TEST(LlavaWithSiglip, LogitsAndGreedyIdsAreEqual) {
       std::move(model.shared_parts().vision->encode({&picture, 1}, pool).front()));
   const GenerationPrompt prompt =
       model.build_prompt({"", ids_of(data.at("input_ids_expanded")), {features}});
-  GenerationOptions options;
-  options.max_tokens = 16;
-  EXPECT_EQ(generate_ids(model.decoder(), {&prompt, 1}, options, {}, pool).at(0).ids,
-            ids_of(data.at("greedy_new_ids")));
+  EXPECT_EQ(greedy_ids(model.decoder(), prompt, 1.0, pool), ids_of(data.at("greedy_new_ids")));
   TraceRequest request;
   request.prompt.ids = ids_of(data.at("input_ids_expanded"));
   request.pictures.push_back(std::move(picture));

@@ -22,6 +22,7 @@
 #include "model/trace.h"
 #include "tests/error_message.h"
 #include "tests/model/golden_decoder.h"
+#include "tests/model/golden_llava.h"
 
 namespace vlm {
 namespace {
@@ -34,20 +35,13 @@ constexpr TokenId kImageToken = 94;
 constexpr float kFeatureTolerance = 1e-5F;
 constexpr float kLogitTolerance = 1e-4F;
 
-std::vector<TokenId> ids_of(const Json& list) {
-  return list.get<std::vector<TokenId>>();
-}
-
 PictureViews golden_views(const SafetensorsFile& golden, const Json& item) {
   const auto& size = item.at("image_size_hw");
   PictureViews picture{{size[0].get<std::size_t>(), size[1].get<std::size_t>()}, {}};
   const TensorView stored =
       golden.view("case" + std::to_string(item.at("id").get<int>()) + "_pixel_values");
   for (std::size_t i = 0; i < stored.shape[0]; ++i) {
-    PixelValues view{Matrix<float>(3, stored.shape[2] * stored.shape[3]), stored.shape[2],
-                     stored.shape[3]};
-    read_floats(stored, i * view.values.size(), view.values.values());
-    picture.views.push_back(std::move(view));
+    picture.views.push_back(golden_view(stored, i));
   }
   return picture;
 }
@@ -129,13 +123,6 @@ class LlavaNext : public testing::Test {
     }
   }
 
-  std::vector<TokenId> greedy_ids(const GenerationPrompt& prompt, double repetition_penalty) {
-    GenerationOptions options;
-    options.max_tokens = 16;
-    options.repetition_penalty = repetition_penalty;
-    return generate_ids(model.decoder(), {&prompt, 1}, options, {}, pool).at(0).ids;
-  }
-
   ThreadPool pool{2};
   Model model{FileCheckpoint(kTiny), pool};
   SafetensorsFile golden{kTiny / "tensors.safetensors"};
@@ -181,8 +168,11 @@ TEST_F(LlavaNext, GeneratesTheIdsOfTransformersWithOneOrAllImageTokens) {
     for (const char* key : {"input_ids_one_image_token", "input_ids_expanded"}) {
       const GenerationPrompt prompt = model.build_prompt({"", ids_of(item.at(key)), {features}});
       EXPECT_EQ(prompt.ids, ids_of(item.at("input_ids_expanded"))) << key;
-      EXPECT_EQ(greedy_ids(prompt, 1.0), ids_of(item.at("greedy_new_ids"))) << key;
-      EXPECT_EQ(greedy_ids(prompt, 1.5), ids_of(item.at("greedy_rep1.5_new_ids"))) << key;
+      EXPECT_EQ(greedy_ids(model.decoder(), prompt, 1.0, pool), ids_of(item.at("greedy_new_ids")))
+          << key;
+      EXPECT_EQ(greedy_ids(model.decoder(), prompt, 1.5, pool),
+                ids_of(item.at("greedy_rep1.5_new_ids")))
+          << key;
     }
   }
 }
@@ -192,20 +182,9 @@ TEST_F(LlavaNext, BestBeamsAndScoresAreEqual) {
     const ImageFeatures features = features_of(item);
     const GenerationPrompt prompt =
         model.build_prompt({"", ids_of(item.at("input_ids_one_image_token")), {features}});
-    const GenerationPrompt* const pointer = &prompt;
     for (const Json& beam : item.at("beam")) {
-      GenerationOptions options;
-      options.max_tokens = beam.at("max_new_tokens");
-      options.num_beams = beam.at("num_beams");
-      options.repetition_penalty = beam.at("repetition_penalty");
-      if (!beam.at("eos_token_id").is_null()) {
-        options.eos_ids = {beam.at("eos_token_id").get<TokenId>()};
-      }
-      const auto best =
-          beam_search(model.decoder(), {std::span(&pointer, 1), 1}, options, pool).front().front();
-      EXPECT_EQ(best.ids, ids_of(beam.at("sequences").at(0))) << item.at("id");
-      const auto score = beam.at("scores").at(0).get<double>();
-      EXPECT_NEAR(best.score, score, 1e-5 * std::abs(score)) << item.at("id");
+      SCOPED_TRACE(item.at("id").dump());
+      expect_golden_beams(model.decoder(), prompt, beam, 1, pool);
     }
   }
 }
@@ -241,7 +220,7 @@ TEST_F(LlavaNext, TwoPicturesInOnePromptGiveTheLogitsAndIdsOfTransformers) {
     request.pictures.push_back(golden_views(golden, item));
   }
   const GenerationPrompt prompt = model.build_prompt({"", request.prompt.ids, features});
-  EXPECT_EQ(greedy_ids(prompt, 1.0), ids_of(data.at("greedy_new_ids")));
+  EXPECT_EQ(greedy_ids(model.decoder(), prompt, 1.0, pool), ids_of(data.at("greedy_new_ids")));
   const Trace trace = trace_forward(model, std::move(request), pool);
   EXPECT_LT(largest_difference(trace.tensors.back().values.values(),
                                read_matrix(expected, "logits").values()),

@@ -66,21 +66,24 @@ TEST(StoredTensors, AnotherCheckpointFillsTheSamePlaces) {
   EXPECT_THAT(vector, ElementsAre(7, 7));
 }
 
-StoredTensors stack_and_vector(const CountedCheckpoint& checkpoint) {
-  StoredTensors tensors;
-  tensors.add_matrix(checkpoint, {{"a", {1, 2}}, {"b", {1, 2}}}, WeightFormat::kFloat32);
-  tensors.add_vector(checkpoint, {{"c", {2}}});
-  return tensors;
-}
+// A stack and a vector with the values of a checkpoint of known origins.
+class StoredOrigins : public testing::Test {
+ protected:
+  StoredOrigins() {
+    first.set_origins({"a1", "b1", "c1", "d1"});
+    tensors.add_matrix(first, {{"a", {1, 2}}, {"b", {1, 2}}}, WeightFormat::kFloat32);
+    tensors.add_vector(first, {{"c", {2}}});
+    tensors.fill(first, pool);
+  }
 
-TEST(StoredTensors, WhatHasTheOriginOfTheValuesThatAreThereIsNotReadAgain) {
-  ThreadPool pool(1);
+  ThreadPool pool{1};
   CountedCheckpoint first = two_matrices_and_vectors(0.0F);
-  first.set_origins({"a1", "b1", "c1", "d1"});
-  StoredTensors tensors = stack_and_vector(first);
-  tensors.fill(first, pool);
-  EXPECT_EQ(first.num_reads(), 3U);
   CountedCheckpoint second = two_matrices_and_vectors(5.0F);
+  StoredTensors tensors;
+};
+
+TEST_F(StoredOrigins, WhatHasTheOriginOfTheValuesThatAreThereIsNotReadAgain) {
+  EXPECT_EQ(first.num_reads(), 3U);
   second.set_origins({"a1", "b2", "c1", "d1"});
   tensors.fill(second, pool);
   EXPECT_EQ(second.num_reads(), 2U) << "a stack is read as a whole";
@@ -92,13 +95,7 @@ TEST(StoredTensors, WhatHasTheOriginOfTheValuesThatAreThereIsNotReadAgain) {
   EXPECT_EQ(second.num_reads(), 4U) << "c is of unknown origin, twice";
 }
 
-TEST(StoredTensors, AFailureLeavesNothingThatCountsAsRead) {
-  ThreadPool pool(1);
-  CountedCheckpoint first = two_matrices_and_vectors(0.0F);
-  first.set_origins({"a1", "b1", "c1", "d1"});
-  StoredTensors tensors = stack_and_vector(first);
-  tensors.fill(first, pool);
-  CountedCheckpoint second = two_matrices_and_vectors(5.0F);
+TEST_F(StoredOrigins, AFailureLeavesNothingThatCountsAsRead) {
   second.set_origins({"a2", "b2", "c1", "d1"});
   second.set_unreadable("b");
   EXPECT_THROW(tensors.fill(second, pool), Error);
