@@ -9,8 +9,7 @@ namespace vlm {
 std::vector<std::filesystem::path> pictures_in(const JsonFields& line,
                                                const std::filesystem::path& folder) {
   if (!line.has("image")) return {};
-  const Json& value = line.json().at("image");
-  const Json list = value.is_array() ? value : Json::array({value});
+  const Json list = json_list(line.json().at("image"));
   std::vector<std::filesystem::path> pictures;
   for (const Json& name : list) {
     if (!name.is_string()) {

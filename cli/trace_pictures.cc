@@ -66,8 +66,8 @@ std::vector<ImageSize> image_sizes_of(const JsonFields& input) {
            side.get<std::uint64_t>() <= kLargest;
   };
   std::vector<ImageSize> sizes;
-  const Json& list = input.json().at("image_sizes");
-  for (const Json& pair : list.is_array() ? list : Json::array({list})) {
+  const Json list = json_list(input.json().at("image_sizes"));
+  for (const Json& pair : list) {
     if (!pair.is_array() || pair.size() != 2 || !is_side(pair[0]) || !is_side(pair[1])) {
       throw Error(ErrorCode::kCorruptFile, "expected [height, width] of each picture: " +
                                                input.where() + ": image_sizes " + json_line(pair));

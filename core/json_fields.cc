@@ -71,6 +71,10 @@ std::string json_line(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Json json_list(const Json& value) {
+  return value.is_array() ? value : Json::array({value});
+}
+
 JsonFields::JsonFields(const Json& object, std::string where)
     : object_(&object), where_(std::move(where)) {
   if (!object.is_object()) {

@@ -24,6 +24,9 @@ Json read_json_file(const std::filesystem::path& path);
 // The value as one line of text; bytes that are not UTF-8 become U+FFFD.
 std::string json_line(const Json& value);
 
+// A list as it is, any other value as a list of it.
+Json json_list(const Json& value);
+
 // A JSON object together with where it comes from. The object must outlive the reader.
 // A key holding null counts as absent. Getters throw Error{kCorruptFile} for a wrong type or range;
 // those without a default also for an absent key.

@@ -18,7 +18,7 @@ void read_stop_strings(const JsonFields& fields, GenerationOptions& options) {
   constexpr const char* kKey = "stop_strings";
   if (!fields.has(kKey)) return;
   const Json& value = fields.json().at(kKey);
-  const Json list = value.is_array() ? value : Json::array({value});
+  const Json list = json_list(value);
   for (const Json& text : list) {
     if (!text.is_string() || text.get<std::string>().empty()) {
       throw Error(ErrorCode::kCorruptFile,

@@ -32,7 +32,7 @@ SharedModelParts load_shared_parts(const Checkpoint& checkpoint, ThreadPool& poo
 std::vector<TokenId> end_ids_in(const Json& config, const std::string& where) {
   const auto found = config.find("eos_token_id");
   if (found == config.end() || found->is_null()) return {};
-  const Json list = found->is_array() ? *found : Json::array({*found});
+  const Json list = json_list(*found);
   std::vector<TokenId> ids;
   for (const Json& id : list) {
     if (!id.is_number_integer() || id.get<std::int64_t>() < 0 ||
