@@ -109,32 +109,32 @@ std::vector<std::uint32_t> falling_limits(std::size_t size) {
   return limits;
 }
 
-// Rows of della: random words, then what goes by its rank; beside ranking the whole row.
-void rank_limits(benchmark::State& state) {
+// Rows of della: random words, then what goes by its rank.
+template <typename Decide>
+void decide_rows(benchmark::State& state, const Decide& decide) {
   const std::vector<float> delta = Models(size_of(state)).delta(0);
   const std::vector<std::uint32_t> limits = falling_limits(delta.size());
   std::vector<std::uint32_t> words(delta.size());
   for (auto _ : state) {
     std::vector<float> row = delta;
     philox_words(7, 1, 0, words);
-    zero_unless_below_limit_of_rank(row, words, limits);
+    decide(row, words, limits);
     benchmark::DoNotOptimize(row.data());
   }
   count(state);
 }
+
+void rank_limits(benchmark::State& state) {
+  decide_rows(state, zero_unless_below_limit_of_rank);
+}
 BENCHMARK(rank_limits)->Arg(4096)->Arg(14336);
 
+// The same by ranking the whole row.
 void whole_ranking(benchmark::State& state) {
-  const std::vector<float> delta = Models(size_of(state)).delta(0);
-  const std::vector<std::uint32_t> limits = falling_limits(delta.size());
-  std::vector<std::uint32_t> words(delta.size());
-  for (auto _ : state) {
-    std::vector<float> row = delta;
-    philox_words(7, 1, 0, words);
+  decide_rows(state, [](std::vector<float>& row, const std::vector<std::uint32_t>& words,
+                        const std::vector<std::uint32_t>& limits) {
     zero_unless_below(row, words, rank_magnitudes_in_rows(row, {}, row.size()), limits);
-    benchmark::DoNotOptimize(row.data());
-  }
-  count(state);
+  });
 }
 BENCHMARK(whole_ranking)->Arg(4096)->Arg(14336);
 

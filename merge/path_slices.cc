@@ -51,6 +51,13 @@ std::vector<PathHop> own_path(const PlanInput& input, std::size_t index) {
   return hops;
 }
 
+std::vector<double> scales_of(const std::vector<PathHop>& hops) {
+  std::vector<double> scales;
+  scales.reserve(hops.size());
+  for (const PathHop& hop : hops) scales.push_back(hop.scale);
+  return scales;
+}
+
 // In both forms of a config.
 template <typename Change>
 void change_both(ModelConfig& config, const Change& change) {
@@ -99,9 +106,7 @@ PathSlices::PathSlices(const Recipe& recipe, std::vector<PathHop> hops)
     : path_(*recipe.path), hops_(std::move(hops)) {
   if (path_.layout == PathLayout::kStandard) {
     layers_ = hops_;
-    std::vector<double> scales;
-    for (const PathHop& hop : hops_) scales.push_back(hop.scale);
-    FoldedScales folded = fold_scales(scales, path_.scaling, recipe.where);
+    FoldedScales folded = fold_scales(scales_of(hops_), path_.scaling, recipe.where);
     settings_ = std::move(folded.layers);
     outer_settings_ = std::move(folded.outer);
     return;
@@ -154,11 +159,11 @@ ModelConfig PathSlices::result_config(ModelConfig config) const {
   return config;
 }
 
-std::string PathSlices::warning() const {
-  if (path_.layout != PathLayout::kStandard) return "";
-  std::vector<double> scales;
-  for (const PathHop& hop : hops_) scales.push_back(hop.scale);
-  return folding_warning(scales, path_.scaling);
+std::vector<std::string> PathSlices::warnings() const {
+  if (path_.layout != PathLayout::kStandard) return {};
+  std::string warning = folding_warning(scales_of(hops_), path_.scaling);
+  if (warning.empty()) return {};
+  return {std::move(warning)};
 }
 
 }  // namespace vlm

@@ -37,8 +37,8 @@ class PathSlices {
   // The config of the result, given that of a merge of these slices. Throws Error{kUnsupported} for
   // a donor that is no Mistral in the EvoMistral layout.
   [[nodiscard]] ModelConfig result_config(ModelConfig config) const;
-  // A line for the plan; may be "".
-  [[nodiscard]] std::string warning() const;
+  // Lines for the plan.
+  [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
   const RecipePath& path_;

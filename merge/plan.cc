@@ -269,15 +269,15 @@ void PlanMaker::align_vocabularies() {
 }
 
 void PlanMaker::compare_inputs() {
-  for (const PlanInput& input : plan_.inputs) {
-    if (!path_) refuse_layer_path(input.name, *input.checkpoint);
+  if (!path_) {
+    for (const PlanInput& input : plan_.inputs) refuse_layer_path(input.name, *input.checkpoint);
   }
   for (const ComponentSlices& component : components_) {
     if (component.is_donors && component.component != Component::kText) continue;
     add_warnings(
         compare_configs(component.component, plan_.inputs, component.inputs(), plan_.donor));
   }
-  if (path_ && !path_->warning().empty()) plan_.warnings.push_back(path_->warning());
+  if (path_) add_warnings(path_->warnings());
   if (plan_.recipe.tokenizer) return;  // rows are matched by token
   add_warnings(compare_token_tables(plan_.inputs, text().inputs(), plan_.donor,
                                     plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows));
