@@ -12,9 +12,8 @@
 
 #include "core/philox.h"
 #include "merge/kernels/elementwise.h"
-#include "merge/kernels/magnitude.h"
 #include "merge/kernels/philox_words.h"
-#include "merge/kernels/rank_limits.h"
+#include "merge/kernels/random_rivals.h"
 #include "merge/kernels/weighted_sums.h"
 #include "merge/methods/kept_entries.h"
 
@@ -99,44 +98,21 @@ void random_words(benchmark::State& state) {
 }
 BENCHMARK(random_words)->Arg(kBlock);
 
-std::vector<std::uint32_t> falling_limits(std::size_t size) {
-  std::vector<std::uint32_t> limits;
-  for (std::size_t rank = 0; rank < size; ++rank) {
-    const double place = static_cast<double>(rank) / static_cast<double>(size);
-    const double probability = kDensity + kEpsilon * (1 - 2 * place);
-    limits.push_back(static_cast<std::uint32_t>(probability * 0x1p32));
-  }
-  return limits;
-}
-
-// Rows of della: random words, then what goes by its rank.
-template <typename Decide>
-void decide_rows(benchmark::State& state, const Decide& decide) {
+// Rows of della: random words, then comparisons with rivals.
+void random_rivals(benchmark::State& state) {
   const std::vector<float> delta = Models(size_of(state)).delta(0);
-  const std::vector<std::uint32_t> limits = falling_limits(delta.size());
   std::vector<std::uint32_t> words(delta.size());
+  constexpr WordBounds kBounds{static_cast<std::uint32_t>((kDensity - kEpsilon) * 0x1p32),
+                               static_cast<std::uint32_t>((kDensity + kEpsilon) * 0x1p32)};
   for (auto _ : state) {
     std::vector<float> row = delta;
     philox_words(7, 1, 0, words);
-    decide(row, words, limits);
+    keep_by_rivals(row, words, kBounds);
     benchmark::DoNotOptimize(row.data());
   }
   count(state);
 }
-
-void rank_limits(benchmark::State& state) {
-  decide_rows(state, zero_unless_below_limit_of_rank);
-}
-BENCHMARK(rank_limits)->Arg(4096)->Arg(14336);
-
-// The same by ranking the whole row.
-void whole_ranking(benchmark::State& state) {
-  decide_rows(state, [](std::vector<float>& row, const std::vector<std::uint32_t>& words,
-                        const std::vector<std::uint32_t>& limits) {
-    zero_unless_below(row, words, rank_magnitudes_in_rows(row, {}, row.size()), limits);
-  });
-}
-BENCHMARK(whole_ranking)->Arg(4096)->Arg(14336);
+BENCHMARK(random_rivals)->Arg(4096)->Arg(14336);
 
 void kept_entries(benchmark::State& state) {
   const std::vector<float> delta = Models(size_of(state)).delta(0);

@@ -97,18 +97,6 @@ void zero_from(std::span<float> x, std::uint32_t lowest) {
   for (float& value : x) value = reaches(value, lowest) ? 0.0F : value;
 }
 
-void zero_unless_below_its_limit(std::span<float> x, std::span<const std::uint32_t> words,
-                                 std::span<const std::uint32_t> ranks,
-                                 std::span<const std::uint32_t> limits) {
-  const std::uint32_t* __restrict bits = words.data();
-  const std::uint32_t* __restrict places = ranks.data();
-  const std::uint32_t* __restrict limit = limits.data();
-  float* __restrict values = x.data();
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    values[i] = bits[i] < limit[places[i]] ? values[i] : 0.0F;
-  }
-}
-
 void scale_by_rank(std::span<float> x, std::span<const std::uint32_t> ranks,
                    std::span<const float> factors) {
   const std::uint32_t* __restrict places = ranks.data();
@@ -247,7 +235,6 @@ HWY_EXPORT(subtract_bfloat16);
 HWY_EXPORT(zero_below);
 HWY_EXPORT(zero_unless_below);
 HWY_EXPORT(zero_from);
-HWY_EXPORT(zero_unless_below_its_limit);
 HWY_EXPORT(scale_by_rank);
 HWY_EXPORT(zero_where_zero);
 HWY_EXPORT(add_product);
@@ -302,12 +289,6 @@ void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
 
 void zero_from(std::span<float> x, std::uint32_t lowest) noexcept {
   HWY_DYNAMIC_DISPATCH(zero_from)(x, lowest);
-}
-
-void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
-                       std::span<const std::uint32_t> ranks,
-                       std::span<const std::uint32_t> limits) noexcept {
-  HWY_DYNAMIC_DISPATCH(zero_unless_below_its_limit)(x, words, ranks, limits);
 }
 
 void scale_by_rank(std::span<float> x, std::span<const std::uint32_t> ranks,

@@ -47,12 +47,9 @@ void zero_below(std::span<float> x, std::uint32_t lowest) noexcept;
 // Sets x to 0 where its magnitude bits are `lowest` or more.
 void zero_from(std::span<float> x, std::uint32_t lowest) noexcept;
 
-// Sets x to 0 where the word is not below `limit`, or the limit of the element's rank.
+// Sets x to 0 where the word is not below `limit`.
 void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
                        std::uint32_t limit) noexcept;
-void zero_unless_below(std::span<float> x, std::span<const std::uint32_t> words,
-                       std::span<const std::uint32_t> ranks,
-                       std::span<const std::uint32_t> limits) noexcept;
 
 // x *= factors[rank]
 void scale_by_rank(std::span<float> x, std::span<const std::uint32_t> ranks,

@@ -25,7 +25,7 @@ using Lanes = hn::ScalableTag<std::uint64_t>;
 using Vector = hn::VFromD<Lanes>;
 using Words = hn::Repartition<std::uint32_t, Lanes>;
 constexpr int kHalf = 32;
-constexpr std::size_t kTogether = 2;  // vectors of blocks, so that products wait less for others
+constexpr std::size_t kTogether = 4;  // vectors of blocks, so that products wait less for others
 
 struct RoundKeys {
   std::array<Vector, philox::kRounds> first;
@@ -63,7 +63,8 @@ HWY_INLINE void make_blocks(const RoundKeys& keys, std::uint64_t counter, std::u
   std::array<Vector, kTogether> x2;
   std::array<Vector, kTogether> x3;
   for (std::size_t j = 0; j < kTogether; ++j) {
-    x0[j] = hn::Iota(lanes, counter + j * size);
+    // Numbers from a constant one on: others would be stored one by one and loaded again.
+    x0[j] = hn::Add(hn::Iota(lanes, 0), hn::Set(lanes, counter + j * size));
     x1[j] = hn::ShiftRight<kHalf>(x0[j]);
     x2[j] = hn::Set(lanes, stream);
     x3[j] = hn::Set(lanes, stream >> kHalf);

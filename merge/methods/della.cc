@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,7 +7,7 @@
 
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/magnitude.h"
-#include "merge/kernels/rank_limits.h"
+#include "merge/kernels/random_rivals.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 #include "merge/methods/random_words.h"
@@ -17,79 +16,67 @@
 namespace vlm {
 namespace {
 
-// The probability that an entry stays, by its rank in its row (0: the largest magnitude): falling
-// evenly from density + epsilon to density - epsilon.
-double keep_probability(const ModelTensor& model, std::size_t rank, std::size_t row_size) {
-  const double density = model.parameters.at("density");
-  if (row_size == 1) return density;
-  const double place = static_cast<double>(rank) / static_cast<double>(row_size - 1);
-  return density + model.parameters.at("epsilon") * (1 - 2 * place);
-}
-
-// The rank of each entry in its row: remembered, or made from a block of the delta.
-class RowRanks {
+// Factors by rank that divide entries by the probabilities with which they are kept.
+class RankFactors {
  public:
-  RowRanks(const TensorMerge& task, const ModelTensor& model) : row_size_(row_size(task)) {
+  RankFactors(const TensorMerge& task, const ModelTensor& model) : row_size_(row_size(task)) {
+    const double density = model.parameters.at("density");
+    const double epsilon = row_size_ == 1 ? 0 : model.parameters.at("epsilon");
+    for (std::size_t rank = 0; rank < row_size_; ++rank) {
+      const double place =
+          static_cast<double>(rank) / static_cast<double>(std::max<std::size_t>(row_size_ - 1, 1));
+      factors_.push_back(static_cast<float>(1.0 / (density + epsilon * (1 - 2 * place))));
+    }
     if (!model.remember) return;
     remembered_ = model.remember("della ranks", model.values.size(), [&] {
       return rank_magnitudes_in_rows(model.values.in_memory(), task.base.in_memory(), row_size_);
     });
   }
 
-  // Of a block of whole rows of the delta, which begins at `first`; `scratch` may hold them.
-  [[nodiscard]] std::span<const std::uint32_t> read(std::size_t first, std::span<const float> block,
-                                                    Words& scratch) const {
+  // The ranks of a block of whole rows of the delta, which begins at `first`; `scratch` may hold
+  // them.
+  [[nodiscard]] std::span<const std::uint32_t> ranks(std::size_t first,
+                                                     std::span<const float> block,
+                                                     Words& scratch) const {
     if (remembered_ != nullptr) return std::span(*remembered_).subspan(first, block.size());
     scratch = rank_magnitudes_in_rows(block, {}, row_size_);
     return scratch;
   }
+  [[nodiscard]] std::span<const float> by_rank() const noexcept { return factors_; }
 
  private:
   std::size_t row_size_;
-  std::shared_ptr<const Words> remembered_;  // null: they are not
+  std::vector<float> factors_;
+  std::shared_ptr<const Words> remembered_;  // ranks; null: they are not
 };
 
-// The filter that needs no rank but to know what is kept, and remembers none.
-BlockFilter keep_by_limits(Words limits, RandomWords words) {
-  return [limits = std::move(limits), words = std::move(words)](std::size_t first,
-                                                                std::span<float> block) {
-    const std::size_t length = limits.size();
-    const auto memory = std::make_unique_for_overwrite<std::uint32_t[]>(length);
-    const std::span row_words(memory.get(), length);
-    for (std::size_t done = 0; done < block.size(); done += length) {
-      words.make(first + done, row_words);
-      zero_unless_below_limit_of_rank(block.subspan(done, length), row_words, limits);
-    }
-  };
-}
-
-// Deep et al. (MAGPRUNE): the larger of a row are kept more often.
+// Deep et al. (MAGPRUNE): the larger of a row are kept more often. The probability falls evenly
+// from density + epsilon for the largest magnitude to density - epsilon for the smallest; a
+// comparison with a random other entry has such odds.
 BlockFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& model) {
   const double density = model.parameters.at("density");
   if (density >= 1) return nullptr;
   if (density <= 0 || model.values.empty()) return drop_all;
-  const bool divides = task.parameters.at("rescale") == kRescaleInverse;
-  std::vector<std::uint32_t> limits;  // by rank: words below keep the entry
-  std::vector<float> factors;         // by rank
-  for (std::size_t rank = 0; rank < row_size(task); ++rank) {
-    const double probability = keep_probability(model, rank, row_size(task));
-    limits.push_back(static_cast<std::uint32_t>(std::llround(probability * 0x1p32)));
-    if (divides) factors.push_back(static_cast<float>(1.0 / probability));
-  }
-  if (!divides && !model.remember) {
-    return keep_by_limits(std::move(limits), RandomWords(task, model, "della"));
-  }
-  return [limits = std::move(limits), factors = std::move(factors),
-          words = RandomWords(task, model, "della"),
-          row_ranks = RowRanks(task, model)](std::size_t first, std::span<float> block) {
+  const std::size_t length = row_size(task);
+  const double epsilon = length == 1 ? 0 : model.parameters.at("epsilon");
+  const auto limit = [](double probability) {
+    return static_cast<std::uint32_t>(std::llround(probability * 0x1p32));
+  };
+  const auto keep = [=, bounds = WordBounds{limit(density - epsilon), limit(density + epsilon)},
+                     words = RandomWords(task, model, "della")](std::size_t first,
+                                                                std::span<float> block) {
+    const auto memory = std::make_unique_for_overwrite<std::uint32_t[]>(length);
+    for (std::size_t done = 0; done < block.size(); done += length) {
+      const auto row_words = words.read(first + done, std::span(memory.get(), length));
+      keep_by_rivals(block.subspan(done, length), row_words, bounds);
+    }
+  };
+  if (task.parameters.at("rescale") != kRescaleInverse) return keep;
+  return [keep, factors = RankFactors(task, model)](std::size_t first, std::span<float> block) {
     Words scratch;
-    const std::span<const std::uint32_t> ranks = row_ranks.read(first, block, scratch);
-    words.for_each_piece(
-        first, block,
-        [&](std::span<const std::uint32_t> bits, std::size_t done, std::span<float> piece) {
-          zero_unless_below(piece, bits, ranks.subspan(done, piece.size()), limits);
-        });
-    if (!factors.empty()) scale_by_rank(block, ranks, factors);
+    const std::span<const std::uint32_t> ranks = factors.ranks(first, block, scratch);
+    keep(first, block);
+    scale_by_rank(block, ranks, factors.by_rank());
   };
 }
 

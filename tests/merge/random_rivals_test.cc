@@ -1,0 +1,104 @@
+#include "merge/kernels/random_rivals.h"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "merge/kernels/magnitude.h"
+#include "merge/kernels/philox_words.h"
+#include "tests/merge/run_method.h"
+#include "tests/tensor/instruction_sets.h"
+
+namespace vlm {
+namespace {
+
+constexpr std::uint32_t kLow = 0x30000000U;
+constexpr std::uint32_t kHigh = 0xD0000000U;
+
+// The word in the middle of those that point at another entry, the `number`-th of the others.
+std::uint32_t word_of_rival(std::size_t number, std::size_t size) {
+  const double share = (static_cast<double>(number) + 0.5) / static_cast<double>(size - 1);
+  return kLow + static_cast<std::uint32_t>(share * (kHigh - kLow));
+}
+
+// Of words that point at each other entry once, so many keep an entry as there are smaller ones:
+// that is what makes its probability fall evenly with its rank.
+void expect_wins_by_rank(const Floats& row) {
+  const std::vector<std::uint32_t> ranks = rank_magnitudes_in_rows(row, {}, row.size());
+  for_each_instruction_set([&] {
+    std::vector<std::size_t> kept(row.size());
+    for (std::size_t number = 0; number + 1 < row.size(); ++number) {
+      Floats left = row;
+      const std::vector<std::uint32_t> words(row.size(), word_of_rival(number, row.size()));
+      keep_by_rivals(left, words, {kLow, kHigh});
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        EXPECT_TRUE(left[i] == 0 || left[i] == row[i] || std::isnan(row[i])) << i;
+        kept[i] += left[i] != 0 ? 1 : 0;
+      }
+    }
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      EXPECT_EQ(kept[i], row.size() - 1 - ranks[i]) << i << " of " << row.size();
+    }
+  });
+}
+
+TEST(RandomRivals, AsManyWordsKeepAnEntryAsThereAreSmallerOnes) {
+  for (const std::size_t size : {2U, 3U, 31U, 257U}) {
+    expect_wins_by_rank(random_values(size, "row"));
+  }
+}
+
+TEST(RandomRivals, TheFirstOfEqualsWins) {
+  Floats row = random_values(300, "row");
+  for (float& each : row) each = std::round(each * 2) + 0.25F;
+  expect_wins_by_rank(row);
+  expect_wins_by_rank(Floats(50, -1.0F));
+}
+
+TEST(RandomRivals, KnowMagnitudesOfAllSizes) {
+  Floats row = random_values(200, "row");
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    row[i] = std::ldexp(row[i], -static_cast<int>(i % 140));  // down to subnormal numbers
+  }
+  row[7] = std::numeric_limits<float>::infinity();
+  row[9] = std::numeric_limits<float>::quiet_NaN();
+  expect_wins_by_rank(row);
+}
+
+TEST(RandomRivals, AreAskedOnlyBetweenTheBounds) {
+  for (const std::size_t size : {1U, 2U, 1023U, 1025U, 4099U}) {
+    const Floats row = random_values(size, "row");
+    std::vector<std::uint32_t> words(size);
+    philox_words(7, 1, 0, words);
+    for_each_instruction_set([&] {
+      Floats left = row;
+      keep_by_rivals(left, words, {kHigh, kHigh});  // nobody has a rival
+      for (std::size_t i = 0; i < size; ++i) EXPECT_EQ(left[i], words[i] < kHigh ? row[i] : 0) << i;
+      if (size == 1) return;
+      left = row;
+      keep_by_rivals(left, words, {kLow, kHigh});
+      for (std::size_t i = 0; i < size; ++i) {
+        if (words[i] < kLow || words[i] >= kHigh) {
+          EXPECT_EQ(left[i], words[i] < kLow ? row[i] : 0) << i;
+        }
+      }
+    });
+  }
+}
+
+TEST(RandomRivals, EveryInstructionSetKeepsTheSame) {
+  const Floats row = random_values(14'336, "row");
+  std::vector<std::uint32_t> words(row.size());
+  philox_words(7, 1, 0, words);
+  Floats wanted;
+  for_each_instruction_set([&] {
+    Floats left = row;
+    keep_by_rivals(left, words, {kLow, kHigh});
+    if (wanted.empty()) wanted = left;
+    EXPECT_EQ(left, wanted);
+  });
+}
+
+}  // namespace
+}  // namespace vlm
