@@ -47,15 +47,12 @@ void SourceReader::refuse() const {
   std::vector<float> rounded = stored;
   if (rules_.rounding) round_to_dtype(rounded, *rules_.rounding);
   const std::size_t element = find_non_finite(rounded).value_or(0);
+  const std::string hint = " (merge --allow-nan lets it pass)";
+  if (!std::isfinite(stored[element])) require_finite(stored, info_, input_.name, hint);
   std::ostringstream text;
-  if (std::isfinite(stored[element])) {
-    text << "weight does not fit into " << torch_name(*rules_.rounding);
-  } else {
-    text << "weight is not a number";
-  }
-  text << ": " << input_.name << ": " << info_.name << ": element "
-       << element_position(info_.shape, element) << ": " << stored[element]
-       << " (merge --allow-nan lets it pass)";
+  text << "weight does not fit into " << torch_name(*rules_.rounding) << ": " << input_.name << ": "
+       << info_.name << ": element " << element_position(info_.shape, element) << ": "
+       << stored[element] << hint;
   throw Error(ErrorCode::kCorruptFile, text.str());
 }
 
