@@ -20,6 +20,7 @@ namespace {
 // A sample is so many runs of neighbours, which cost one look at the memory each. Smaller tensors
 // are searched without.
 constexpr std::size_t kRuns = 4096;
+constexpr std::size_t kRunsTogether = 256;
 constexpr std::size_t kRunElements = 16;
 constexpr std::size_t kSampled = kRuns * kRunElements;
 constexpr std::size_t kSmallest = 4 * kSampled;
@@ -27,21 +28,18 @@ constexpr std::size_t kSmallest = 4 * kSampled;
 constexpr double kDeviations = 6;
 
 // One run at a random place of each of kRuns equal pieces of a quantity. The place changes no
-// result.
-std::vector<std::uint32_t> sample(const Quantity& quantity, std::size_t elements) {
+// result. Writes those from run `begin` on that fill `magnitudes`.
+void sample(const Quantity& quantity, std::size_t elements, std::size_t begin,
+            std::span<std::uint32_t> magnitudes) {
   const ReadBlock read = quantity(kRunElements);
-  RandomStream random(philox_key(0, "magnitude sample"), 0);
-  std::vector<std::uint32_t> magnitudes;
-  magnitudes.reserve(kSampled);
-  for (std::size_t run = 0; run < kRuns; ++run) {
-    const std::size_t begin = run * elements / kRuns;
-    const std::size_t end = (run + 1) * elements / kRuns;
-    const std::size_t first = begin + random.below(end - begin - kRunElements + 1);
-    for (const float each : read(first, kRunElements)) {
-      magnitudes.push_back(magnitude_bits(each));
-    }
+  RandomStream random(philox_key(0, "magnitude sample"), begin);
+  for (std::size_t run = begin; !magnitudes.empty(); ++run) {
+    const std::size_t from = run * elements / kRuns;
+    const std::size_t to = (run + 1) * elements / kRuns;
+    const std::size_t first = from + random.below(to - from - kRunElements + 1);
+    std::ranges::transform(read(first, kRunElements), magnitudes.begin(), magnitude_bits);
+    magnitudes = magnitudes.subspan(kRunElements);
   }
-  return magnitudes;
 }
 
 // Orders the sample as far as it has to.
@@ -189,6 +187,21 @@ struct Searched {
   std::vector<CutSearch*> searches;
 };
 
+void begin_searches(const std::vector<Searched>& all, std::size_t elements, ThreadPool& pool) {
+  constexpr std::size_t kPieces = kRuns / kRunsTogether;
+  std::vector<std::vector<std::uint32_t>> samples(all.size(), std::vector<std::uint32_t>(kSampled));
+  pool.parallel_for(kPieces * all.size(), [&](std::size_t item) {
+    const std::size_t index = item % all.size();
+    const std::size_t piece = item / all.size();
+    constexpr std::size_t kElements = kRunsTogether * kRunElements;
+    sample(*all[index].quantity, elements, piece * kRunsTogether,
+           std::span(samples[index]).subspan(piece * kElements, kElements));
+  });
+  pool.parallel_for(all.size(), [&](std::size_t i) {
+    for (CutSearch* const search : all[i].searches) search->begin(samples[i]);
+  });
+}
+
 void count_parts(const std::vector<Searched>& all, std::size_t elements, ThreadPool& pool) {
   const Parts parts(elements);
   // Quantities of one part follow each other: deltas have the base in common.
@@ -235,10 +248,7 @@ std::vector<MagnitudeCut> find_cuts(std::size_t elements, std::span<const Quanti
   }
   const std::vector<Searched> all = by_quantity(quantities, wanted, searches);
   if (elements >= kSmallest && !all.empty()) {
-    pool.parallel_for(all.size(), [&](std::size_t i) {
-      auto sampled = sample(*all[i].quantity, elements);
-      for (CutSearch* const search : all[i].searches) search->begin(sampled);
-    });
+    begin_searches(all, elements, pool);
     count_parts(all, elements, pool);
   }
   std::vector<MagnitudeCut> cuts(wanted.size());
