@@ -4,6 +4,7 @@
 // Limit: with inputs in memory the rate at which they are read (memory_bench): a block of four
 // bfloat16 inputs has 8 bytes an element.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -12,6 +13,7 @@
 
 #include "core/philox.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/kernels/magnitude_bracket.h"
 #include "merge/kernels/philox_words.h"
 #include "merge/kernels/random_rivals.h"
 #include "merge/kernels/weighted_sums.h"
@@ -97,6 +99,23 @@ void random_words(benchmark::State& state) {
   count(state);
 }
 BENCHMARK(random_words)->Arg(kBlock);
+
+// The search for the cut of ties: a sample has narrowed it down to some percent of the entries.
+void magnitude_bracket(benchmark::State& state) {
+  const std::vector<float> delta = Models(size_of(state)).delta(0);
+  std::vector<std::uint32_t> magnitudes;
+  for (const float each : delta) magnitudes.push_back(magnitude_bits(each));
+  std::ranges::sort(magnitudes);
+  const MagnitudeBracket bracket{magnitudes[delta.size() * 49 / 100],
+                                 magnitudes[delta.size() * 51 / 100]};
+  for (auto _ : state) {
+    BracketCounts counts;
+    count_around(delta, bracket, counts);
+    benchmark::DoNotOptimize(counts.above);
+  }
+  count(state);
+}
+BENCHMARK(magnitude_bracket)->Arg(kBlock);
 
 // Rows of della: random words, then comparisons with rivals.
 void random_rivals(benchmark::State& state) {

@@ -27,7 +27,7 @@ SourceReader::SourceReader(const PlanInput& input, const TensorInfo& info, const
 
 std::span<const Bfloat16> SourceReader::read_bfloat16(std::size_t first, std::size_t size) const {
   const std::span<const Bfloat16> block = bfloat16_.subspan(first, size);
-  if (!rules_.allow_nan && has_non_finite(block)) refuse();
+  if (!rules_.allow_nan && has_non_finite(block, bfloat16_.subspan(first + size))) refuse();
   return block;
 }
 

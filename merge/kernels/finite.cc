@@ -35,17 +35,14 @@ std::optional<std::size_t> find_non_finite(std::span<const float> x) {
   return std::nullopt;
 }
 
-bool has_non_finite(std::span<const Bfloat16> x) {
+bool has_non_finite(std::span<const Bfloat16> x, std::span<const Bfloat16> next) {
   constexpr std::size_t kLine = 64 / sizeof(Bfloat16);  // elements of a line of the cache
-  // Elements that are fetched while others are looked at: a page of memory, at whose end processors
-  // stop fetching by themselves.
-  constexpr std::size_t kAhead = 2048;
   constexpr std::uint16_t kExponentOfHalf = kExponent >> 16U;
   const auto* const bits = reinterpret_cast<const std::uint16_t*>(x.data());
   std::uint16_t seen = 0;
   std::size_t i = 0;
   for (; i + kLine <= x.size(); i += kLine) {
-    hwy::Prefetch(bits + std::min(i + kAhead, x.size() - 1));
+    if (i < next.size()) hwy::Prefetch(next.data() + i);
     for (std::size_t j = i; j < i + kLine; ++j) {
       const bool is_none = (bits[j] & kExponentOfHalf) == kExponentOfHalf;
       seen = static_cast<std::uint16_t>(seen | (is_none ? 1U : 0U));
@@ -68,8 +65,8 @@ std::optional<std::size_t> find_non_finite(std::span<const float> x) noexcept {
   return HWY_DYNAMIC_DISPATCH(find_non_finite)(x);
 }
 
-bool has_non_finite(std::span<const Bfloat16> x) noexcept {
-  return HWY_DYNAMIC_DISPATCH(has_non_finite)(x);
+bool has_non_finite(std::span<const Bfloat16> x, std::span<const Bfloat16> next) noexcept {
+  return HWY_DYNAMIC_DISPATCH(has_non_finite)(x, next);
 }
 
 }  // namespace vlm
