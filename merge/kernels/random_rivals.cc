@@ -24,8 +24,8 @@ constexpr std::size_t kVector = HWY_MAX_BYTES / sizeof(std::uint32_t);
 
 // Entries whose words lie between the bounds, with their words.
 struct Contests {
-  std::array<std::uint32_t, kChunk + kVector> entries;
-  std::array<std::uint32_t, kChunk + kVector> words;
+  std::array<std::uint32_t, kChunk + kVector> entries{};
+  std::array<std::uint32_t, kChunk + kVector> words{};
   std::size_t size = 0;
 };
 
@@ -92,7 +92,7 @@ std::size_t find_losers(std::span<const float> row, const Contests& contests,
 
 std::size_t find_all_losers(std::span<const float> row, std::span<const std::uint32_t> words,
                             const WordBounds& bounds, std::uint32_t* losers) {
-  Contests contests{};  // also what is behind the last is read
+  Contests contests;  // also what is behind the last is read
   std::size_t size = 0;
   for (std::size_t first = 0; first < row.size(); first += kChunk) {
     find_contests(first, words.subspan(first, std::min(kChunk, row.size() - first)), bounds,
