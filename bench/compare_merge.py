@@ -2,14 +2,15 @@
 """Compares the speed of `vlm-merge merge` with mergekit and with cp, as whole commands.
 
 usage: compare_merge.py MODELS [--methods NAME,...] [--threads N] [--rounds N] [--peer-rounds N]
-                        [--mergekit PROGRAM] [--out DIR] [--json FILE]
+                        [--mergekit PROGRAM] [--cold] [--out DIR] [--json FILE]
 
 MODELS is what bench/make_merge_models.py wrote. The same recipes, the same files, read once before
 so that they are in the page cache, the same number of threads. For each method the table has the
 shortest wall time of each side, the processor time (user and system) of that run, the ratios of
 both, the bytes that a merge must read and write per second, and the peak memory without mapped
 files (RssAnon, sampled from /proc). `cp` is timed on one model, with and without a flush to the
-disk; a merge of ours ends with one, mergekit's does not. Needs: tools/build; pip install mergekit.
+disk; a merge of ours ends with one, mergekit's does not. With --cold nothing is in the page cache:
+it is emptied before each run (root only), and `cat` of the inputs is the limit. Needs: tools/build; pip install mergekit.
 """
 import argparse
 import json
@@ -84,10 +85,16 @@ def run(command, environment=None):
     return {"wall": wall, "cpu": cpu, "peak": peak[0]}
 
 
-def best(rounds, command, target, environment=None):
+def empty_page_cache():
+    os.sync()
+    pathlib.Path("/proc/sys/vm/drop_caches").write_text("3\n")
+
+
+def best(rounds, command, target, environment=None, before=lambda: None):
     runs = []
     for _ in range(rounds):
         shutil.rmtree(target, ignore_errors=True)
+        before()
         runs.append(run(command, environment))
     shutil.rmtree(target, ignore_errors=True)
     fastest = min(runs, key=lambda r: r["wall"])
@@ -124,15 +131,20 @@ def main():
     parser.add_argument("--peer-rounds", type=int, default=2)
     parser.add_argument("--mergekit", default="mergekit-yaml", help="'' leaves it out")
     parser.add_argument("--program", default=ROOT / "build/release/vlm-merge")
+    parser.add_argument("--cold", action="store_true", help="empty the page cache before each run")
     parser.add_argument("--out", type=pathlib.Path, help="folder for results (default: MODELS/out)")
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     models = arguments.models.resolve()
     out = arguments.out or models / "out"
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("base", "a", "b", "c"):  # into the page cache
-        subprocess.run(["cat", models / name / "model.safetensors"], check=True,
-                       stdout=subprocess.DEVNULL)
+    inputs = [models / name / "model.safetensors" for name in ("base", "a", "b", "c")]
+    before = empty_page_cache if arguments.cold else lambda: None
+    before()
+    start = time.perf_counter()
+    subprocess.run(["cat", *inputs], check=True, stdout=subprocess.DEVNULL)  # into the page cache
+    if arguments.cold:
+        print(f"cat of the {len(inputs)} inputs {time.perf_counter() - start:.2f} s")
     size = (models / "base/model.safetensors").stat().st_size
     copy, copy_flushed = time_copy(models / "base/model.safetensors", out, arguments.rounds)
     print(f"{machine()}, {arguments.threads} threads, {size / 1e9:.2f} GB a model")
@@ -143,7 +155,7 @@ def main():
     for method in arguments.methods.split(","):
         recipe = write_recipe(method, models, out)
         ours = best(arguments.rounds, [arguments.program, "merge", recipe, out / "ours", "--quiet",
-                                       "--threads", arguments.threads], out / "ours")
+                                       "--threads", arguments.threads], out / "ours", before=before)
         bytes_moved = size * (MODELS_READ.get(method, 4) + 1)
         line = (f"{method:16} {ours['wall']:7.2f} s  cpu {ours['cpu']:7.2f} s  "
                 f"{bytes_moved / ours['wall'] / 1e9:5.1f} GB/s  {ours['wall'] / copy:5.1f} x cp  "
@@ -152,7 +164,7 @@ def main():
         if arguments.mergekit:
             theirs = best(arguments.peer_rounds, [arguments.mergekit, recipe, out / "theirs",
                                                    "--no-copy-tokenizer", "-j", arguments.threads],
-                          out / "theirs", environment)
+                          out / "theirs", environment, before)
             line += (f"  mergekit {theirs['wall']:7.1f} s  cpu {theirs['cpu']:7.1f} s  "
                      f"{theirs['peak'] / 1e6:6.0f} MB  ratio {theirs['wall'] / ours['wall']:6.1f}  "
                      f"cpu {theirs['cpu'] / ours['cpu']:6.1f}")

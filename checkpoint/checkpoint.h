@@ -95,6 +95,10 @@ class Checkpoint {
   [[nodiscard]] virtual std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const;
 
+  // Says that a tensor will be opened soon: what lies on a disk may be fetched meanwhile. REQUIRES:
+  // `info` is from tensors().
+  virtual void read_ahead(const TensorInfo& /*info*/) const {}
+
   // The files that hold the weights, as they were when they were opened; for a merge, those of all
   // its inputs.
   [[nodiscard]] virtual std::vector<FileState> weight_files() const { return {}; }

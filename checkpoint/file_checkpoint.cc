@@ -188,6 +188,10 @@ std::unique_ptr<TensorReader> FileCheckpoint::open_tensors(
   return std::make_unique<MappedReader>(std::move(views));
 }
 
+void FileCheckpoint::read_ahead(const TensorInfo& info) const {
+  fetch_mapped_pages(view(info).bytes);
+}
+
 std::vector<FileState> FileCheckpoint::weight_files() const {
   std::vector<FileState> files;
   for (const SafetensorsFile& shard : shards_) files.push_back(shard.state());

@@ -41,6 +41,7 @@ class FileCheckpoint final : public Checkpoint {
   // Gives the pages of the tensors back when the reader ends.
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
+  void read_ahead(const TensorInfo& info) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   // The file's state and the tensor's name.
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;

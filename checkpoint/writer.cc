@@ -91,8 +91,10 @@ class WeightsWriter {
                                                  : SafetensorsWriter::Existing::kContinue);
     for (std::size_t i = 0; i < shard.path.size(); ++i) writer.write(i, 0, shard.path[i].bytes);
     const std::span<const TensorInfo* const> tensors = shard.tensors;
+    read_ahead(tensors);
     for (std::size_t first = 0; first < tensors.size();) {
       const std::size_t count = batch_size(tensors.subspan(first));
+      read_ahead(tensors.subspan(first + count));
       write_batch(tensors.subspan(first, count), shard.path.size() + first, writer);
       for (std::size_t i = 0; i < count; ++i) report(shard);
       first += count;
@@ -113,6 +115,11 @@ class WeightsWriter {
       ++count;
     }
     return count;
+  }
+
+  // The next batch is fetched while one is in work.
+  void read_ahead(std::span<const TensorInfo* const> left) const {
+    for (const TensorInfo* const info : left.first(batch_size(left))) source_.read_ahead(*info);
   }
 
   // A part, and its tensor among those that are open.

@@ -38,6 +38,7 @@ class AlignedCheckpoint final : public Checkpoint {
   void read(const TensorInfo& info, std::span<float> out) const override;
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
+  void read_ahead(const TensorInfo& info) const override { model().read_ahead(stored(info)); }
   // The model's; rows that come from others are in theirs.
   [[nodiscard]] std::vector<FileState> weight_files() const override {
     return model().weight_files();

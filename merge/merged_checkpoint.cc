@@ -69,6 +69,16 @@ Layout MergedCheckpoint::layout() const {
   return plan_.inputs[plan_.donor].checkpoint->layout();
 }
 
+void MergedCheckpoint::read_ahead(const TensorInfo& info) const {
+  read_ahead_of(plan_of(info));
+}
+
+void MergedCheckpoint::read_ahead_of(const TensorPlan& tensor) const {
+  for_each_source(tensor, [&](const PlannedSource& source) {
+    plan_.inputs[source.input].checkpoint->read_ahead(*source.info);
+  });
+}
+
 std::vector<FileState> MergedCheckpoint::weight_files() const {
   std::vector<FileState> files;
   for (const PlanInput& input : plan_.inputs) {
@@ -234,6 +244,7 @@ class MergedCheckpoint::Tasks final : public MergeTasks {
     return checkpoint_.describe(*tensors_[index]);
   }
   void load(std::size_t index, const std::function<void(const TensorMerge&)>& use) const override {
+    if (index + 1 < tensors_.size()) checkpoint_.read_ahead_of(*tensors_[index + 1]);
     use(checkpoint_.make_task(*tensors_[index], pool_));
   }
 

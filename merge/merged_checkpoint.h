@@ -38,6 +38,7 @@ class MergedCheckpoint final : public Checkpoint {
   // Looks at the tensors as far as the method has to; the parts are computed when they are read.
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
+  void read_ahead(const TensorInfo& info) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   // Not told with `scope: model`, where a tensor depends on all others.
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
@@ -50,6 +51,7 @@ class MergedCheckpoint final : public Checkpoint {
 
  private:
   [[nodiscard]] const TensorPlan& plan_of(const TensorInfo& info) const;
+  void read_ahead_of(const TensorPlan& tensor) const;
   class Tasks;   // the method's view of all tensors
   class Tensor;  // one in work
   class Reader;

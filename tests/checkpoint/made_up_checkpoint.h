@@ -46,6 +46,9 @@ class MadeUpCheckpoint final : public Checkpoint {
     }
     return Checkpoint::open_tensors(tensors, pool);
   }
+  void read_ahead(const TensorInfo& info) const override {
+    if (on_read_ahead) on_read_ahead(static_cast<std::size_t>(&info - tensors_.data()));
+  }
   // Exact in every floating dtype.
   static float value(std::size_t tensor, std::size_t element) {
     return static_cast<float>(tensor) + static_cast<float>(element % 8) / 8.0F;
@@ -55,6 +58,7 @@ class MadeUpCheckpoint final : public Checkpoint {
 
   std::function<void(std::size_t place)> on_read;
   std::function<void(std::size_t place)> on_open;
+  std::function<void(std::size_t place)> on_read_ahead;
   std::vector<FileState> files;
 
  private:

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -75,6 +76,16 @@ TEST_F(Writer, ATensorLargerThanAShardHasOneOfItsOwn) {
   const MadeUpCheckpoint checkpoint = source();
   write(checkpoint);
   expect_equal_tensors(checkpoint, *FileCheckpoint::open(target));
+}
+
+TEST_F(Writer, TensorsAreReadAheadOnceBeforeTheyAreOpened) {
+  options.max_shard_size_bytes = 400;
+  MadeUpCheckpoint checkpoint = source();
+  std::multiset<std::size_t> fetched;
+  checkpoint.on_read_ahead = [&](std::size_t place) { fetched.insert(place); };
+  checkpoint.on_open = [&](std::size_t place) { EXPECT_EQ(fetched.count(place), 1U) << place; };
+  write(checkpoint);
+  EXPECT_EQ(fetched.size(), checkpoint.tensors().size());
 }
 
 TEST_F(Writer, BytesDoNotDependOnThreads) {

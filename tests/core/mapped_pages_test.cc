@@ -1,13 +1,16 @@
 #include "core/mapped_pages.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -72,6 +75,34 @@ TEST_F(MappedPages, ThatAreOnlyTouchedByTheRangeStay) {
   release_mapped_pages(file.bytes().subspan(10 * page_bytes() + 5, page_bytes()));
   release_mapped_pages({});
   EXPECT_EQ(resident_bytes(path_), (kPages - 2) * page_bytes());
+}
+
+// How many pages of the range are in the system's cache of files.
+std::size_t cached_pages(std::span<const std::byte> bytes) {
+  std::vector<unsigned char> pages((bytes.size() + page_bytes() - 1) / page_bytes());
+  const int result = ::mincore(const_cast<std::byte*>(bytes.data()), bytes.size(),
+                               pages.data());  // NOLINT(*-const-cast)
+  EXPECT_EQ(result, 0);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(pages, [](unsigned char page) { return (page & 1U) != 0; }));
+}
+
+// On a file system in memory all pages are there before.
+TEST_F(MappedPages, AreFetchedWithoutBeingTouched) {
+  const int descriptor = ::open(path_.c_str(), O_RDONLY);
+  ASSERT_EQ(::fsync(descriptor), 0);
+  ASSERT_EQ(::posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED), 0);
+  ::close(descriptor);
+  const MappedFile file(path_);
+  fetch_mapped_pages({});
+  fetch_mapped_pages(file.bytes().subspan(1));
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (cached_pages(file.bytes()) < kPages && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(cached_pages(file.bytes()), kPages);
+  EXPECT_EQ(resident_bytes(path_), 0U);
+  expect_values(file.bytes());
 }
 
 }  // namespace
