@@ -1,18 +1,10 @@
 #include "merge/method_help.h"
 
 #include <limits>
-#include <sstream>
+
+#include "core/number_text.h"
 
 namespace vlm {
-namespace {
-
-std::string number_text(double value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
-
-}  // namespace
 
 std::string models_text(const MergeMethod& method) {
   std::string count = std::to_string(method.min_models);

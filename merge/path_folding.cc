@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <utility>
 
 #include "core/error.h"
+#include "core/number_text.h"
 
 namespace vlm {
 namespace {
@@ -32,12 +32,6 @@ SettingLine line(const char* filter, double value) {
   return {.filter = filter, .layers = std::nullopt, .values = {value}};
 }
 
-std::string shown(double value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
-
 }  // namespace
 
 FoldedScales fold_scales(const std::vector<double>& scales, PathScaling scaling,
@@ -49,7 +43,7 @@ FoldedScales fold_scales(const std::vector<double>& scales, PathScaling scaling,
     if (!can_divide(factor)) {
       throw Error(ErrorCode::kInvalidArgument, "scales cannot be folded into weights: " + where +
                                                    ": scales up to hop " + std::to_string(hop) +
-                                                   " multiply to " + shown(factor) +
+                                                   " multiply to " + number_text(factor) +
                                                    " (layout: evomistral keeps them)");
     }
     const bool scales_mlp = scaling == PathScaling::kMlpOutput && hop + 1 < scales.size();
@@ -68,7 +62,7 @@ std::string folding_warning(const std::vector<double>& scales, PathScaling scali
   const auto worst = std::ranges::max_element(factors, {}, size);
   if (size(*worst) <= std::log(kLargestSilentFactor)) return "";
   return "scales fold into weights only up to rms_norm_eps: the stream before hop " +
-         std::to_string(worst - factors.begin()) + " is " + shown(*worst) +
+         std::to_string(worst - factors.begin()) + " is " + number_text(*worst) +
          " times that of the result (layout: evomistral keeps the scales)";
 }
 

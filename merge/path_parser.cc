@@ -14,19 +14,6 @@ namespace {
 constexpr std::size_t kMostEntries = 1024;
 constexpr double kLargestScale = 1e30;  // float32 holds it
 
-// The value of an optional key that is one of two words; the first stands for an absent key.
-template <typename Value>
-Value one_of_two(const YamlFields& fields, const std::string& key,
-                 const std::pair<const char*, Value>& first,
-                 const std::pair<const char*, Value>& second) {
-  if (!fields.has(key)) return first.second;
-  const std::string word = fields.text(key);
-  if (word == first.first) return first.second;
-  if (word == second.first) return second.second;
-  fail_at(fields.at(key), fields.where(),
-          key + " must be '" + first.first + "' or '" + second.first + "'", "'" + word + "'");
-}
-
 void read_hop(const YAML::Node& node, const std::string& where, RecipePath& path,
               RecipeComponent& text) {
   const YamlFields fields(node, where, "an entry of path", {"model", "layer", "scale"});
@@ -55,10 +42,11 @@ void read_layer_path(const YamlFields& fields, Recipe& recipe) {
             list.IsSequence() ? std::to_string(list.size()) : "no list");
   }
   RecipePath path;
-  path.scaling = one_of_two<PathScaling>(fields, "scale_of", {"stream", PathScaling::kStream},
-                                         {"mlp", PathScaling::kMlpOutput});
-  path.layout = one_of_two<PathLayout>(fields, "layout", {"standard", PathLayout::kStandard},
-                                       {"evomistral", PathLayout::kEvoMistral});
+  const bool scales_mlps = yaml_word(fields, "scale_of", {"stream", "mlp"}) == "mlp";
+  const bool is_evomistral =
+      yaml_word(fields, "layout", {"standard", "evomistral"}) == "evomistral";
+  path.scaling = scales_mlps ? PathScaling::kMlpOutput : PathScaling::kStream;
+  path.layout = is_evomistral ? PathLayout::kEvoMistral : PathLayout::kStandard;
   RecipeComponent text{Component::kText, true, {}, {}};
   for (const YAML::Node& node : list) read_hop(node, fields.where(), path, text);
   recipe.components.push_back(std::move(text));

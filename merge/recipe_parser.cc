@@ -57,8 +57,6 @@ class RecipeReader {
   void read_vocabulary(const YamlFields& fields, Recipe& recipe) const;
   [[nodiscard]] std::optional<VocabularyPolicy> read_policy(const YamlFields& fields) const;
   [[nodiscard]] std::string read_chat_template(const YamlFields& fields) const;
-  [[nodiscard]] std::string read_word(const YamlFields& fields, const std::string& key,
-                                      const std::vector<std::string>& words) const;
 
   std::string where_;
   bool imitates_mergekit_;
@@ -96,8 +94,8 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   recipe.out_dtype = read_dtype(fields, "out_dtype");
   read_vocabulary(fields, recipe);
   if (fields.has("chat_template")) recipe.chat_template = read_chat_template(fields);
-  recipe.single_view = read_word(fields, "views", {"single"}) == "single";
-  recipe.copies_unmatched = read_word(fields, "unmatched", {"error", "copy_base"}) == "copy_base";
+  recipe.single_view = yaml_word(fields, "views", {"single"}) == "single";
+  recipe.copies_unmatched = yaml_word(fields, "unmatched", {"error", "copy_base"}) == "copy_base";
   recipe.warnings = ignored_.warnings();
   return recipe;
 }
@@ -274,16 +272,6 @@ std::string RecipeReader::read_chat_template(const YamlFields& fields) const {
   fail_at(fields.at("chat_template"), where_,
           "chat_template is neither auto, nor a known name, nor a template",
           "'" + text + "'" + name_hint(text, chat_template_names()));
-}
-
-// One of the words; "" without the key.
-std::string RecipeReader::read_word(const YamlFields& fields, const std::string& key,
-                                    const std::vector<std::string>& words) const {
-  if (!fields.has(key)) return "";
-  std::string word = fields.text(key);
-  if (std::find(words.begin(), words.end(), word) != words.end()) return word;
-  fail_at(fields.at(key), where_, "unknown value of '" + key + "'",
-          "'" + word + "'" + name_hint(word, words));
 }
 
 Recipe read_recipe(const YAML::Node& root, const std::string& where, std::string text,

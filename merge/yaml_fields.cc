@@ -129,6 +129,15 @@ void fail_at(const YAML::Node& node, const std::string& where, const std::string
               what + ": " + yaml_place(node, where) + ": " + seen_value);
 }
 
+std::string yaml_word(const YamlFields& fields, const std::string& key,
+                      const std::vector<std::string>& words) {
+  if (!fields.has(key)) return "";
+  std::string word = fields.text(key);
+  if (std::find(words.begin(), words.end(), word) != words.end()) return word;
+  fail_at(fields.at(key), fields.where(), "unknown value of '" + key + "'",
+          "'" + word + "'" + name_hint(word, words));
+}
+
 std::vector<YamlEntry> yaml_entries(const YAML::Node& map, const std::string& where) {
   std::vector<YamlEntry> entries;
   std::set<std::string> keys;

@@ -62,6 +62,11 @@ class YamlFields {
   std::string what_;
 };
 
+// One of the words under an optional key; "" without it. Throws Error{kInvalidArgument} for another
+// word, with the nearest.
+std::string yaml_word(const YamlFields& fields, const std::string& key,
+                      const std::vector<std::string>& words);
+
 // The keys and values of a mapping in order. Throws for duplicate keys and keys that are no text.
 struct YamlEntry {
   std::string key;

@@ -353,8 +353,8 @@ TEST(RecipeParser, RefusesPathsThatAreNone) {
   EXPECT_THAT(refusal("path: [{model: a, scale: .inf}]\n"), HasSubstr("scale"));
   EXPECT_THAT(refusal("path: [{model: a, scale: 1e40}]\n"), HasSubstr("scale is out of range"));
   EXPECT_THAT(refusal("path: [{model: a, scales: 1}]\n"), HasSubstr("did you mean 'scale'?"));
-  EXPECT_THAT(refusal(hop + "layout: evo\n"), HasSubstr("'standard' or 'evomistral'"));
-  EXPECT_THAT(refusal(hop + "scale_of: all\n"), HasSubstr("'stream' or 'mlp'"));
+  EXPECT_THAT(refusal(hop + "layout: evo\n"), HasSubstr("(known: standard, evomistral)"));
+  EXPECT_THAT(refusal(hop + "scale_of: all\n"), HasSubstr("(known: stream, mlp)"));
   EXPECT_THAT(refusal(hop + "merge_method: linear\n"), HasSubstr("merge_method"));
   EXPECT_THAT(refusal(hop + kModels), HasSubstr("models"));
 }
