@@ -7,10 +7,13 @@
 
 #include <yaml-cpp/node/node.h>
 
+#include "merge/yaml_fields.h"
+
 namespace vlm {
 
 // Reads such a name, or mergekit's mapping {model: ..., lora: ...} of the same, whose values are
-// names or mappings {path, revision}. Throws Error{kInvalidArgument}.
-std::string read_model_name(const YAML::Node& node, const std::string& where);
+// names or mappings {path, revision}. Throws Error{kInvalidArgument}; with `ignored` keys that are
+// not known are noted there instead.
+std::string read_model_name(const YAML::Node& node, const std::string& where, IgnoredKeys* ignored);
 
 }  // namespace vlm

@@ -18,7 +18,7 @@ void read_hop(const YAML::Node& node, const std::string& where, RecipePath& path
               RecipeComponent& text) {
   const YamlFields fields(node, where, "an entry of path", {"model", "layer", "scale"});
   if (!fields.has("model")) fail_at(node, where, "an entry of path lacks a key", "'model'");
-  RecipeSource source{read_model_name(fields.at("model"), where), std::nullopt, {}};
+  RecipeSource source{read_model_name(fields.at("model"), where, nullptr), std::nullopt, {}};
   if (fields.has("layer")) {
     const std::size_t layer = yaml_size(fields.at("layer"), where, "layer");
     source.layers = LayerRange{layer, layer + 1};

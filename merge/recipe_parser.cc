@@ -82,8 +82,8 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   if (fields.has("name")) recipe.name = fields.text("name");
   read_method(fields, recipe);
   if (fields.has("base_model"))
-    recipe.base_model = read_model_name(fields.at("base_model"), where_);
-  if (fields.has("vlm")) recipe.vlm = read_model_name(fields.at("vlm"), where_);
+    recipe.base_model = read_model_name(fields.at("base_model"), where_, unknown_);
+  if (fields.has("vlm")) recipe.vlm = read_model_name(fields.at("vlm"), where_, unknown_);
   if (is_path) {
     read_layer_path(fields, recipe);
   } else {
@@ -187,7 +187,7 @@ RecipeSlice RecipeReader::read_slice(const YAML::Node& node) {
   for (const YAML::Node& source : sources) slice.sources.push_back(read_source(source));
   slice.parameters = read_parameters(fields, false);
   if (fields.has("base_model")) {
-    slice.base_model = read_model_name(fields.at("base_model"), where_);
+    slice.base_model = read_model_name(fields.at("base_model"), where_, unknown_);
   }
   if (fields.has("residual_weight")) {  // mergekit reads it and does not use it
     ignored_.add(fields.at("residual_weight"), where_, "residual_weight");
@@ -198,7 +198,8 @@ RecipeSlice RecipeReader::read_slice(const YAML::Node& node) {
 RecipeSource RecipeReader::read_model(const YAML::Node& node) const {
   const YamlFields fields(node, where_, "an entry of models", {"model", "parameters"}, unknown_);
   if (!fields.has("model")) fail_at(node, where_, "an entry of models lacks a key", "'model'");
-  return {read_model_name(fields.at("model"), where_), std::nullopt, read_parameters(fields, true)};
+  return {read_model_name(fields.at("model"), where_, unknown_), std::nullopt,
+          read_parameters(fields, true)};
 }
 
 RecipeSource RecipeReader::read_source(const YAML::Node& node) const {
@@ -209,7 +210,7 @@ RecipeSource RecipeReader::read_source(const YAML::Node& node) const {
       fail_at(node, where_, "a slice's source lacks a key", std::string("'") + key + "'");
     }
   }
-  return {read_model_name(fields.at("model"), where_),
+  return {read_model_name(fields.at("model"), where_, unknown_),
           read_layer_range(fields.at("layer_range"), where_, "layer_range"),
           read_parameters(fields, true)};
 }
@@ -239,9 +240,9 @@ void RecipeReader::read_vocabulary(const YamlFields& fields, Recipe& recipe) con
     said = key;
   }
   if (fields.has("tokenizer")) {
-    recipe.tokenizer = read_tokenizer_rule(fields.at("tokenizer"), where_);
+    recipe.tokenizer = read_tokenizer_rule(fields.at("tokenizer"), where_, unknown_);
   } else if (fields.has("tokenizer_source")) {
-    recipe.tokenizer = read_tokenizer_source(fields.at("tokenizer_source"), where_);
+    recipe.tokenizer = read_tokenizer_source(fields.at("tokenizer_source"), where_, unknown_);
   } else if (fields.has("embeddings")) {
     const auto policy = read_policy(fields);
     if (!policy) recipe.tokenizer = TokenizerRule{};
@@ -253,7 +254,7 @@ void RecipeReader::read_vocabulary(const YamlFields& fields, Recipe& recipe) con
 
 // Nothing for "union", which is a tokenizer rule.
 std::optional<VocabularyPolicy> RecipeReader::read_policy(const YamlFields& fields) const {
-  const YamlFields embeddings(fields.at("embeddings"), where_, "embeddings", {"policy"});
+  const YamlFields embeddings(fields.at("embeddings"), where_, "embeddings", {"policy"}, unknown_);
   const std::string policy = embeddings.text("policy");
   if (policy == "union") return std::nullopt;
   for (const VocabularyPolicy each :

@@ -167,6 +167,36 @@ TEST(RecipeParser, UnknownKeysAreReportedWhereMergekitIsImitated) {
                                    HasSubstr("'normalize'"), HasSubstr("r.yaml:2: 'x'")));
 }
 
+// pydantic's, at every depth; checked against mergekit 0.1.5's MergeConfiguration.
+TEST(RecipeParser, UnknownKeysOfTokenizersAndModelsAreReportedWhereMergekitIsImitated) {
+  const std::string text =
+      "models:\n- {model: {model: {path: a, revison: r}, lora: {path: l, x: 1}, loraa: b}, "
+      "parameters: {weight: 1}}\nmerge_method: linear\ntokenizer:\n  source: union\n  pad: 3\n"
+      "  tokens:\n    <a>: {source: {kind: model_token, model: m, token: <b>, tokn: 1}, forced: "
+      "true}\n    <z>: {source: {kind: zero, of: 1}}\n    <c>: {source: {kind: other, model: q}}\n";
+  EXPECT_THAT(refusal(text), HasSubstr("'loraa'"));
+  const Recipe recipe = parse_recipe(text, "r.yaml", RecipeDialect::kMergekit);
+  EXPECT_EQ(recipe.components[0].slices[0].sources[0].model, "a+l");
+  ASSERT_TRUE(recipe.tokenizer);
+  ASSERT_EQ(recipe.tokenizer->tokens.size(), 3U);
+  EXPECT_EQ(recipe.tokenizer->tokens[0].of_token, "<b>");
+  EXPECT_FALSE(recipe.tokenizer->tokens[0].is_forced);
+  EXPECT_EQ(recipe.tokenizer->tokens[1].source, RowSource::kZero);
+  EXPECT_EQ(recipe.tokenizer->tokens[2].source, RowSource::kModel);
+  EXPECT_EQ(recipe.tokenizer->tokens[2].model, "q");
+  EXPECT_THAT(recipe.warnings, testing::UnorderedElementsAre(
+                                   HasSubstr("'revison'"), HasSubstr("'x'"), HasSubstr("'loraa'"),
+                                   HasSubstr("r.yaml:6: 'pad'"), HasSubstr("'tokn'"),
+                                   HasSubstr("'forced'"), HasSubstr("'of'"), HasSubstr("'kind'")));
+}
+
+TEST(RecipeParser, UnknownKeysOfEmbeddingsAreReportedWhereMergekitIsImitated) {
+  const std::string text = kModels + "merge_method: linear\nembeddings: {policy: base, rows: 3}\n";
+  EXPECT_THAT(refusal(text), HasSubstr("'rows'"));
+  EXPECT_THAT(parse_recipe(text, "r.yaml", RecipeDialect::kMergekit).warnings,
+              testing::ElementsAre(HasSubstr("'rows'")));
+}
+
 TEST(RecipeParser, ComponentsStandInOneOrderAndMergekitsModulesAreAnotherSpelling) {
   const std::string entries =
       " {models: [{model: a}], parameters: {scale: 2}},"
