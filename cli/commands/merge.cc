@@ -31,7 +31,7 @@ struct MergeArguments {
   std::string document;
   std::string compat;
   std::uint64_t seed = 0;
-  std::size_t max_shard_size_bytes = 5'000'000'000;
+  std::size_t max_shard_size_bytes = MergeToDiskOptions().max_shard_size_bytes;
 };
 
 // As a shell's word, on one line.
@@ -60,6 +60,9 @@ std::string options_beside_recipe(const MergeArguments& arguments) {
   if (arguments.seed != 0) add("--seed " + std::to_string(arguments.seed));
   if (!arguments.compat.empty()) add("--compat " + arguments.compat);
   if (arguments.allow_nan) add("--allow-nan");
+  if (arguments.max_shard_size_bytes != MergeToDiskOptions().max_shard_size_bytes) {
+    add("--max-shard-size " + std::to_string(arguments.max_shard_size_bytes));
+  }
   return text;
 }
 
