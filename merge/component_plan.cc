@@ -49,6 +49,8 @@ class ComponentPlanner {
   [[nodiscard]] SettingLevels levels_of(const Place& place, const SliceSource* source) const;
   void note_filters(const Place& place);
   [[nodiscard]] bool is_unmatched(const Place& place) const;
+  [[nodiscard]] bool is_mismatched(const Place& place) const;
+  void warn_of_mismatches();
   void check_parameters(const TensorPlan& tensor) const;
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorCode::kInvalidArgument, what);
@@ -59,6 +61,7 @@ class ComponentPlanner {
   MergePlan& plan_;
   FilterUses& filters_;
   std::size_t num_layers_;
+  std::vector<std::string> mismatched_;  // outputs that are the base's therefore
 };
 
 void ComponentPlanner::add_all() {
@@ -73,6 +76,7 @@ void ComponentPlanner::add_all() {
   add_outer(true, slices_.outer ? *slices_.outer : slices_.slices.front());
   add_layers();
   add_outer(false, slices_.outer ? *slices_.outer : slices_.slices.back());
+  warn_of_mismatches();
 }
 
 void ComponentPlanner::add_outer(bool before_layers, const Slice& slice) {
@@ -145,6 +149,10 @@ void ComponentPlanner::add(Place place) {
   place.where.name = std::string_view(place.output).substr(prefix_of(slices_.component).size());
   place.where.component = slices_.component;
   note_filters(place);
+  if (plan_.recipe.copies_unmatched && is_mismatched(place)) {
+    mismatched_.push_back(place.output);
+    return add_base(place);
+  }
   if (plan_.recipe.copies_unmatched && is_unmatched(place)) return add_base(place);
   add_merge(place);
 }
@@ -264,6 +272,30 @@ bool ComponentPlanner::is_unmatched(const Place& place) const {
            const bool is_origin = with_origin && source.input == place.slice->base;
            return is_origin || lacks(ParameterScope::kPerModel, &source);
          });
+}
+
+// Whether a source lacks the tensor or has it in another shape; where common rows are merged, other
+// rows are no other shape.
+bool ComponentPlanner::is_mismatched(const Place& place) const {
+  const bool may_differ_in_rows = plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows &&
+                                  (place.output == kEmbedName || place.output == kHeadName);
+  const auto shape_of = [&](const TensorInfo& info) {
+    Shape shape = info.shape;
+    if (may_differ_in_rows && !shape.empty()) shape.front() = 0;
+    return shape;
+  };
+  const TensorInfo* const first = place.tensors.front();
+  return std::ranges::any_of(place.tensors, [&](const TensorInfo* const info) {
+    return first == nullptr || info == nullptr || shape_of(*info) != shape_of(*first);
+  });
+}
+
+void ComponentPlanner::warn_of_mismatches() {
+  if (mismatched_.empty()) return;
+  plan_.warnings.push_back(
+      "unmatched: the base's, because a model lacks the tensor or has it in another shape: " +
+      std::to_string(mismatched_.size()) +
+      (mismatched_.size() == 1 ? " tensor: " : " tensors, e.g. ") + mismatched_.front());
 }
 
 // The base's tensor at the place, as it is.

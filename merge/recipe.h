@@ -117,8 +117,8 @@ struct Recipe {
   std::vector<RecipeComponent> components;
   ParameterSettings parameters;
   bool copies_unmatched =
-      false;                   // tensors for which a required parameter has no value are the base's
-  std::optional<DType> dtype;  // inputs are rounded to it when they are read
+      false;  // tensors without a required parameter, or that do not fit, are the base's
+  std::optional<DType> dtype;      // inputs are rounded to it when they are read
   std::optional<DType> out_dtype;  // of the result; absent: dtype, then that of the inputs
   VocabularyPolicy vocabulary = VocabularyPolicy::kError;
   std::optional<TokenizerRule> tokenizer;    // then `vocabulary` is kError: sizes agree

@@ -111,6 +111,65 @@ TEST(MergePlan, TensorsThatNoLineSelectsAreAnErrorOrTheBases) {
               HasSubstr("'unmatched: copy_base' needs a base_model"));
 }
 
+TEST(MergePlan, TensorsOfOtherShapesAreAnErrorOrTheBases) {
+  const std::string recipe =
+      "base_model: o\nmodels: [{model: a, parameters: {weight: 1}}]\nmerge_method: "
+      "task_arithmetic\n";
+  const MadeUpModels models{{"o", {.value = 3}}, {"a", {.value = 5, .vocabulary = 4}}};
+  EXPECT_THAT(refusal(recipe, models), HasSubstr("shapes differ"));
+  const MergedCheckpoint merged(plan_of(recipe + "unmatched: copy_base\n", models));
+  for (const char* const name : {"text/model.embed_tokens.weight", "text/lm_head.weight"}) {
+    EXPECT_EQ(merged.find(name)->shape, (Shape{3, 2})) << name;
+    EXPECT_EQ(first_value(merged, name), 3) << name;
+    EXPECT_TRUE(merged.is_copy(*merged.find(name))) << name;
+  }
+  EXPECT_EQ(first_value(merged, "text/model.layers.0.mlp.up_proj.weight"), 5);
+  EXPECT_THAT(merged.plan().warnings,
+              testing::Contains(AllOf(HasSubstr("another shape: 2 tensors"),
+                                      HasSubstr("text/model.embed_tokens.weight"))));
+}
+
+// Common rows are merged whatever becomes of other tensors.
+TEST(MergePlan, RowsThatAreMergedAreNoOtherShape) {
+  const std::string recipe =
+      "base_model: o\nmodels: [{model: a, parameters: {weight: 1}}]\nmerge_method: "
+      "task_arithmetic\nembeddings: {policy: common-rows}\nunmatched: copy_base\n";
+  const MergedCheckpoint merged(
+      plan_of(recipe, {{"o", {.value = 3}}, {"a", {.value = 5, .vocabulary = 4}}}));
+  EXPECT_EQ(first_value(merged, "text/model.embed_tokens.weight"), 5);
+  EXPECT_FALSE(merged.is_copy(*merged.find("text/model.embed_tokens.weight")));
+}
+
+TEST(MergePlan, TensorsThatAModelLacksAreAnErrorOrTheBases) {
+  auto with_bias = [](float value, bool has_bias) {
+    const auto plain = make_up({.value = value});
+    auto made = std::make_shared<MemoryCheckpoint>(plain->config());
+    for (const TensorInfo& info : plain->tensors()) {
+      made->add(info.name, info.shape, read_all(*plain, info));
+    }
+    if (has_bias) made->add("text/model.layers.1.self_attn.q_proj.bias", {2}, {value, value});
+    return made;
+  };
+  const auto plan = [&](bool base_has, bool model_has, const std::string& rest) {
+    return make_merge_plan(
+        parse_recipe("base_model: o\nmodels: [{model: a, parameters: {weight: 1}}]\n"
+                     "merge_method: task_arithmetic\n" +
+                         rest,
+                     "recipe.yaml"),
+        [&](const std::string& name) -> std::shared_ptr<const Checkpoint> {
+          return name == "o" ? with_bias(3, base_has) : with_bias(5, model_has);
+        });
+  };
+  const std::string copy = "unmatched: copy_base\n";
+  const std::string lacks = "model lacks a tensor";
+  EXPECT_THAT(message_of([&] { plan(true, false, ""); }), HasSubstr(lacks));
+  EXPECT_THAT(message_of([&] { plan(false, true, ""); }), HasSubstr(lacks));
+  EXPECT_THAT(message_of([&] { plan(false, true, copy); }), HasSubstr(lacks + ": o"));
+  const MergedCheckpoint merged(plan(true, false, copy));
+  EXPECT_EQ(first_value(merged, "text/model.layers.1.self_attn.q_proj.bias"), 3);
+  EXPECT_THAT(merged.plan().warnings, testing::Contains(HasSubstr("another shape: 1 tensor: ")));
+}
+
 TEST(MergePlan, GradientsRunOverTheLayersOfTheSliceAndElsewhereStartAtTheFirstValue) {
   const MergedCheckpoint merged(
       plan_of("models:\n- {model: a, parameters: {weight: [1, 2]}}\nmerge_method: linear\n"
