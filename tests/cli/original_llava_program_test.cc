@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/json_fields.h"
+#include "tests/checkpoint/gguf_file.h"
 #include "tests/checkpoint/original_llava_model.h"
 #include "tests/cli/program.h"
 
@@ -67,6 +69,32 @@ TEST_F(OriginalLlavaProgram, InspectNamesTheArchitectureAndCountsTheTower) {
   const Json hubs = Json::parse(said((kZoo / "en-vlm").string(), {"inspect", "MODEL", "--json"}));
   EXPECT_EQ(ours.at("architecture"), "LlavaMistralForCausalLM");
   EXPECT_EQ(ours.at("components"), hubs.at("components"));
+}
+
+// A merge of two, exported, has the tensors of the same merge in the hub's layout.
+TEST_F(OriginalLlavaProgram, AMergeOfTwoIsExportedAsThatOfTheHubs) {
+  const OriginalLlavaModel other(kZoo / "evo-vlm");
+  const auto exported = [&](const std::string& a, const std::string& b) {
+    const std::string both = "{models: [{model: " + a + "}], parameters: {t: 0.3}}";
+    write("recipe.yaml", "merge_method: slerp\nbase_model: " + b + "\ncomponents:\n  text: " +
+                             both + "\n  vision: " + both + "\n  projector: " + both + "\n");
+    for (const char* const left : {"merged", "text.gguf", "mmproj.gguf"}) {
+      std::filesystem::remove_all(folder() / left);
+    }
+    EXPECT_EQ(run({"merge", "recipe.yaml", "merged", "--quiet"}).exit_code, 0);
+    const ProgramResult result = run({"export", "merged", "--gguf", "text.gguf", "--mmproj",
+                                      "mmproj.gguf", "--dtype", "f32", "--quiet"});
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return std::pair(GgufFile(folder() / "text.gguf"), GgufFile(folder() / "mmproj.gguf"));
+  };
+  const auto ours = exported(original.path().string(), other.path().string());
+  const Json config = read_json_file(folder() / "merged/config.json");
+  EXPECT_EQ(config.at("architectures"), Json({"LlavaMistralForCausalLM"}));
+  const auto hubs = exported((kZoo / "en-vlm").string(), (kZoo / "evo-vlm").string());
+  EXPECT_FALSE(ours.first.tensors.empty());
+  EXPECT_EQ(ours.first.data, hubs.first.data);
+  EXPECT_TRUE(ours.second.tensors.contains("mm.0.weight"));
+  EXPECT_EQ(ours.second.data, hubs.second.data);
 }
 
 TEST_F(OriginalLlavaProgram, AMissingTowerIsOneLine) {

@@ -141,6 +141,26 @@ TEST_F(OriginalLlavaMerge, AMergedTowerIsWrittenAndLoadedFromTheCheckpoint) {
   EXPECT_TRUE(values_of(*result) == expected);
 }
 
+// Both borrow their towers, which are files beside them.
+TEST_F(OriginalLlavaMerge, TwoOfThemMergeAsTheHubsDo) {
+  const OriginalLlavaModel other(kZoo / "evo-vlm");
+  const auto recipe = [](const std::string& a, const std::string& b) {
+    const std::string both = "{models: [{model: " + a +
+                             ", parameters: {weight: 0.25}}, {model: " + b +
+                             ", parameters: {weight: 0.5}}]}";
+    return "merge_method: linear\nparameters: {normalize: false}\ncomponents:\n  text: " + both +
+           "\n  vision: " + both + "\n  projector: " + both + "\n";
+  };
+  const MergedCheckpoint merged = merge(recipe(path, other.path().string()));
+  const auto expected = values_of(merge(recipe("en-vlm", "evo-vlm")));
+  EXPECT_TRUE(values_of(merged) == expected);
+  const auto result = written(merged);
+  EXPECT_EQ(result->layout().kind(), LayoutKind::kOriginalLlava);
+  EXPECT_THAT(names_in(out() / "model.safetensors"),
+              testing::Contains("model.mm_projector.0.weight"));
+  EXPECT_TRUE(values_of(*result) == expected);
+}
+
 TEST_F(OriginalLlavaMerge, ViewsSingleIsTheOriginalWithoutTiles) {
   const OriginalLlavaModel tiny(kLlava16);
   const std::string model = tiny.path().string();
