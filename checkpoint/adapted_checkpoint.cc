@@ -17,14 +17,6 @@ std::vector<float> floats_of(const TensorView& view) {
   return values;
 }
 
-// What b a changes, as a shape: [out, in ...], turned around if `is_transposed`.
-Shape shape_of_product(const LoraUpdate& update, bool is_transposed) {
-  Shape shape = update.a.shape;
-  shape.front() = update.b.shape.front();
-  if (is_transposed) std::reverse(shape.begin(), shape.end());
-  return shape;
-}
-
 std::vector<float> transposed(const std::vector<float>& values, std::size_t rows) {
   const std::size_t cols = values.size() / rows;
   std::vector<float> turned(values.size());
@@ -144,9 +136,7 @@ void AdaptedCheckpoint::add_update(const LoraUpdate& update) {
         "adapter names a module that the model does not have: " + adapter_->directory().string() +
             ": " + update.target + " (model: " + model_->directory().string() + ")");
   }
-  const Shape shape = update.kind == LoraUpdateKind::kProduct
-                          ? shape_of_product(update, update.is_transposed)
-                          : update.a.shape;
+  const Shape shape = changed_shape(update);
   if (shape != info->shape) {
     throw Error(
         ErrorCode::kInvalidArgument,

@@ -132,6 +132,8 @@ LoraConfig parse_lora_config(std::string_view text, const std::string& where) {
   refuse_other_kinds(fields);
   LoraConfig config;
   config.where = where;
+  config.base_name = fields.text_or("base_model_name_or_path", "");
+  config.task_type = fields.text_or("task_type", "");
   config.rank = read_rank(fields, "r");
   config.alpha = fields.number("lora_alpha");
   config.is_rank_stabilised = fields.boolean_or("use_rslora", false);

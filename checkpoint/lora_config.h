@@ -13,7 +13,9 @@
 namespace vlm {
 
 struct LoraConfig {
-  std::string where;  // file name for messages
+  std::string where;      // file name for messages
+  std::string base_name;  // the model that the adapter is of; "": not told
+  std::string task_type;  // e.g. "CAUSAL_LM"; "": none
   std::size_t rank = 0;
   double alpha = 0;
   bool is_rank_stabilised = false;  // scale alpha / sqrt(rank) instead of alpha / rank

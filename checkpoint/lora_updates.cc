@@ -190,6 +190,7 @@ void UpdateReader::name_targets() {
            config_, on_disk);
     }
     update.target = *canonical;
+    update.disk_name = on_disk;
     const bool replaces = update.kind == LoraUpdateKind::kReplacement;
     if (!seen.emplace(update.target, replaces).second) {
       fail(ErrorCode::kCorruptFile, "tensor is adapted twice", config_, on_disk);
@@ -211,6 +212,15 @@ std::vector<LoraUpdate> UpdateReader::finish() {
 }
 
 }  // namespace
+
+// Of b a [out, in ...], turned around if it is transposed.
+Shape changed_shape(const LoraUpdate& update) {
+  Shape shape = update.a.shape;
+  if (update.kind != LoraUpdateKind::kProduct) return shape;
+  shape.front() = update.b.shape.front();
+  if (update.is_transposed) std::reverse(shape.begin(), shape.end());
+  return shape;
+}
 
 std::vector<LoraUpdate> read_lora_updates(const LoraConfig& config,
                                           std::span<const AdapterTensor> tensors) {

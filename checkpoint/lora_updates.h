@@ -20,13 +20,17 @@ enum class LoraUpdateKind : std::uint8_t {
 
 // What an adapter does to one tensor of a model.
 struct LoraUpdate {
-  std::string target;  // canonical name, e.g. "text/model.layers.0.self_attn.q_proj.weight"
+  std::string target;     // canonical name, e.g. "text/model.layers.0.self_attn.q_proj.weight"
+  std::string disk_name;  // the same in the layout whose names the adapter has
   LoraUpdateKind kind = LoraUpdateKind::kProduct;
   TensorView a;  // [rank, in ...]; of an embedding [rank, rows]
   TensorView b;  // [out, rank] or, of a convolution, [out, rank, 1, 1]
   double scale = 1;
   bool is_transposed = false;  // adds scale * (b a)^T: embeddings
 };
+
+// The shape of the tensor that an update changes.
+Shape changed_shape(const LoraUpdate& update);
 
 struct AdapterTensor {
   std::string name;  // "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"

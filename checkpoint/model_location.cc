@@ -130,7 +130,8 @@ fs::path resolve_directory(std::string_view name, const fs::path& hub_cache, con
                 "not a " + std::string(wanted.what) + " directory: " + directory.string() +
                     ": no " + std::string(wanted.file) + " in it" +
                     (is_adapter ? " (an adapter: write MODEL+" + directory.string() +
-                                      " with the model that it was trained on)"
+                                      " with the model that it was trained on; a recipe of "
+                                      "adapters alone makes an adapter)"
                                 : ""));
   }
   const auto id = parse_hub_id(name);
@@ -174,6 +175,18 @@ fs::path resolve_tower_directory(std::string_view tower, const std::string& what
 
 fs::path resolve_adapter_directory(std::string_view adapter) {
   return resolve_directory(adapter, hub_cache_directory(), kAdapter);
+}
+
+bool names_adapter(std::string_view name) {
+  const auto is_adapter = [](const fs::path& directory) {
+    return is_there(directory / kAdapter.file) && !is_there(directory / kModel.file);
+  };
+  std::error_code error;
+  if (fs::is_directory(name, error)) return is_adapter(name);
+  const auto id = parse_hub_id(name);
+  if (!id) return false;
+  const fs::path folder = hub_cache_directory() / hub_folder(id->repository);
+  return is_there(folder) && is_adapter(folder / "snapshots" / commit_of(folder, id->revision));
 }
 
 }  // namespace vlm

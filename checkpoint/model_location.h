@@ -32,4 +32,8 @@ std::filesystem::path resolve_tower_directory(std::string_view tower, const std:
 // The same of a LoRA adapter, whose directory holds an adapter_config.json.
 std::filesystem::path resolve_adapter_directory(std::string_view adapter);
 
+// Whether a name is that of an adapter and of no model: a directory, or a hub id in the cache, with
+// an adapter_config.json and no config.json. Throws Error{kCorruptFile} for a cache that is broken.
+bool names_adapter(std::string_view name);
+
 }  // namespace vlm

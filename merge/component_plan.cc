@@ -51,7 +51,6 @@ class ComponentPlanner {
   [[nodiscard]] bool is_unmatched(const Place& place) const;
   [[nodiscard]] bool is_mismatched(const Place& place) const;
   void warn_of_mismatches();
-  void check_parameters(const TensorPlan& tensor) const;
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(ErrorCode::kInvalidArgument, what);
   }
@@ -224,7 +223,7 @@ void ComponentPlanner::add_merge(const Place& place) {
   }
   align_shapes(plan_, donated, tensor);
   tensor.output.dtype = output_dtype(plan_.recipe, tensor);
-  check_parameters(tensor);
+  check_parameters(plan_, tensor);
   const bool passes_through =
       plan_.method->name == "passthrough" && tensor.sources.front().parameters.at("scale") == 1.0;
   tensor.is_copy = passes_through && !tensor.further_rows &&
@@ -249,13 +248,7 @@ SettingLevels ComponentPlanner::levels_of(const Place& place, const SliceSource*
 
 void ComponentPlanner::note_filters(const Place& place) {
   const auto note = [&](ParameterScope scope, const SliceSource* source) {
-    for (const ParameterSettings* const level : levels_of(place, source)) {
-      if (level == nullptr) continue;
-      for (const auto& [name, setting] : *level) {
-        const bool is_asked = plan_.method->find_parameter(name)->scope == scope;
-        if (is_asked) filters_.note(name, setting, place.where);
-      }
-    }
+    filters_.note(*plan_.method, scope, levels_of(place, source), place.where);
   };
   for (const SliceSource& source : place.slice->sources) note(ParameterScope::kPerModel, &source);
   note(ParameterScope::kGlobal, nullptr);
@@ -305,18 +298,6 @@ void ComponentPlanner::add_base(const Place& place) {
     if (input == place.slice->base) return add_copy_of_source(place, i);
   }
   fail("'unmatched: copy_base' needs a base_model: " + plan_.recipe.where + ": " + place.output);
-}
-
-void ComponentPlanner::check_parameters(const TensorPlan& tensor) const {
-  if (!plan_.method->complaint) return;
-  TensorMerge task;
-  task.parameters = tensor.parameters;
-  for (const PlannedSource& source : tensor.sources) {
-    task.models.push_back({source.input, {}, source.parameters, nullptr});
-  }
-  if (const auto complaint = plan_.method->complaint(task)) {
-    fail(*complaint + ": " + plan_.recipe.where + ": " + tensor.output.name);
-  }
 }
 
 }  // namespace

@@ -81,6 +81,16 @@ std::string FilterUses::hint(const SettingLine& line) const {
   return " (layers go to " + std::to_string(*layers_.rbegin()) + ")";
 }
 
+void FilterUses::note(const MergeMethod& method, ParameterScope scope, const SettingLevels& levels,
+                      const TensorPlace& place) {
+  for (const ParameterSettings* const level : levels) {
+    if (level == nullptr) continue;
+    for (const auto& [name, setting] : *level) {
+      if (method.find_parameter(name)->scope == scope) note(name, setting, place);
+    }
+  }
+}
+
 std::vector<std::string> FilterUses::warnings() const {
   std::vector<std::string> warnings;
   for (const auto& [what, use] : uses_) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "merge/method.h"
+#include "merge/parameter_resolution.h"
 #include "merge/recipe.h"
 
 namespace vlm {
@@ -18,6 +20,10 @@ class FilterUses {
  public:
   // The setting of `parameter` was asked for the tensor at `place`.
   void note(std::string_view parameter, const Setting& setting, const TensorPlace& place);
+
+  // The same for all settings of the method's parameters of that scope.
+  void note(const MergeMethod& method, ParameterScope scope, const SettingLevels& levels,
+            const TensorPlace& place);
 
   // A line for each substring or layer range that selected none of the tensors it was asked for.
   // Throws Error{kInvalidArgument} for a regular expression or component that did not.

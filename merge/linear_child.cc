@@ -50,6 +50,9 @@ std::optional<std::vector<double>> linear_factors(const MergePlan& plan, const T
     factors[tensor.sources.front().input] = 1;
   } else if (plan.method->name == "linear") {
     add_linear(tensor, factors);
+  } else if (plan.method->name == "passthrough") {
+    const PlannedSource& source = tensor.sources.front();
+    factors[source.input] = static_cast<float>(source.parameters.at("scale"));
   } else if (plan.method->name == "task_arithmetic") {
     add_task_arithmetic(tensor, factors);
   } else {

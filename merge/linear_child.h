@@ -12,7 +12,7 @@ namespace vlm {
 
 // The factors c of an output tensor that is sum_j c_j x_j, one for each of plan.inputs, before
 // inputs and result are rounded to the recipe's dtypes; nothing if the method is not linear in the
-// inputs (it is for linear, task_arithmetic and copies).
+// inputs (it is for linear, task_arithmetic, passthrough and copies).
 std::optional<std::vector<double>> linear_factors(const MergePlan& plan, const TensorPlan& tensor);
 
 }  // namespace vlm

@@ -1,8 +1,6 @@
 #include "merge/lora_extraction.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -10,23 +8,15 @@
 
 #include "checkpoint/finite_weights.h"
 #include "checkpoint/layout.h"
-#include "checkpoint/safetensors_writer.h"
 #include "core/atomic_directory.h"
 #include "core/error.h"
-#include "core/files.h"
-#include "core/json_fields.h"
 #include "core/philox.h"
+#include "merge/adapter_writer.h"
 #include "merge/input_checks.h"
 #include "merge/kernels/low_rank.h"
-#include "merge/ordered_json.h"
 
 namespace vlm {
 namespace {
-
-// The module that a tensor belongs to: all before the last dot.
-std::string module_of(const std::string& tensor) {
-  return tensor.substr(0, tensor.rfind('.'));
-}
 
 // Matrices of layers and projector; the head is a matrix too, but is saved whole with the
 // embedding.
@@ -34,15 +24,6 @@ bool is_adapted(const TensorInfo& info) {
   const bool is_linear =
       info.name.find(".layers.") != std::string::npos || info.name.starts_with("projector/linear_");
   return is_linear && info.shape.size() == 2 && info.name.ends_with(".weight");
-}
-
-// "self_attn.q_proj" of "text/model.layers.3.self_attn.q_proj"
-std::string kind_of_module(const std::string& module) {
-  const std::size_t layers = module.find(".layers.");
-  if (layers == std::string::npos) return module;
-  const std::size_t number = layers + std::string_view(".layers.").size();
-  const std::string component = module.starts_with("vision/") ? "vision " : "";
-  return component + module.substr(module.find('.', number) + 1);
 }
 
 // What of a tensor goes into the adapter.
@@ -67,18 +48,13 @@ class Extractor {
       : base_(base), model_(model), options_(options), layout_(module_layout(base)) {}
 
   void extract(ThreadPool& pool);
-  void write(const std::filesystem::path& target) const;
-  [[nodiscard]] LoraExtraction report() const;
+  [[nodiscard]] AdapterReport write(const std::filesystem::path& target) const;
 
  private:
   void pair_tensors();
   void extract_one(Difference& difference) const;
   [[nodiscard]] bool is_bias_of_adapted(const Difference& difference) const;
-  [[nodiscard]] std::string module_on_disk(const Difference& difference) const {
-    return module_of(layout_.disk_name(difference.base->name));
-  }
-  void add_tensors(const Difference& difference, std::vector<NamedTensor>& tensors) const;
-  [[nodiscard]] std::string config_json() const;
+  void add_to(AdapterWriter& adapter, const Difference& difference) const;
 
   const Checkpoint& base_;
   const Checkpoint& model_;
@@ -166,109 +142,48 @@ void Extractor::extract(ThreadPool& pool) {
   }
 }
 
-void Extractor::add_tensors(const Difference& difference, std::vector<NamedTensor>& tensors) const {
-  const std::string module = "base_model.model." + module_on_disk(difference);
-  const auto add = [&](const std::string& name, Shape shape, const std::vector<float>& values) {
-    tensors.push_back({name, {DType::kF32, std::move(shape), std::as_bytes(std::span(values))}});
-  };
-  const Shape& shape = difference.base->shape;
-  if (is_adapted(*difference.base)) {
+void Extractor::add_to(AdapterWriter& adapter, const Difference& difference) const {
+  const TensorInfo& info = *difference.base;
+  if (is_adapted(info)) {
     const LowRankFactors& factors = difference.factors;
-    add(module + ".lora_A.weight", {factors.rank, shape[1]}, factors.a);
-    add(module + ".lora_B.weight", {shape[0], factors.rank}, factors.b);
+    adapter.add_product(info.name,
+                        {.a_shape = {factors.rank, info.shape[1]},
+                         .b_shape = {info.shape[0], factors.rank},
+                         .a = factors.a,
+                         .b = factors.b,
+                         .is_of_embedding = false},
+                        difference.norms);
   } else if (is_bias_of_adapted(difference)) {
-    add(module + ".lora_B.bias", shape, difference.values);
+    adapter.add_bias(info.name, difference.values);
   } else {
-    add("base_model.model." + layout_.disk_name(difference.base->name), shape, difference.values);
+    adapter.add_whole(info.name, info.shape, difference.values);
   }
 }
 
-std::string Extractor::config_json() const {
-  std::set<std::string> targets;
-  std::set<std::string> saved;
-  bool has_bias = false;
-  OrderedJson ranks = OrderedJson::object();
+AdapterReport Extractor::write(const std::filesystem::path& target) const {
+  AdapterWriter adapter(layout_, DType::kF32);
   for (const Difference& difference : differences_) {
-    if (!difference.differs) continue;
-    const std::string module = module_on_disk(difference);
-    const bool is_bias = is_bias_of_adapted(difference);
-    has_bias = has_bias || is_bias;
-    (is_bias || is_adapted(*difference.base) ? targets : saved).insert(module);
-    if (is_adapted(*difference.base) && difference.factors.rank != options_.rank) {
-      ranks[module] = difference.factors.rank;
-    }
-  }
-  const bool is_vlm = base_.config().is_vlm();
-  const OrderedJson config{{"peft_type", "LORA"},
-                           {"task_type", is_vlm ? OrderedJson() : OrderedJson("CAUSAL_LM")},
-                           {"base_model_name_or_path", options_.base_name},
-                           {"r", options_.rank},
-                           {"lora_alpha", options_.rank},
-                           {"lora_dropout", 0.0},
-                           {"lora_bias", has_bias},
-                           {"bias", "none"},
-                           {"fan_in_fan_out", false},
-                           {"inference_mode", true},
-                           {"init_lora_weights", true},
-                           {"use_rslora", false},
-                           {"use_dora", false},
-                           {"target_modules", targets},
-                           {"modules_to_save", saved.empty() ? OrderedJson() : OrderedJson(saved)},
-                           {"rank_pattern", ranks},
-                           {"alpha_pattern", ranks}};
-  return written(config);
-}
-
-void Extractor::write(const std::filesystem::path& target) const {
-  std::vector<NamedTensor> tensors;
-  for (const Difference& difference : differences_) {
-    if (difference.differs) add_tensors(difference, tensors);
+    if (difference.differs) add_to(adapter, difference);
   }
   AtomicDirectory directory(target);
-  write_file_atomically(directory.path() / "adapter_config.json", config_json());
-  write_safetensors(directory.path() / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+  adapter.write(directory.path(), {.base_name = options_.base_name,
+                                   .task_type = base_.config().is_vlm() ? "" : "CAUSAL_LM",
+                                   .rank = options_.rank});
   directory.commit();
-}
-
-LoraExtraction Extractor::report() const {
-  LoraExtraction report;
-  std::map<std::string, std::pair<std::size_t, SquaredNorms>> kinds;  // place in the report
-  for (const Difference& difference : differences_) {
-    if (!difference.differs) continue;
-    const std::string module = module_of(difference.base->name);
-    if (!is_adapted(*difference.base)) {
-      if (!is_bias_of_adapted(difference)) report.saved_whole.push_back(module);
-      continue;
-    }
-    const auto [found, is_new] =
-        kinds.try_emplace(kind_of_module(module), report.kinds.size(), SquaredNorms{});
-    if (is_new) report.kinds.push_back({found->first, 0, 0, 0});
-    auto& [place, sums] = found->second;
-    sums.matrix += difference.norms.matrix;
-    sums.residual += difference.norms.residual;
-    ExtractedKind& kind = report.kinds[place];
-    ++kind.modules;
-    kind.relative_error = std::sqrt(sums.residual / sums.matrix);
-    kind.largest_error = std::max(kind.largest_error,
-                                  std::sqrt(difference.norms.residual / difference.norms.matrix));
-  }
-  const auto repeated = std::unique(report.saved_whole.begin(), report.saved_whole.end());
-  report.saved_whole.erase(repeated, report.saved_whole.end());
-  return report;
+  return adapter.report();
 }
 
 }  // namespace
 
-LoraExtraction extract_lora(const Checkpoint& base, const Checkpoint& model,
-                            const std::filesystem::path& target,
-                            const LoraExtractionOptions& options, ThreadPool& pool) {
+AdapterReport extract_lora(const Checkpoint& base, const Checkpoint& model,
+                           const std::filesystem::path& target,
+                           const LoraExtractionOptions& options, ThreadPool& pool) {
   for (const Checkpoint* const one : {&base, &model}) {
     refuse_layer_path(one->directory().string(), *one);
   }
   Extractor extractor(base, model, options);
   extractor.extract(pool);
-  extractor.write(target);
-  return extractor.report();
+  return extractor.write(target);
 }
 
 }  // namespace vlm

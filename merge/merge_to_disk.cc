@@ -43,14 +43,6 @@ std::string front_matter(const MergePlan& plan) {
   return "---\n" + models + "library_name: transformers\ntags:\n- merge\n- vlm-merge\n---\n";
 }
 
-// The recipe below the command that makes the model of it, which takes the place of an earlier one.
-std::string recorded_recipe(const std::string& text, const std::string& command_options) {
-  const std::string command = "# vlm-merge merge recipe.yaml OUT_DIR ";
-  const std::size_t first = text.starts_with(command) ? text.find('\n') + 1 : 0;
-  const std::string recipe = text.substr(first);
-  return command_options.empty() ? recipe : command + command_options + "\n" + recipe;
-}
-
 WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOptions& options) {
   WriteOptions write;
   write.max_shard_size_bytes = options.max_shard_size_bytes;
@@ -81,6 +73,13 @@ void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& 
 void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                          const MergeToDiskOptions& options) {
   check_can_write(merged, target, write_options(merged, options));
+}
+
+std::string recorded_recipe(const std::string& text, const std::string& command_options) {
+  const std::string command = "# vlm-merge merge recipe.yaml OUT_DIR ";
+  const std::size_t first = text.starts_with(command) ? text.find('\n') + 1 : 0;
+  const std::string recipe = text.substr(first);
+  return command_options.empty() ? recipe : command + command_options + "\n" + recipe;
 }
 
 std::string model_card(const MergePlan& plan, const std::string& command_options) {

@@ -34,6 +34,10 @@ void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& 
 void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                          const MergeToDiskOptions& options);
 
+// recipe.yaml: the recipe below the command that makes the model of it, which takes the place of an
+// earlier one.
+std::string recorded_recipe(const std::string& text, const std::string& command_options);
+
 // The README.md of a merge: method, models, recipe and options. Models of the hub's cache are named
 // as the hub wants it.
 std::string model_card(const MergePlan& plan, const std::string& command_options);

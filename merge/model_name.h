@@ -1,7 +1,7 @@
 #pragma once
 
-// How a recipe names a model: "MODEL" or "MODEL+ADAPTER", each a directory or a hub id with an
-// optional "@REVISION".
+// How a recipe names a model: "MODEL" or "MODEL+ADAPTER" (or, if all are, "ADAPTER"), each a
+// directory or a hub id with an optional "@REVISION".
 
 #include <string>
 

@@ -32,10 +32,17 @@ std::shared_ptr<const Checkpoint> ModelPool::open_named(const std::string& model
   if (model.find('+', plus + 1) != std::string::npos) {
     throw Error(ErrorCode::kInvalidArgument, "a model takes one adapter: " + model);
   }
-  auto adapter = std::make_shared<const LoraAdapter>(
-      resolve_adapter_directory(located(model.substr(plus + 1))));
+  auto adapter = open_adapter(model.substr(plus + 1));
   return std::make_shared<const AdaptedCheckpoint>((*this)(model.substr(0, plus)),
                                                    std::move(adapter));
+}
+
+std::shared_ptr<const LoraAdapter> ModelPool::open_adapter(const std::string& adapter) const {
+  return std::make_shared<const LoraAdapter>(resolve_adapter_directory(located(adapter)));
+}
+
+bool ModelPool::is_adapter(const std::string& name) const {
+  return names_adapter(located(name));
 }
 
 }  // namespace vlm

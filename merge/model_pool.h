@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/lora_adapter.h"
 #include "merge/plan.h"
 
 namespace vlm {
@@ -35,6 +36,10 @@ class ModelPool {
   // Throws what `open` throws; Error{kInvalidArgument} for more than one adapter or one that does
   // not fit the model; what LoraAdapter throws.
   std::shared_ptr<const Checkpoint> operator()(const std::string& model);
+
+  // An adapter alone, and whether a name is that of one: checkpoint/model_location.h.
+  [[nodiscard]] std::shared_ptr<const LoraAdapter> open_adapter(const std::string& adapter) const;
+  [[nodiscard]] bool is_adapter(const std::string& name) const;
 
  private:
   [[nodiscard]] std::string located(const std::string& name) const;

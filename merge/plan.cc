@@ -120,6 +120,10 @@ void PlanMaker::open_path() {
 }
 
 void PlanMaker::open_inputs() {
+  if (plan_.recipe.adapter_rank) {
+    fail("a recipe with 'adapter_rank' is of adapters alone and makes no model: " +
+         plan_.recipe.where);
+  }
   if (plan_.recipe.path) open_path();
   for (const RecipeComponent& component : plan_.recipe.components) {
     components_.push_back(make_component(component));

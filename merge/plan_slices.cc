@@ -74,4 +74,16 @@ void check_slice(const MergePlan& plan, const Slice& slice) {
   check_layers(plan, slice);
 }
 
+void check_parameters(const MergePlan& plan, const TensorPlan& tensor) {
+  if (!plan.method->complaint) return;
+  TensorMerge task;
+  task.parameters = tensor.parameters;
+  for (const PlannedSource& source : tensor.sources) {
+    task.models.push_back({source.input, {}, source.parameters, nullptr});
+  }
+  if (const auto complaint = plan.method->complaint(task)) {
+    fail(*complaint + ": " + plan.recipe.where + ": " + tensor.output.name);
+  }
+}
+
 }  // namespace vlm

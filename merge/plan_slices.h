@@ -49,4 +49,7 @@ bool has_origin(const MergeMethod& method, std::optional<std::size_t> base);
 // sources of different numbers of layers. `plan` has recipe, method and inputs.
 void check_slice(const MergePlan& plan, const Slice& slice);
 
+// Throws Error{kInvalidArgument} if the method complains about the parameters of a tensor.
+void check_parameters(const MergePlan& plan, const TensorPlan& tensor);
+
 }  // namespace vlm

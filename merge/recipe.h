@@ -124,6 +124,7 @@ struct Recipe {
   std::optional<TokenizerRule> tokenizer;    // then `vocabulary` is kError: sizes agree
   std::optional<std::string> chat_template;  // "auto", a known name, or the template itself
   bool single_view = false;                  // `views: single`: merge/single_view.h
+  std::optional<std::size_t> adapter_rank;   // of a merge of adapters: merge/adapter_plan.h
   std::optional<RecipePath> path;            // then `merge_method` is passthrough
   bool imitates_mergekit = false;     // repeat mergekit's documented mistakes (--compat mergekit)
   std::vector<std::string> warnings;  // of reading it: keys without effect

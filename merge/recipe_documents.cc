@@ -10,6 +10,23 @@
 
 namespace vlm {
 
+std::size_t find_document(const std::vector<Recipe>& recipes, const std::string& name) {
+  if (recipes.size() == 1 && name.empty()) return 0;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < recipes.size(); ++i) {
+    if (recipes[i].name == name) return i;
+    if (!recipes[i].name.empty()) names.push_back(recipes[i].name);
+  }
+  const std::string& where = recipes.front().where;
+  if (name.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "every document has a name, so --document must choose one: " + where +
+                    name_hint("", names));
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              "no such document: " + where + ": '" + name + "'" + name_hint(name, names));
+}
+
 RecipeDocuments::RecipeDocuments(std::vector<Recipe> recipes, ModelPool& models,
                                  MergeOptions options)
     : recipes_(std::move(recipes)), models_(models), options_(std::move(options)) {
@@ -22,25 +39,8 @@ RecipeDocuments::RecipeDocuments(std::vector<Recipe> recipes, ModelPool& models,
   });
 }
 
-std::size_t RecipeDocuments::find(const std::string& name) const {
-  if (recipes_.size() == 1 && name.empty()) return 0;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < recipes_.size(); ++i) {
-    if (recipes_[i].name == name) return i;
-    if (!recipes_[i].name.empty()) names.push_back(recipes_[i].name);
-  }
-  const std::string& where = recipes_.front().where;
-  if (name.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "every document has a name, so --document must choose one: " + where +
-                    name_hint("", names));
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              "no such document: " + where + ": '" + name + "'" + name_hint(name, names));
-}
-
 std::shared_ptr<const MergedCheckpoint> RecipeDocuments::merge(const std::string& name) {
-  return merge_at(find(name));
+  return merge_at(find_document(recipes_, name));
 }
 
 std::shared_ptr<const MergedCheckpoint> RecipeDocuments::merge_at(std::size_t index) {

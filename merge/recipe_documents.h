@@ -15,6 +15,10 @@
 
 namespace vlm {
 
+// Which of the recipes has that name; with "" the one without a name, or the only one. Throws
+// Error{kInvalidArgument} if there is none. REQUIRES: at least one recipe.
+std::size_t find_document(const std::vector<Recipe>& recipes, const std::string& name);
+
 // Not thread-safe. REQUIRES: outlives the pool's use for planning.
 class RecipeDocuments {
  public:
@@ -29,13 +33,11 @@ class RecipeDocuments {
   RecipeDocuments(RecipeDocuments&&) = delete;
   RecipeDocuments& operator=(RecipeDocuments&&) = delete;
 
-  // The merge of that name; with "" that of the document without a name, or of the only document.
-  // Throws Error{kInvalidArgument} if there is none, and for documents that refer to each other in
-  // a circle; what make_merge_plan() throws.
+  // The merge of the document that find_document() finds. Throws also Error{kInvalidArgument} for
+  // documents that refer to each other in a circle; what make_merge_plan() throws.
   std::shared_ptr<const MergedCheckpoint> merge(const std::string& name);
 
  private:
-  [[nodiscard]] std::size_t find(const std::string& name) const;
   std::shared_ptr<const MergedCheckpoint> merge_at(std::size_t index);
 
   std::vector<Recipe> recipes_;

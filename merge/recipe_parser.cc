@@ -27,7 +27,7 @@ std::vector<std::string> known_keys(bool is_path) {
   return {"models",        "slices",    "modules",      "components", "path",
           "dtype",         "out_dtype", "merge_method", "base_model", "parameters",
           "vlm",           "views",     "embeddings",   "tokenizer",  "tokenizer_source",
-          "chat_template", "name",      "metadata",     "unmatched"};
+          "chat_template", "name",      "metadata",     "unmatched",  "adapter_rank"};
 }
 
 class RecipeReader {
@@ -94,6 +94,12 @@ Recipe RecipeReader::read(const YAML::Node& root) {
   recipe.out_dtype = read_dtype(fields, "out_dtype");
   read_vocabulary(fields, recipe);
   if (fields.has("chat_template")) recipe.chat_template = read_chat_template(fields);
+  if (fields.has("adapter_rank")) {
+    recipe.adapter_rank = yaml_size(fields.at("adapter_rank"), where_, "adapter_rank");
+    if (recipe.adapter_rank == 0) {
+      fail_at(fields.at("adapter_rank"), where_, "adapter_rank must be at least 1", "0");
+    }
+  }
   recipe.single_view = yaml_word(fields, "views", {"single"}) == "single";
   recipe.copies_unmatched = yaml_word(fields, "unmatched", {"error", "copy_base"}) == "copy_base";
   recipe.warnings = ignored_.warnings();

@@ -36,6 +36,16 @@ std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path&
   return documents.merge(options.document);
 }
 
+std::optional<AdapterPlan> open_adapter_recipe(const std::filesystem::path& file,
+                                               const RecipeOptions& options) {
+  ModelPool models = make_model_pool(file.parent_path());
+  const std::vector<Recipe> recipes =
+      parse_recipe_documents(read_text_file(file), file.string(), options.dialect);
+  const Recipe& recipe = recipes[find_document(recipes, options.document)];
+  if (!merges_adapters(recipe, models)) return std::nullopt;
+  return plan_adapter_merge(recipe, models);
+}
+
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed) {
   if (names_a_recipe(model)) {
     return open_recipe(model, {.merge = {.seed = seed, .cache = nullptr, .allow_nan = false},

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
+#include "merge/adapter_plan.h"
 #include "merge/merged_checkpoint.h"
 #include "merge/model_pool.h"
 #include "merge/recipe_parser.h"
@@ -32,6 +34,11 @@ struct RecipeOptions {
 // throw.
 std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
                                                     const RecipeOptions& options);
+
+// Plans a recipe file of adapters alone; nothing if the recipe (of several documents the one of the
+// options) has other models. Throws what parse_recipe_documents() and plan_adapter_merge() throw.
+std::optional<AdapterPlan> open_adapter_recipe(const std::filesystem::path& file,
+                                               const RecipeOptions& options);
 
 // Opens a model of any kind. Throws Error{kNotFound, kCorruptFile, kUnsupported, ...}.
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed = 0);

@@ -2,11 +2,11 @@
 #include <memory>
 #include <string>
 
+#include "cli/adapter_text.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/option_checks.h"
 #include "cli/progress_line.h"
-#include "cli/text_table.h"
 #include "core/atomic_directory.h"
 #include "core/thread_pool.h"
 #include "merge/lora_extraction.h"
@@ -25,17 +25,6 @@ struct ExtractLoraArguments {
   std::uint64_t seed = 0;
 };
 
-void print_report(const LoraExtraction& extraction, const std::string& target) {
-  TextTable table({"module", "count", "relative error", "largest"});
-  for (const ExtractedKind& kind : extraction.kinds) {
-    table.add_row({kind.name, std::to_string(kind.modules), fixed(kind.relative_error, 6),
-                   fixed(kind.largest_error, 6)});
-  }
-  std::printf("%s", table.to_string().c_str());
-  std::printf("saved whole  %zu modules\n", extraction.saved_whole.size());
-  std::printf("written      %s\n", target.c_str());
-}
-
 void run_extract_lora(const ExtractLoraArguments& arguments, const GlobalOptions& global) {
   const auto base = open_model(arguments.base);
   const auto model = open_model(arguments.model);
@@ -47,9 +36,9 @@ void run_extract_lora(const ExtractLoraArguments& arguments, const GlobalOptions
                                       .base_name = arguments.base,
                                       .on_progress = progress.callback(),
                                       .stop_requested = stop_on_interrupt()};
-  const LoraExtraction extraction = extract_lora(*base, *model, arguments.target, options, pool);
+  const AdapterReport report = extract_lora(*base, *model, arguments.target, options, pool);
   progress.finish();
-  print_report(extraction, arguments.target);
+  std::printf("%swritten      %s\n", adapter_report_text(report).c_str(), arguments.target.c_str());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/adapter_text.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/option_checks.h"
@@ -12,7 +13,9 @@
 #include "cli/text_table.h"
 #include "core/atomic_directory.h"
 #include "core/byte_text.h"
+#include "core/error.h"
 #include "core/thread_pool.h"
+#include "merge/adapter_merge.h"
 #include "merge/merge_to_disk.h"
 #include "merge/method_help.h"
 #include "merge/plan_cost.h"
@@ -103,12 +106,35 @@ void print_costs_and_tensors(const PlanSummary& plan, const PlanCost& cost) {
   }
 }
 
+void run_adapter_merge(const MergeArguments& arguments, const AdapterPlan& plan,
+                       const GlobalOptions& global) {
+  if (arguments.allow_nan) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "adapters are merged of finite values only: " + arguments.recipe + ": --allow-nan");
+  }
+  if (!arguments.target.empty()) AtomicDirectory::check_can_be_made(arguments.target);
+  std::printf("%s", adapter_plan_text(plan, arguments.dry_run).c_str());
+  if (arguments.dry_run) return;
+  ThreadPool pool(global.num_threads);
+  ProgressLine progress(global.quiet);
+  const AdapterMergeOptions options{.seed = arguments.seed,
+                                    .command_options = options_beside_recipe(arguments),
+                                    .on_progress = progress.callback(),
+                                    .stop_requested = stop_on_interrupt()};
+  const AdapterReport report = merge_adapters(plan, arguments.target, options, pool);
+  progress.finish();
+  std::printf("%swritten      %s\n", adapter_report_text(report).c_str(), arguments.target.c_str());
+}
+
 void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   RecipeOptions recipe_options;
   recipe_options.merge.seed = arguments.seed;
   recipe_options.merge.allow_nan = arguments.allow_nan;
   recipe_options.document = arguments.document;
   if (arguments.compat == "mergekit") recipe_options.dialect = RecipeDialect::kMergekit;
+  if (const auto adapters = open_adapter_recipe(arguments.recipe, recipe_options)) {
+    return run_adapter_merge(arguments, *adapters, global);
+  }
   const auto merged = open_recipe(arguments.recipe, recipe_options);
   ThreadPool pool(global.num_threads);
   MergeToDiskOptions options;

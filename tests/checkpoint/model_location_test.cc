@@ -97,6 +97,27 @@ TEST(HubCacheDirectory, FollowsTheEnvironment) {
   ::setenv("HF_HUB_CACHE", "/hub", 1);
   EXPECT_EQ(hub_cache_directory(), "/hub");
 }
+
+TEST_F(HubCache, AdaptersAreTheDirectoriesAndIdsOfThemAlone) {
+  const auto add = [&](const std::string& repository, const std::string& file) {
+    cache.add("models--org--" + repository + "/refs/main", "abc123");
+    cache.add("models--org--" + repository + "/snapshots/abc123/" + file, "{}");
+  };
+  add("lora", "adapter_config.json");
+  add("both", "adapter_config.json");
+  add("both", "config.json");
+  ::setenv("HF_HUB_CACHE", cache.path().c_str(), 1);
+  EXPECT_TRUE(names_adapter("org/lora"));
+  EXPECT_TRUE(names_adapter("org/lora@main"));
+  EXPECT_FALSE(names_adapter("org/lora@other"));
+  for (const char* const other :
+       {"org/both", "org/tiny", "org/none", "", "a+b", "no/such/adapter"}) {
+    EXPECT_FALSE(names_adapter(other)) << other;
+  }
+  EXPECT_TRUE(names_adapter((cache.path() / "models--org--lora/snapshots/abc123").string()));
+  EXPECT_FALSE(names_adapter(snapshot("abc123").string()));
+  ::unsetenv("HF_HUB_CACHE");
+}
 // NOLINTEND(concurrency-mt-unsafe)
 
 }  // namespace

@@ -27,9 +27,9 @@ std::shared_ptr<const Checkpoint> adapted(const std::shared_ptr<const Checkpoint
                                                    std::make_shared<const LoraAdapter>(adapter));
 }
 
-LoraExtraction extract(const Checkpoint& base, const Checkpoint& model,
-                       const std::filesystem::path& target, std::size_t rank,
-                       std::size_t threads = 1) {
+AdapterReport extract(const Checkpoint& base, const Checkpoint& model,
+                      const std::filesystem::path& target, std::size_t rank,
+                      std::size_t threads = 1) {
   ThreadPool pool(threads);
   const LoraExtractionOptions options{
       .rank = rank, .seed = 5, .base_name = "base", .on_progress = {}, .stop_requested = {}};
@@ -60,9 +60,9 @@ TEST(LoraExtraction, RecoversAKnownAdapter) {
     const auto plain = golden(base);
     const auto model = adapted(plain, kData / "checkpoint/lora" / adapter);
     const auto target = folder.path() / adapter;
-    const LoraExtraction found = extract(*plain, *model, target, static_cast<std::size_t>(rank));
+    const AdapterReport found = extract(*plain, *model, target, static_cast<std::size_t>(rank));
     EXPECT_LE(largest_difference(*model, *adapted(plain, target)), 2e-6) << adapter;
-    for (const ExtractedKind& kind : found.kinds) {
+    for (const AdaptedKind& kind : found.kinds) {
       EXPECT_LE(kind.largest_error, 2e-6) << adapter << ' ' << kind.name;
     }
   }
@@ -72,7 +72,7 @@ TEST(LoraExtraction, TellsKindsAndWhatIsSavedWhole) {
   const TemporaryDirectory folder;
   const auto base = golden("models/base");
   const auto model = adapted(base, kData / "checkpoint/lora/embedding_and_head");
-  const LoraExtraction found = extract(*base, *model, folder.path() / "a", 3);
+  const AdapterReport found = extract(*base, *model, folder.path() / "a", 3);
   ASSERT_EQ(found.kinds.size(), 1U);
   EXPECT_EQ(found.kinds[0].name, "self_attn.o_proj");
   EXPECT_EQ(found.kinds[0].modules, 3U);
@@ -94,7 +94,7 @@ TEST(LoraExtraction, ALowerRankLosesSomethingAndSaysHowMuch) {
   const auto model = golden("models/ft_a");
   double before = 1;
   for (const std::size_t rank : {2U, 8U, 32U}) {
-    const LoraExtraction found = extract(*base, *model, folder.path() / std::to_string(rank), rank);
+    const AdapterReport found = extract(*base, *model, folder.path() / std::to_string(rank), rank);
     EXPECT_LT(found.kinds.front().relative_error, before);
     before = found.kinds.front().relative_error;
   }
