@@ -92,7 +92,7 @@ void add_layer_path_tensor(ModelConfig& config, std::string_view disk_name,
 std::vector<LayerPathTensor> layer_path_tensors(const ModelConfig& config) {
   std::vector<LayerPathTensor> tensors;
   if (!config.has_layer_path()) return tensors;
-  append<std::int64_t>(config, kLayers, DType::kI64, tensors);
+  append<std::int32_t>(config, kLayers, DType::kI32, tensors);
   append<float>(config, kScales, DType::kF32, tensors);
   return tensors;
 }

@@ -29,8 +29,9 @@ struct LayerPathTensor {
   std::vector<std::byte> bytes;
 };
 
-// The two as they are written: the lists "input_layers" (I64) and "input_scales" (F32) of the
-// config of a data-flow model. None for other models, nor for a list that is not there.
+// The two as they are written: the lists "input_layers" (I32) and "input_scales" (F32) of the
+// config of a data-flow model, in the types that the released code's parameters have. None for
+// other models, nor for a list that is not there.
 std::vector<LayerPathTensor> layer_path_tensors(const ModelConfig& config);
 
 }  // namespace vlm

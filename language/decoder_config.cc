@@ -101,8 +101,10 @@ void check_supported(const JsonFields& fields) {
 }
 
 // The released data-flow layout; checkpoint/model_config.h says where the lists come from.
+// input_scales_of is a key of ours: the released code knows scales of the MLP's output alone.
 LayerPath layer_path(const JsonFields& fields) {
-  LayerPath path = parse_layer_path(fields, {"input_layers", "input_scales", "input_scales_of"});
+  LayerPath path = parse_layer_path(
+      fields, {"input_layers", "input_scales", "input_scales_of", HopScaling::kMlpOutput});
   const std::size_t num_hops = fields.size("num_hops");
   if (path.hops.size() != num_hops) {
     throw Error(ErrorCode::kCorruptFile, "expected one layer for each hop: " + fields.where() +

@@ -36,18 +36,19 @@ std::size_t layer_of(const Json& value, const JsonFields& fields, const char* ke
   return static_cast<std::size_t>(layer);
 }
 
-HopScaling scaling_of(const JsonFields& fields, const char* key) {
-  const std::string name = fields.text_or(key, "stream");
+HopScaling scaling_of(const JsonFields& fields, const LayerPathKeys& keys) {
+  if (!fields.has(keys.scaling)) return keys.absent_scaling;
+  const std::string name = fields.text(keys.scaling);
   if (name == "stream") return HopScaling::kStream;
   if (name == "mlp") return HopScaling::kMlpOutput;
-  fail("unknown kind of scale", fields, key + (" = " + name + " (known: stream, mlp)"));
+  fail("unknown kind of scale", fields, keys.scaling + (" = " + name + " (known: stream, mlp)"));
 }
 
 }  // namespace
 
 LayerPath parse_layer_path(const JsonFields& fields, const LayerPathKeys& keys) {
   LayerPath path;
-  path.scaling = scaling_of(fields, keys.scaling);
+  path.scaling = scaling_of(fields, keys);
   for (const Json& value : list_of(fields, keys.layers)) {
     path.hops.push_back({layer_of(value, fields, keys.layers), 1.0F});
   }

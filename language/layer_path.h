@@ -14,7 +14,7 @@ namespace vlm {
 // What the scale of a hop multiplies. Of the first hop it is always the embedding.
 enum class HopScaling : std::uint8_t {
   kStream,    // the residual stream before the hop, as the paper describes
-  kMlpOutput  // the output of the MLP before the hop, as the authors' fused-residual runtime does
+  kMlpOutput  // the output of the MLP before the hop, as the released model's own code does
 };
 
 // One execution of a layer.
@@ -34,9 +34,10 @@ struct LayerPath {
 
 // Under which keys an object holds a path.
 struct LayerPathKeys {
-  const char* layers = "";   // layer numbers; absent: the empty path
-  const char* scales = "";   // a number for each; absent: 1
-  const char* scaling = "";  // "stream" or "mlp"; absent: "stream"
+  const char* layers = "";                          // layer numbers; absent: the empty path
+  const char* scales = "";                          // a number for each; absent: 1
+  const char* scaling = "";                         // "stream" or "mlp"
+  HopScaling absent_scaling = HopScaling::kStream;  // without that key
 };
 
 // Whether the layers exist is for Decoder to check. Throws Error{kCorruptFile}.

@@ -12,9 +12,20 @@ namespace {
 
 constexpr const char* kEvoMistral = "EvoMistralForCausalLM";
 
-PathScaling scaling_of(const ModelConfig& config) {
-  const std::string name = config.text().text_or("input_scales_of", "stream");
-  return name == "mlp" ? PathScaling::kMlpOutput : PathScaling::kStream;
+// Where the released model's code is, in its repository on the hub.
+constexpr const char* kCodeOfConfig =
+    "SakanaAI/EvoLLM-JP-v1-10B--configuration_evomistral.EvoMistralConfig";
+constexpr const char* kCodeOfModel =
+    "SakanaAI/EvoLLM-JP-v1-10B--modeling_evomistral.EvoMistralForCausalLM";
+
+std::string scaling_of(const ModelConfig& config) {
+  return config.text().text_or("input_scales_of", "mlp");
+}
+
+// Of the first hop both kinds of scales multiply the embedding.
+bool depends_on_scaling(const std::vector<PathHop>& hops) {
+  return std::any_of(hops.begin() + 1, hops.end(),
+                     [](const PathHop& hop) { return hop.scale != 1; });
 }
 
 // The list under `key`, as checkpoint/layer_path_tensors.h makes it.
@@ -86,12 +97,12 @@ std::vector<PathHop> hops_of_model(const PlanInput& input, std::size_t index, do
   std::vector<PathHop> hops;
   if (config.has_layer_path()) {
     hops = own_path(input, index);
-    if (scaling_of(config) != scaling) {
-      throw Error(
-          ErrorCode::kInvalidArgument,
-          "scales of a data-flow model are of another kind than the recipe's: " + input.name +
-              ": input_scales_of = " + config.text().text_or("input_scales_of", "stream") +
-              " (scale_of: says the recipe's)");
+    const std::string of_recipe = scaling == PathScaling::kMlpOutput ? "mlp" : "stream";
+    if (depends_on_scaling(hops) && scaling_of(config) != of_recipe) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "scales of a data-flow model are of another kind than the recipe's: " +
+                      input.name + ": " + scaling_of(config) + ", but the recipe's are of " +
+                      of_recipe + " (scale_of: " + scaling_of(config) + ")");
     }
   } else {
     for (std::size_t layer = 0; layer < config.num_layers(); ++layer) {
@@ -150,7 +161,8 @@ ModelConfig PathSlices::result_config(ModelConfig config) const {
     for (const char* const key : {"input_layers", "input_scales", "input_scales_of"}) {
       json.erase(key);
     }
-    if (path_.scaling == PathScaling::kMlpOutput) json["input_scales_of"] = "mlp";
+    if (is_unknown_to_released_code()) json["input_scales_of"] = "stream";
+    json["auto_map"] = {{"AutoConfig", kCodeOfConfig}, {"AutoModelForCausalLM", kCodeOfModel}};
   });
   Json scales = Json::array();
   for (const PathHop& hop : hops_) scales.push_back(static_cast<float>(hop.scale));
@@ -159,8 +171,17 @@ ModelConfig PathSlices::result_config(ModelConfig config) const {
   return config;
 }
 
+bool PathSlices::is_unknown_to_released_code() const {
+  return path_.scaling == PathScaling::kStream && depends_on_scaling(hops_);
+}
+
 std::vector<std::string> PathSlices::warnings() const {
-  if (path_.layout != PathLayout::kStandard) return {};
+  if (path_.layout == PathLayout::kEvoMistral) {
+    if (!is_unknown_to_released_code()) return {};
+    return {
+        "only this program follows scales of the stream in the evomistral layout; the released "
+        "model's own code scales outputs of MLPs (scale_of: mlp)"};
+  }
   std::string warning = folding_warning(scales_of(hops_), path_.scaling);
   if (warning.empty()) return {};
   return {std::move(warning)};

@@ -41,6 +41,9 @@ class PathSlices {
   [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
+  // Whether the released model's code would read scales of ours as another kind.
+  [[nodiscard]] bool is_unknown_to_released_code() const;
+
   const RecipePath& path_;
   std::vector<PathHop> hops_;
   std::vector<PathHop> layers_;              // that are stored; their scales do not count

@@ -107,10 +107,10 @@ TEST(DecoderConfig, ADataFlowModelHasAPathOfNumHops) {
                {"num_hops", 3},
                {"input_layers", {0, 5, 5}},
                {"input_scales", {1.0, 0.5, 2.0}}});
-  const LayerPath expected{{{0, 1.0F}, {5, 0.5F}, {5, 2.0F}}, HopScaling::kStream};
-  EXPECT_EQ(parse(json).path, expected);
-  json["input_scales_of"] = "mlp";
-  EXPECT_EQ(parse(json).path.scaling, HopScaling::kMlpOutput);
+  const LayerPath expected{{{0, 1.0F}, {5, 0.5F}, {5, 2.0F}}, HopScaling::kMlpOutput};
+  EXPECT_EQ(parse(json).path, expected) << "as the released code does";
+  json["input_scales_of"] = "stream";
+  EXPECT_EQ(parse(json).path.scaling, HopScaling::kStream);
   json["num_hops"] = 4;
   EXPECT_THAT(error_of(json), HasSubstr("num_hops is 4, input_layers has 3"));
   json["model_type"] = "mistral";

@@ -217,9 +217,9 @@ void write_released_layout(const std::filesystem::path& from, const Json& item,
   config["architectures"] = {"EvoMistralForCausalLM"};
   config["model_type"] = "evomistral";
   config["num_hops"] = item["path"].size();
-  if (item["variant"] == "mlp_delta") config["input_scales_of"] = "mlp";
+  if (item["variant"] == "whole_stream") config["input_scales_of"] = "stream";
   write_file_atomically(to / "config.json", config.dump());
-  const auto layers = item["path"].get<std::vector<std::int64_t>>();
+  const auto layers = item["path"].get<std::vector<std::int32_t>>();
   const auto scales = item["scales"].get<std::vector<float>>();
   const SafetensorsFile model(from / "model.safetensors");
   std::vector<NamedTensor> tensors;
@@ -227,7 +227,7 @@ void write_released_layout(const std::filesystem::path& from, const Json& item,
     tensors.push_back({entry.name, model.view(entry)});
   }
   tensors.push_back(
-      {"model.input_layers", {DType::kI64, {layers.size()}, std::as_bytes(std::span(layers))}});
+      {"model.input_layers", {DType::kI32, {layers.size()}, std::as_bytes(std::span(layers))}});
   tensors.push_back(
       {"model.input_scales", {DType::kF32, {scales.size()}, std::as_bytes(std::span(scales))}});
   write_safetensors(to / "model.safetensors", tensors);

@@ -181,10 +181,13 @@ TEST(PathRecipe, TheReleasedLayoutStoresEachLayerOnceAndItsPathInTensors) {
   EXPECT_EQ(config.at("num_hops"), 3);
   EXPECT_EQ(config.at("num_hidden_layers"), 2);
   EXPECT_FALSE(config.contains("input_layers")) << "they are tensors";
+  EXPECT_EQ(config.at("input_scales_of"), "stream");
+  EXPECT_EQ(config.at("auto_map").at("AutoModelForCausalLM"),
+            "SakanaAI/EvoLLM-JP-v1-10B--modeling_evomistral.EvoMistralForCausalLM");
   const Json index = read_json_file(folder.path() / "out/model.safetensors.index.json");
   const std::string shard = index.at("weight_map").at("model.input_layers");
   const SafetensorsFile file(folder.path() / "out" / shard);
-  EXPECT_EQ(file.view("model.input_layers").dtype, DType::kI64);
+  EXPECT_EQ(file.view("model.input_layers").dtype, DType::kI32);
   EXPECT_EQ(file.view("model.input_scales").dtype, DType::kF32);
   const FileCheckpoint written(folder.path() / "out");
   EXPECT_EQ(written.config().json.at("input_layers"), Json({0, 1, 0}));
@@ -203,6 +206,7 @@ TEST(PathRecipe, ADataFlowModelBecomesAStandardOne) {
   const MergedCheckpoint standard = merge_in(folder.path(), "path: [{model: evo}]\n");
   EXPECT_EQ(standard.config().architecture, "MistralForCausalLM");
   EXPECT_FALSE(standard.config().original.contains("num_hops"));
+  EXPECT_FALSE(standard.config().original.contains("auto_map"));
   EXPECT_EQ(standard.config().num_layers(), 3U);
   EXPECT_LT(largest_difference(logits_of(standard, ids, pool).values(),
                                logits_of(evo, ids, pool).values()),
@@ -217,7 +221,37 @@ TEST(PathRecipe, ADataFlowModelBecomesAStandardOne) {
               HasSubstr("executes its layers along a path"));
   EXPECT_THAT(
       error_message([&] { merge_in(folder.path(), "path: [{model: evo}]\nscale_of: mlp\n"); }),
-      HasSubstr("input_scales_of = stream"));
+      HasSubstr("stream, but the recipe's are of mlp (scale_of: stream)"));
+}
+
+// The released model's code multiplies the output of the MLP before a hop, and of the first hop the
+// embedding; it knows no other kind.
+TEST(PathRecipe, ScalesThatTheReleasedCodeReadsOtherwiseAreMarkedAndReported) {
+  const auto merged = [](const std::vector<Hop>& hops, const std::string& keys) {
+    return merge_golden(recipe_of(hops, "layout: evomistral\n" + keys));
+  };
+  const std::vector<Hop> hops{{"dfs", 0}, {"dfs", 1, 1.5}};
+  const MergedCheckpoint stream = merged(hops, "");
+  EXPECT_EQ(stream.config().original.at("input_scales_of"), "stream");
+  EXPECT_THAT(stream.plan().warnings, ElementsAre(HasSubstr("only this program")));
+  const MergedCheckpoint mlp = merged(hops, "scale_of: mlp\n");
+  EXPECT_FALSE(mlp.config().original.contains("input_scales_of"));
+  EXPECT_THAT(mlp.plan().warnings, testing::IsEmpty());
+  const MergedCheckpoint either = merged({{"dfs", 0, 1.5}, {"dfs", 1}}, "");
+  EXPECT_FALSE(either.config().original.contains("input_scales_of"));
+  EXPECT_THAT(either.plan().warnings, testing::IsEmpty());
+}
+
+TEST(PathRecipe, ADataFlowModelWhoseScalesAreOneIsAPathOfEitherKind) {
+  ThreadPool pool(2);
+  const TemporaryDirectory folder;
+  merge_to_disk(merge_golden(recipe_of({{"dfs", 1, 1.5}, {"dfs", 0}}, "layout: evomistral\n")),
+                folder.path() / "evo", {}, pool);
+  for (const char* const kind : {"stream", "mlp"}) {
+    const MergedCheckpoint standard =
+        merge_in(folder.path(), std::string("path: [{model: evo}]\nscale_of: ") + kind + "\n");
+    EXPECT_EQ(standard.config().num_layers(), 2U);
+  }
 }
 
 TEST(PathRecipe, ScalesThatCannotBeFoldedAreRefusedAndLargeOnesReported) {
