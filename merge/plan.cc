@@ -223,7 +223,8 @@ void PlanMaker::add_donors_components() {
   components_ = std::move(all);
 }
 
-// A slice of the base alone is the base's, as in mergekit; a recipe of nothing else is a mistake.
+// A slice of the base alone is the base's, as in mergekit. Where a recipe has nothing else that is
+// a mistake, but for methods that add any number of deltas: so adapters are baked into a model.
 void PlanMaker::check_slices() {
   bool merges = false;
   const Slice* copied = nullptr;
@@ -240,7 +241,13 @@ void PlanMaker::check_slices() {
       merges = true;
     }
   }
-  if (!merges) check_slice(plan_, *copied);
+  if (!merges) {
+    const bool adds_deltas = plan_.method->min_models == 1 && plan_.method->max_models > 1;
+    if (!adds_deltas) check_slice(plan_, *copied);
+    plan_.warnings.push_back(
+        "nothing is merged, base_model is the only source: " + plan_.recipe.where + ": " +
+        plan_.inputs[copied->sources.front().input].name);
+  }
   if (text().num_layers() == 0) {
     fail("the result has no layers: " + plan_.recipe.where + ": all slices empty");
   }

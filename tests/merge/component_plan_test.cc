@@ -136,9 +136,6 @@ TEST(ComponentPlan, ModelsThatLackTheComponentOrDoNotFitAreRefused) {
               HasSubstr("number of layers: recipe.yaml: v 2, deep 3"));
   EXPECT_THAT(refusal(head + "components: {vision: {models: [{model: v}, {model: other}]}}\n"),
               HasSubstr("do not fit together: patch_size: other: 7, but v: 14"));
-  EXPECT_THAT(refusal("merge_method: ties\nbase_model: v\ncomponents: {vision: {models: [{model: "
-                      "v}]}}\n"),
-              HasSubstr("besides the base: recipe.yaml: 0"));
 }
 
 TEST(ComponentPlan, BasesThatLackTheComponentAreRefused) {

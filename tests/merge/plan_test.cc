@@ -214,9 +214,23 @@ TEST(MergePlan, MistakesThatHeadersShowAreRefused) {
               HasSubstr("model not found: x"));
   EXPECT_THAT(refusal("models: [{model: a}, {model: b}]\nmerge_method: passthrough\n", models),
               HasSubstr("exactly 1 model(s): recipe.yaml: 2"));
-  EXPECT_THAT(refusal("models: [{model: a}]\nmerge_method: ties\nbase_model: a\n", models),
-              HasSubstr("besides the base: recipe.yaml: 0"));
   EXPECT_THAT(refusal(kLinear + "vlm: a\n", models), HasSubstr("'vlm' is not a vision-language"));
+}
+
+// As mergekit does; with an adapter as in "base_model: a+adapter" such recipes are published.
+TEST(MergePlan, TheBaseAloneIsCopiedAndThePlanSaysSo) {
+  for (const char* const sources :
+       {"models: [{model: a}]\n", "slices: [{sources: [{model: a, layer_range: [0, 2]}]}]\n"}) {
+    const MergedCheckpoint merged(plan_of(
+        std::string(sources) + "merge_method: ties\nbase_model: a\n", {{"a", {.value = 3}}}));
+    EXPECT_EQ(first_value(merged, "text/model.layers.1.mlp.up_proj.weight"), 3);
+    EXPECT_THAT(merged.plan().warnings,
+                testing::ElementsAre(HasSubstr("nothing is merged, base_model is the only source: "
+                                               "recipe.yaml: a")));
+  }
+  EXPECT_THAT(
+      refusal("models: [{model: a}]\nmerge_method: model_stock\nbase_model: a\n", {{"a", {}}}),
+      HasSubstr("takes 2 to 64 model(s) besides the base: recipe.yaml: 0"));
 }
 
 TEST(MergePlan, DifferentConfigsAreRefusedOrReported) {
