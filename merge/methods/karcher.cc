@@ -95,21 +95,21 @@ BlockMerge start_karcher(const TensorMerge& task, ThreadPool& pool) {
 }  // namespace
 
 MergeMethod karcher_method() {
-  return {
-      .name = "karcher",
-      .paper = "Karcher, CPAM 1977, \"Riemannian center of mass\"",
-      .formula =
-          "the point of the sphere with the smallest sum of squared arcs to all tensors, times "
-          "their mean norm; every model counts alike, a base_model too",
-      .base = BaseRole::kOrdinary,
-      .min_models = 1,
-      .max_models = 64,
-      .parameters = {number_in("max_iter", ParameterScope::kGlobal, {0, 1000}, 10, "steps at most"),
-                     number_in("tol", ParameterScope::kGlobal, {0, 1}, 1e-5,
-                               "a shorter step is the last; shorter tensors have no direction"),
-                     int8_mask_parameter()},
-      .start = start_karcher,
-      .complaint = nullptr};
+  return {.name = "karcher",
+          .paper = "Karcher, CPAM 1977, \"Riemannian center of mass\"",
+          .formula =
+              "the point of the sphere with the smallest sum of squared arcs to all tensors, times "
+              "their mean norm; every model counts alike, a base_model too",
+          .base = BaseRole::kOrdinary,
+          .min_models = 1,
+          .max_models = 64,
+          .parameters = {number_in("max_iter", ParameterScope::kGlobal, {0, 100'000}, 10,
+                                   "steps at most"),
+                         number_in("tol", ParameterScope::kGlobal, {0, 1}, 1e-5,
+                                   "a shorter step is the last; shorter tensors have no direction"),
+                         int8_mask_parameter()},
+          .start = start_karcher,
+          .complaint = nullptr};
 }
 
 }  // namespace vlm
