@@ -71,8 +71,15 @@ void refuse_search_file(const YAML::Node& root, const std::string& where) {
           "keys 'recipe' and 'objectives' (this is a search file: use vlm-merge search)");
 }
 
+void refuse_mixture(const YAML::Node& root, const std::string& where) {
+  if (!root.IsMap() || !root["experts"].IsDefined()) return;
+  fail_at(root["experts"], where, "mixtures of experts are not made",
+          "key 'experts' (a recipe of mergekit-moe)");
+}
+
 Recipe RecipeReader::read(const YAML::Node& root) {
   refuse_search_file(root, where_);
+  refuse_mixture(root, where_);
   const bool is_path = root.IsMap() && root["path"].IsDefined();
   const YamlFields fields(root, where_, is_path ? "a recipe with a path" : "the recipe",
                           known_keys(is_path), unknown_);
