@@ -10,6 +10,7 @@
 #include "merge/kernels/reduce.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
+#include "merge/methods/row_sums.h"
 
 namespace vlm {
 namespace {
@@ -17,10 +18,6 @@ namespace {
 using Doubles = std::vector<double>;
 
 constexpr double kEqualDirections = 1e-12;  // 1 - cos that is rounding alone
-// Pieces of the rows, which are summed for themselves, then in order: sums do not depend on the
-// threads.
-constexpr std::size_t kPieces = 16;
-
 // How far a model moved each column of a matrix.
 struct Moves {
   Doubles magnitude;  // | |x_j| - |base_j| |
@@ -130,17 +127,7 @@ class ColumnSums {
 
 // Of the columns of [rows, columns].
 std::vector<Moves> column_moves(const TensorMerge& task, std::size_t columns, ThreadPool& pool) {
-  const std::size_t rows = elements_of(task) / columns;
-  const std::size_t pieces = std::min(kPieces, rows);
-  std::vector<ColumnSums> sums(pieces, ColumnSums(task.models.size(), columns));
-  pool.parallel_for(pieces, [&](std::size_t piece) {
-    InputBlockReader reader(task, columns);
-    for (std::size_t row = piece * rows / pieces; row < (piece + 1) * rows / pieces; ++row) {
-      sums[piece].add_row(reader.read(row * columns, columns));
-    }
-  });
-  for (std::size_t piece = 1; piece < pieces; ++piece) sums.front().add(sums[piece]);
-  return sums.front().moves();
+  return sum_over_rows(task, columns, ColumnSums(task.models.size(), columns), pool).moves();
 }
 
 // Of the rows: an embedding's tokens.

@@ -1,14 +1,16 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <vector>
 
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/gram.h"
-#include "merge/kernels/reduce.h"
 #include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
+#include "merge/methods/row_sums.h"
 
 namespace vlm {
 namespace {
@@ -20,6 +22,7 @@ constexpr double kSmallestWeightSum = 1e-6;  // mergekit's: below, both count al
 constexpr double kSmallestSine = 1e-4;
 
 using Factors = std::array<double, 2>;
+using ColumnFactors = std::array<std::vector<float>, 2>;  // [inputs][columns]
 
 Factors arc_factors(double aa, double ab, double bb, double t) {
   const double norms =
@@ -43,60 +46,73 @@ FindCoefficients arc_at(double t) {
   };
 }
 
-// The inputs' rows, as differences from the base if there is one.
-class Rows {
+// Of each column of the two inputs, or of their differences from the base if there is one.
+class ColumnProducts {
  public:
-  Rows(const TensorMerge& task, std::size_t columns)
-      : task_(task),
-        columns_(columns),
-        buffers_{std::vector<float>(columns), std::vector<float>(columns)} {}
-
-  std::span<const float> row(std::size_t model, std::size_t index) {
-    const auto values = task_.models[model].values.in_memory().subspan(index * columns_, columns_);
-    if (task_.base.empty()) return values;
-    subtract(values, base(index), buffers_[model]);
-    return buffers_[model];
+  explicit ColumnProducts(std::size_t columns) {
+    products_.fill(std::vector<double>(columns));
+    deltas_.fill(std::vector<float>(columns));
   }
-  [[nodiscard]] std::span<const float> base(std::size_t index) const {
-    return task_.base.in_memory().subspan(index * columns_, columns_);
+
+  void add_row(const InputBlock& row) {
+    std::array<std::span<const float>, 2> vectors{row.models[0], row.models[1]};
+    for (std::size_t i = 0; i < vectors.size() && !row.base.empty(); ++i) {
+      subtract(row.models[i], row.base, deltas_[i]);
+      vectors[i] = deltas_[i];
+    }
+    const auto& [a, b] = vectors;
+    add_products(a, a, products_[0]);
+    add_products(a, b, products_[1]);
+    add_products(b, b, products_[2]);
+  }
+
+  void add(const ColumnProducts& more) {
+    for (std::size_t i = 0; i < products_.size(); ++i) {
+      std::ranges::transform(products_[i], more.products_[i], products_[i].begin(), std::plus<>());
+    }
+  }
+
+  [[nodiscard]] ColumnFactors factors(double t) const {
+    const std::size_t columns = products_.front().size();
+    ColumnFactors factors;
+    factors.fill(std::vector<float>(columns));
+    for (std::size_t j = 0; j < columns; ++j) {
+      const Factors both = arc_factors(products_[0][j], products_[1][j], products_[2][j], t);
+      for (std::size_t i = 0; i < both.size(); ++i) factors[i][j] = static_cast<float>(both[i]);
+    }
+    return factors;
   }
 
  private:
-  const TensorMerge& task_;
-  std::size_t columns_;
-  std::array<std::vector<float>, 2> buffers_;
+  std::array<std::vector<double>, 3> products_;  // aa, ab, bb
+  std::array<std::vector<float>, 2> deltas_;     // of one row
 };
 
-// Each column of [rows, columns] is a vector of its own.
-void merge_columns(const TensorMerge& task, std::span<float> out) {
-  const std::size_t rows = task.shape.front();
-  const std::size_t columns = out.size() / rows;
-  Rows inputs(task, columns);
-  std::array<std::vector<double>, 3> products;  // aa, ab, bb of each column
-  products.fill(std::vector<double>(columns));
-  for (std::size_t i = 0; i < rows; ++i) {
-    const auto a = inputs.row(0, i);
-    const auto b = inputs.row(1, i);
-    add_products(a, a, products[0]);
-    add_products(a, b, products[1]);
-    add_products(b, b, products[2]);
-  }
-  const double t = arc_position(task);
-  std::array<std::vector<float>, 2> factors;
-  factors.fill(std::vector<float>(columns));
-  for (std::size_t j = 0; j < columns; ++j) {
-    const Factors both = arc_factors(products[0][j], products[1][j], products[2][j], t);
-    factors[0][j] = static_cast<float>(both[0]);
-    factors[1][j] = static_cast<float>(both[1]);
-  }
-  for (std::size_t i = 0; i < rows; ++i) {
-    const std::span<float> row = out.subspan(i * columns, columns);
-    std::fill(row.begin(), row.end(), 0.0F);
-    for (std::size_t model = 0; model < 2; ++model) {
-      add_product(inputs.row(model, i), factors[model], row);
+void merge_rows(const ColumnFactors& factors, const InputBlock& inputs, std::span<float> out) {
+  const std::size_t columns = factors.front().size();
+  std::ranges::fill(out, 0.0F);
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    std::span<const float> vectors = inputs.models[i];
+    if (!inputs.base.empty()) {
+      subtract(inputs.models[i], inputs.base, inputs.buffers);
+      vectors = inputs.buffers;
     }
-    if (!task.base.empty()) add_scaled(inputs.base(i), 1.0F, row);
+    for (std::size_t done = 0; done < out.size(); done += columns) {
+      add_product(vectors.subspan(done, columns), factors[i], out.subspan(done, columns));
+    }
   }
+  if (!inputs.base.empty()) add_scaled(inputs.base, 1.0F, out);
+}
+
+// Each column of [rows, columns] is a vector of its own.
+BlockMerge combine_each_column(const TensorMerge& task, ThreadPool& pool) {
+  const std::size_t columns = elements_of(task) / task.shape.front();
+  const ColumnFactors factors =
+      sum_over_rows(task, columns, ColumnProducts(columns), pool).factors(arc_position(task));
+  const auto merge = [factors](const InputBlock& inputs, std::span<float> out) {
+    merge_rows(factors, inputs, out);
+  };
+  return {.unit = columns, .buffers = 1, .takes_bfloat16 = false, .merge = merge};
 }
 
 BlockMerge start_nuslerp(const TensorMerge& task, ThreadPool& pool) {
@@ -104,7 +120,7 @@ BlockMerge start_nuslerp(const TensorMerge& task, ThreadPool& pool) {
   const bool is_whole = task.parameters.at("nuslerp_flatten") != 0 || task.shape.size() < 2;
   if (is_whole || elements_of(task) == 0) return combine_models(find(gram_of(task, pool)));
   if (task.parameters.at("nuslerp_row_wise") == 0) return combine_each_run(task.shape.back(), find);
-  return start_whole(merge_columns)(task, pool);
+  return combine_each_column(task, pool);
 }
 
 }  // namespace
