@@ -1,97 +1,185 @@
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <array>
+#include <memory>
+#include <optional>
 #include <vector>
 
+#include "core/check.h"
 #include "merge/block_loop.h"
-#include "merge/kernels/magnitude.h"
+#include "merge/kernels/competition.h"
+#include "merge/kernels/elementwise.h"
+#include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
 namespace vlm {
 namespace {
 
+constexpr std::size_t kMostModels = 64;
+using Ranges = std::vector<MagnitudeRange>;  // of the models
+
+// The memory of a block: the models' deltas, their sum, scores of each.
+class PcbBuffers {
+ public:
+  explicit PcbBuffers(const InputBlock& inputs)
+      : all_(inputs.buffers), size_(inputs.size), num_models_((all_.size() / size_ - 1) / 2) {}
+
+  static BlockNeeds needs(const TensorMerge& task) {
+    return {.buffers = 2 * task.models.size() + 1, .takes_bfloat16 = true};
+  }
+
+  [[nodiscard]] std::size_t num_models() const noexcept { return num_models_; }
+  [[nodiscard]] std::span<float> delta(std::size_t model) const { return part(model); }
+  [[nodiscard]] std::span<float> total() const { return part(num_models_); }
+  [[nodiscard]] std::span<float> scores(std::size_t model) const {
+    return part(num_models_ + 1 + model);
+  }
+
+ private:
+  [[nodiscard]] std::span<float> part(std::size_t index) const {
+    return all_.subspan(index * size_, size_);
+  }
+
+  std::span<float> all_;
+  std::size_t size_;
+  std::size_t num_models_;
+};
+
+void make_deltas(const InputBlock& inputs, const PcbBuffers& buffers) {
+  inputs.visit([&](auto base, const auto& models) {
+    for (std::size_t i = 0; i < models.size(); ++i) subtract(models[i], base, buffers.delta(i));
+  });
+  std::ranges::fill(buffers.total(), 0.0F);
+  for (std::size_t i = 0; i < buffers.num_models(); ++i) {
+    add_scaled(buffers.delta(i), 1.0F, buffers.total());
+  }
+}
+
+// Looks at something of each model, over all blocks: look(inputs, buffers, model).
+template <typename Look>
+Ranges find_ranges(const TensorMerge& task, ThreadPool& pool, const Look& look) {
+  const std::size_t num_models = task.models.size();
+  std::vector<Ranges> parts(Parts(elements_of(task)).count(), Ranges(num_models));
+  for_each_block(task, PcbBuffers::needs(task), pool,
+                 [&](std::size_t part, const InputBlock& inputs) {
+                   const PcbBuffers buffers(inputs);
+                   make_deltas(inputs, buffers);
+                   for (std::size_t i = 0; i < num_models; ++i) {
+                     parts[part][i].add(look(inputs, buffers, i));
+                   }
+                 });
+  Ranges ranges(num_models);
+  for (const Ranges& part : parts) {
+    for (std::size_t i = 0; i < num_models; ++i) ranges[i].add(part[i]);
+  }
+  return ranges;
+}
+
 // Du et al., section 3: parameters compete within a model and between models. Differences here:
 // norms and shares are those of a tensor, not of the whole model, and the few smallest and largest
 // entries are not clipped.
 class PcbMerge {
  public:
-  explicit PcbMerge(const TensorMerge& task)
-      : task_(task), base_(task.base.in_memory()), total_(base_.size()) {
-    for (std::size_t i = 0; i < task_.models.size(); ++i) {
-      for (std::size_t k = 0; k < total_.size(); ++k) total_[k] += delta(i, k);
-    }
+  PcbMerge(const TensorMerge& task, ThreadPool& pool)
+      : deltas_(
+            find_ranges(task, pool,
+                        [](const InputBlock& /*inputs*/, const PcbBuffers& buffers,
+                           std::size_t model) { return magnitude_range(buffers.delta(model)); })) {
+    find_cuts_of_scores(task, pool);
+    scores_ = find_ranges(
+        task, pool, [&](const InputBlock& inputs, const PcbBuffers& buffers, std::size_t model) {
+          make_kept_scores(inputs.first, buffers, model);
+          return magnitude_range(buffers.scores(model));
+        });
+    for (const ModelTensor& model : task.models) weights_.push_back(model.parameters.at("weight"));
+    lambda_ = task.parameters.at("lambda");
   }
 
-  void merge(std::span<float> out) const {
-    std::vector<double> sum(out.size());
-    std::vector<double> divisor(out.size());
-    for (std::size_t i = 0; i < task_.models.size(); ++i) {
-      const std::vector<float> scores = kept_scores(i);
-      const double weight = task_.models[i].parameters.at("weight");
-      for (std::size_t k = 0; k < out.size(); ++k) {
-        sum[k] += weight * scores[k] * delta(i, k);
-        divisor[k] += scores[k];
-      }
+  void merge(const InputBlock& inputs, std::span<float> out) const {
+    const PcbBuffers buffers(inputs);
+    make_deltas(inputs, buffers);
+    std::array<Competitor, kMostModels> memory;
+    const std::span<Competitor> models = std::span(memory).first(weights_.size());
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      make_kept_scores(inputs.first, buffers, i);
+      models[i] = {buffers.delta(i), buffers.scores(i), scores_[i], weights_[i]};
     }
-    const double lambda = task_.parameters.at("lambda");
-    for (std::size_t k = 0; k < out.size(); ++k) {
-      const double mean = divisor[k] == 0 ? 0 : sum[k] / divisor[k];
-      out[k] = static_cast<float>(base_[k] + lambda * mean);
+    if (inputs.is_bfloat16) {
+      // The sum of the deltas is no longer needed.
+      for (std::size_t k = 0; k < out.size(); ++k) {
+        buffers.total()[k] = to_float(inputs.bfloat16_base[k]);
+      }
+      add_competing_deltas(buffers.total(), models, lambda_, out);
+    } else {
+      add_competing_deltas(inputs.base, models, lambda_, out);
     }
   }
 
  private:
-  [[nodiscard]] double delta(std::size_t model, std::size_t element) const {
-    return double{task_.models[model].values.in_memory()[element]} - double{base_[element]};
-  }
-
   // beta = exp(N norm(|d|)^2) tanh(d sum_j d_j), norm: from the smallest to the largest |d| as 0 to
   // 1. Not above 0: the other models contradict the entry, and it is not kept.
-  [[nodiscard]] std::vector<float> scores(std::size_t model) const {
-    double smallest = std::numeric_limits<double>::infinity();
-    double largest = 0;
-    for (std::size_t k = 0; k < base_.size(); ++k) {
-      smallest = std::min(smallest, std::abs(delta(model, k)));
-      largest = std::max(largest, std::abs(delta(model, k)));
-    }
-    const double range = largest > smallest ? largest - smallest : 1;
-    const auto models = static_cast<double>(task_.models.size());
-    std::vector<float> scores(base_.size());
-    for (std::size_t k = 0; k < scores.size(); ++k) {
-      const double d = delta(model, k);
-      const double normed = (std::abs(d) - smallest) / range;
-      const double score = std::exp(models * normed * normed) * std::tanh(d * total_[k]);
-      scores[k] = score <= 0 ? 0.0F : static_cast<float>(score);
-    }
-    return scores;
+  void make_scores(const PcbBuffers& buffers, std::size_t model) const {
+    competition_scores(buffers.delta(model), buffers.total(), buffers.num_models(), deltas_[model],
+                       buffers.scores(model));
   }
 
-  // The `density` largest scores, spread from 0 (the smallest that is kept) to 1; 0 for the others.
-  [[nodiscard]] std::vector<float> kept_scores(std::size_t model) const {
-    std::vector<float> kept = scores(model);
-    const double share = task_.models[model].parameters.at("density");
-    const auto k = static_cast<std::size_t>(share * static_cast<double>(kept.size()));
-    if (k == 0) return std::vector<float>(kept.size());
-    keep_largest(find_magnitude_cut(kept, {}, k), 0, kept);
-    double smallest = std::numeric_limits<double>::infinity();
-    double largest = 0;
-    for (const float score : kept) {
-      if (score > 0) smallest = std::min(smallest, double{score});
-      largest = std::max(largest, double{score});
+  // The `density` largest scores; 0 for the others.
+  void make_kept_scores(std::size_t first, const PcbBuffers& buffers, std::size_t model) const {
+    const std::span<float> scores = buffers.scores(model);
+    if (cuts_[model]) {
+      make_scores(buffers, model);
+      keep_largest(*cuts_[model], first, scores);
+    } else {
+      std::ranges::fill(scores, 0.0F);
     }
-    for (float& score : kept) {
-      if (score == 0) continue;
-      const bool is_one_value = largest == smallest;
-      score = is_one_value ? 1.0F : static_cast<float>((score - smallest) / (largest - smallest));
-    }
-    return kept;
   }
 
-  const TensorMerge& task_;
-  std::span<const float> base_;
-  std::vector<double> total_;  // sum_j d_j
+  [[nodiscard]] Quantity scores_of(const TensorMerge& task, std::size_t model) const {
+    return [this, &task, model](std::size_t largest) -> ReadBlock {
+      const BlockNeeds needs = PcbBuffers::needs(task);
+      const auto reader =
+          std::make_shared<InputBlockReader>(task, largest, needs.buffers, needs.takes_bfloat16);
+      return [this, reader, model](std::size_t first, std::size_t size) {
+        const InputBlock& inputs = reader->read(first, size);
+        const PcbBuffers buffers(inputs);
+        make_deltas(inputs, buffers);
+        make_scores(buffers, model);
+        return std::span<const float>(buffers.scores(model));
+      };
+    };
+  }
+
+  void find_cuts_of_scores(const TensorMerge& task, ThreadPool& pool) {
+    const auto size = static_cast<double>(elements_of(task));
+    std::vector<Quantity> quantities;
+    std::vector<WantedCut> wanted;
+    for (std::size_t i = 0; i < task.models.size(); ++i) {
+      quantities.push_back(scores_of(task, i));
+      const auto k = static_cast<std::size_t>(task.models[i].parameters.at("density") * size);
+      if (k > 0) wanted.push_back({i, k});
+    }
+    const std::vector<MagnitudeCut> found = find_cuts(elements_of(task), quantities, wanted, pool);
+    cuts_.resize(task.models.size());
+    for (std::size_t i = 0; i < found.size(); ++i) cuts_[wanted[i].quantity] = found[i];
+  }
+
+  Ranges deltas_;
+  std::vector<std::optional<MagnitudeCut>> cuts_;  // of the scores; absent: none is kept
+  Ranges scores_;                                  // of those that are kept
+  std::vector<double> weights_;
+  double lambda_ = 1;
 };
+
+BlockMerge start_pcb(const TensorMerge& task, ThreadPool& pool) {
+  check(task.models.size() <= kMostModels, "pcb: at most 64 models");
+  const auto pcb = std::make_shared<const PcbMerge>(task, pool);
+  const auto merge = [pcb](const InputBlock& inputs, std::span<float> out) {
+    pcb->merge(inputs, out);
+  };
+  const BlockNeeds needs = PcbBuffers::needs(task);
+  return {
+      .unit = 1, .buffers = needs.buffers, .takes_bfloat16 = needs.takes_bfloat16, .merge = merge};
+}
 
 }  // namespace
 
@@ -112,8 +200,7 @@ MergeMethod pcb_method() {
                                "share of the entries that compete"),
                      any_number("lambda", ParameterScope::kGlobal, 1,
                                 "factor of the combined delta")},
-      .start = start_whole(
-          [](const TensorMerge& task, std::span<float> out) { PcbMerge(task).merge(out); }),
+      .start = start_pcb,
       .complaint = nullptr};
 }
 
