@@ -12,12 +12,12 @@
 #include <benchmark/benchmark.h>
 
 #include "core/philox.h"
+#include "merge/kernels/delta_sums.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/magnitude_bracket.h"
+#include "merge/kernels/marks.h"
 #include "merge/kernels/philox_words.h"
 #include "merge/kernels/random_rivals.h"
-#include "merge/kernels/weighted_sums.h"
-#include "merge/methods/kept_entries.h"
 
 namespace vlm {
 namespace {
@@ -61,34 +61,62 @@ void count(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-// Of four inputs in bfloat16.
+std::vector<WeightedDelta<Bfloat16>> deltas_of(const Models& models, const KeepRule& kept) {
+  std::vector<WeightedDelta<Bfloat16>> deltas;
+  for (std::size_t i = 0; i < kModels; ++i) {
+    deltas.push_back({models.stored[i + 1], {}, kept, 1, 0.4F});
+  }
+  return deltas;
+}
+
+// Sums of all deltas of four inputs in bfloat16.
 void task_vectors(benchmark::State& state) {
   const Models models(size_of(state));
-  std::vector<Weighted<Bfloat16>> terms;
-  for (std::size_t i = 0; i < kModels; ++i) terms.push_back({models.stored[i + 1], 0.4F});
+  const auto deltas = deltas_of(models, {});
   std::vector<float> out(size_of(state));
   for (auto _ : state) {
-    add_task_vectors(models.stored.front(), terms, 1, out);
+    benchmark::DoNotOptimize(add_deltas(models.stored.front(), deltas, 1, 1, out));
     benchmark::ClobberMemory();
   }
   count(state);
 }
 BENCHMARK(task_vectors)->Arg(kBlock);
 
-void agreeing_deltas(benchmark::State& state) {
+void vote(benchmark::State& state, const KeepRule& kept) {
   const Models models(size_of(state));
-  std::vector<std::vector<float>> deltas;
-  std::vector<SparseDelta> terms;
-  for (std::size_t i = 0; i < kModels; ++i) deltas.push_back(models.delta(i));
-  for (const std::vector<float>& delta : deltas) terms.push_back({delta, 1, 0.4F});
+  const auto deltas = deltas_of(models, kept);
   std::vector<float> out(size_of(state));
   for (auto _ : state) {
-    add_agreeing_deltas(models.stored.front(), terms, true, 1, out);
+    benchmark::DoNotOptimize(add_agreeing_deltas(models.stored.front(), deltas, true, 1, out));
     benchmark::ClobberMemory();
   }
   count(state);
 }
-BENCHMARK(agreeing_deltas)->Arg(kBlock);
+
+// Votes of the larger deltas, as in ties.
+void vote_of_large(benchmark::State& state) {
+  const auto lowest = static_cast<std::int32_t>(magnitude_bits(kDeltaDeviation));
+  vote(state, {{lowest, MagnitudeWindow().highest}, {}, 0});
+}
+BENCHMARK(vote_of_large)->Arg(kBlock);
+
+// Votes of some deltas, as in dare_ties.
+void vote_of_marked(benchmark::State& state) {
+  const std::vector<std::uint32_t> marks(size_of(state) / kMarksOfWord, 0x5A5A5A5AU);
+  vote(state, {{}, marks, 0});
+}
+BENCHMARK(vote_of_marked)->Arg(kBlock);
+
+// Norms of a delta and of what is kept of it.
+void norms(benchmark::State& state) {
+  const Models models(size_of(state));
+  const std::vector<std::uint32_t> marks(size_of(state) / kMarksOfWord, 0x5A5A5A5AU);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(l1_norms(models.stored[0], models.stored[1], {{}, marks, 0}));
+  }
+  count(state);
+}
+BENCHMARK(norms)->Arg(kBlock);
 
 void random_words(benchmark::State& state) {
   std::vector<std::uint32_t> words(size_of(state));
@@ -102,16 +130,15 @@ BENCHMARK(random_words)->Arg(kBlock);
 
 // The search for the cut of ties: a sample has narrowed it down to some percent of the entries.
 void magnitude_bracket(benchmark::State& state) {
-  const std::vector<float> delta = Models(size_of(state)).delta(0);
+  const Models models(size_of(state));
   std::vector<std::uint32_t> magnitudes;
-  for (const float each : delta) magnitudes.push_back(magnitude_bits(each));
+  for (const float each : models.delta(0)) magnitudes.push_back(magnitude_bits(each));
   std::ranges::sort(magnitudes);
-  const MagnitudeBracket bracket{magnitudes[delta.size() * 49 / 100],
-                                 magnitudes[delta.size() * 51 / 100]};
+  const MagnitudeBracket bracket{magnitudes[magnitudes.size() * 49 / 100],
+                                 magnitudes[magnitudes.size() * 51 / 100]};
   for (auto _ : state) {
     BracketCounts counts;
-    count_around(delta, bracket, counts);
-    benchmark::DoNotOptimize(counts.above);
+    benchmark::DoNotOptimize(count_around(models.stored[1], models.stored[0], bracket, counts));
   }
   count(state);
 }
@@ -132,19 +159,6 @@ void random_rivals(benchmark::State& state) {
   count(state);
 }
 BENCHMARK(random_rivals)->Arg(4096)->Arg(14336);
-
-void kept_entries(benchmark::State& state) {
-  const std::vector<float> delta = Models(size_of(state)).delta(0);
-  std::vector<float> block = delta;
-  KeptEntries kept(delta.size(), 1);
-  for (auto _ : state) {
-    kept.mark(0, delta);
-    kept.keep(0, block);
-    benchmark::ClobberMemory();
-  }
-  count(state);
-}
-BENCHMARK(kept_entries)->Arg(kBlock);
 
 }  // namespace
 }  // namespace vlm

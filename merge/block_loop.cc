@@ -1,6 +1,7 @@
 #include "merge/block_loop.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "core/check.h"
@@ -19,13 +20,16 @@ bool are_all_bfloat16(const TensorMerge& task) {
 }  // namespace
 
 InputBlockReader::InputBlockReader(const TensorMerge& task, std::size_t largest,
-                                   std::size_t buffers, bool takes_bfloat16)
+                                   const BlockNeeds& needs)
     : task_(task),
       largest_(largest),
-      num_buffers_(buffers),
+      needs_(needs),
       scratch_(task.models.size() + 1),
-      buffers_(std::make_unique_for_overwrite<float[]>(buffers * largest)) {
-  block_.is_bfloat16 = takes_bfloat16 && are_all_bfloat16(task);
+      buffers_(std::make_unique_for_overwrite<float[]>(needs.buffers * largest)) {
+  block_.is_bfloat16 = needs.takes_bfloat16 && are_all_bfloat16(task);
+  block_.require_finite = [this] {
+    if (block_.is_bfloat16) require_finite();  // others were looked at
+  };
   if (block_.is_bfloat16) {
     block_.bfloat16_models.resize(task.models.size());
   } else {
@@ -42,8 +46,11 @@ const InputBlock& InputBlockReader::read(std::size_t first, std::size_t size) {
   };
   block_.first = first;
   block_.size = size;
-  block_.buffers = {buffers_.get(), num_buffers_ * size};
-  if (block_.is_bfloat16) return read_bfloat16(first, size);
+  block_.buffers = {buffers_.get(), needs_.buffers * size};
+  if (block_.is_bfloat16) {
+    read_bfloat16(first, size);
+    return block_;
+  }
   if (!task_.base.empty()) block_.base = read_one(task_.base, scratch_.back());
   for (std::size_t i = 0; i < task_.models.size(); ++i) {
     block_.models[i] = read_one(task_.models[i].values, scratch_[i]);
@@ -51,12 +58,19 @@ const InputBlock& InputBlockReader::read(std::size_t first, std::size_t size) {
   return block_;
 }
 
-const InputBlock& InputBlockReader::read_bfloat16(std::size_t first, std::size_t size) {
+void InputBlockReader::read_bfloat16(std::size_t first, std::size_t size) {
   if (!task_.base.empty()) block_.bfloat16_base = task_.base.read_bfloat16(first, size);
   for (std::size_t i = 0; i < task_.models.size(); ++i) {
     block_.bfloat16_models[i] = task_.models[i].values.read_bfloat16(first, size);
   }
-  return block_;
+  if (!needs_.finds_non_finite) require_finite();
+}
+
+void InputBlockReader::require_finite() const {
+  if (!task_.base.empty()) task_.base.require_finite(block_.first, block_.size);
+  for (const ModelTensor& model : task_.models) {
+    model.values.require_finite(block_.first, block_.size);
+  }
 }
 
 Parts::Parts(std::size_t elements, std::size_t unit)
@@ -80,7 +94,7 @@ void for_each_block(const TensorMerge& task, const BlockNeeds& needs, ThreadPool
                     const std::function<void(std::size_t part, const InputBlock& block)>& use) {
   const Parts parts(elements_of(task));
   pool.parallel_for(parts.count(), [&](std::size_t part) {
-    InputBlockReader reader(task, parts.block_size(), needs.buffers, needs.takes_bfloat16);
+    InputBlockReader reader(task, parts.block_size(), needs);
     parts.for_each_block(
         part, [&](std::size_t first, std::size_t size) { use(part, reader.read(first, size)); });
   });
@@ -97,18 +111,23 @@ DeltaReader::DeltaReader(const TensorMerge& task, std::size_t model, std::size_t
 
 std::span<float> DeltaReader::read(std::size_t first, std::size_t size) {
   const std::span<float> delta = std::span(delta_).first(size);
-  const TensorValues& all_values = task_.models[model_].values;
-  if (is_bfloat16_) {
-    subtract(all_values.read_bfloat16(first, size), task_.base.read_bfloat16(first, size), delta);
-    return delta;
-  }
-  const std::span<const float> values = all_values.read(first, size, values_);
-  if (task_.base.empty()) {
-    std::ranges::copy(values, delta.begin());
-  } else {
-    subtract(values, task_.base.read(first, size, base_), delta);
-  }
+  require_finite(first, size);
+  visit(first, size, [&](auto base, auto values) {
+    if constexpr (std::is_same_v<decltype(values), std::span<const float>>) {
+      if (base.empty()) {
+        std::ranges::copy(values, delta.begin());
+        return;
+      }
+    }
+    subtract(values, base, delta);
+  });
   return delta;
+}
+
+void DeltaReader::require_finite(std::size_t first, std::size_t size) const {
+  if (!is_bfloat16_) return;  // others were looked at when they were read
+  values().require_finite(first, size);
+  task_.base.require_finite(first, size);
 }
 
 void for_each_delta_block(
@@ -131,7 +150,8 @@ StartedMerge::StartedMerge(const StartMerge& start, const TensorMerge& task, Thr
 void StartedMerge::read(std::size_t first, std::span<float> out) const {
   if (out.empty()) return;
   const std::size_t step = Parts(out.size(), merge_.unit).block_size();
-  InputBlockReader reader(task_, std::min(step, out.size()), merge_.buffers, merge_.takes_bfloat16);
+  InputBlockReader reader(task_, std::min(step, out.size()),
+                          {merge_.buffers, merge_.takes_bfloat16, merge_.finds_non_finite});
   for (std::size_t done = 0; done < out.size(); done += step) {
     const std::size_t size = std::min(step, out.size() - done);
     merge_.merge(reader.read(first + done, size), out.subspan(done, size));

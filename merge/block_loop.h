@@ -18,13 +18,23 @@ inline constexpr std::size_t kBlockElements = 512;
 // sums of its parts, in their order, so that they do not depend on the number of threads.
 inline constexpr std::size_t kPartElements = std::size_t{1} << 18U;
 
+// What a block has to have; see BlockMerge.
+struct BlockNeeds {
+  std::size_t buffers = 0;
+  bool takes_bfloat16 = false;
+  bool finds_non_finite = false;
+};
+
 // Reads blocks of a task's inputs into its own memory, or shows where they are. For one thread.
 class InputBlockReader {
  public:
-  // Blocks have up to `largest` elements and so many buffers. The task must outlive it.
-  // `takes_bfloat16`: see BlockMerge.
-  InputBlockReader(const TensorMerge& task, std::size_t largest, std::size_t buffers = 0,
-                   bool takes_bfloat16 = false);
+  // Blocks have up to `largest` elements. The task must outlive it.
+  InputBlockReader(const TensorMerge& task, std::size_t largest, const BlockNeeds& needs = {});
+  ~InputBlockReader() = default;
+  InputBlockReader(const InputBlockReader&) = delete;  // its block refers to it
+  InputBlockReader& operator=(const InputBlockReader&) = delete;
+  InputBlockReader(InputBlockReader&&) = delete;
+  InputBlockReader& operator=(InputBlockReader&&) = delete;
 
   // The block is there until the next one is read. REQUIRES: inside of the tensor, not too large.
   const InputBlock& read(std::size_t first, std::size_t size);
@@ -32,11 +42,12 @@ class InputBlockReader {
  private:
   using Memory = std::unique_ptr<float[]>;  // NOLINT(*-avoid-c-arrays): a vector would be cleared
 
-  const InputBlock& read_bfloat16(std::size_t first, std::size_t size);
+  void read_bfloat16(std::size_t first, std::size_t size);
+  void require_finite() const;
 
   const TensorMerge& task_;
   std::size_t largest_;
-  std::size_t num_buffers_;
+  BlockNeeds needs_;
   std::vector<Memory> scratch_;  // [models and base][largest]; null where it is not needed
   Memory buffers_;
   InputBlock block_;
@@ -61,28 +72,38 @@ class Parts {
   std::size_t block_;  // elements
 };
 
-// What blocks have that are only looked at; see BlockMerge.
-struct BlockNeeds {
-  std::size_t buffers = 0;
-  bool takes_bfloat16 = false;
-};
-
 // Calls use(part, block) for all blocks of a task: parts at the same time, the blocks of one part
 // in order on one thread.
 void for_each_block(const TensorMerge& task, const BlockNeeds& needs, ThreadPool& pool,
                     const std::function<void(std::size_t part, const InputBlock& block)>& use);
 
 // Reads blocks of one model's difference from the base (of the values themselves without a base).
-// For one thread.
+// What it shows is there until the next block is read. For one thread. REQUIRES for every block:
+// inside of the tensor, not too large.
 class DeltaReader {
  public:
   DeltaReader(const TensorMerge& task, std::size_t model, std::size_t largest);
 
-  // The block is there until the next one is read, and may be written to. REQUIRES: inside of the
-  // tensor, not too large.
+  // The difference, which may be written to.
   std::span<float> read(std::size_t first, std::size_t size);
 
+  // Calls use(base, values) with both as they are stored, bfloat16 or float32; what is bfloat16 may
+  // be NaN or infinite.
+  template <typename Use>
+  auto visit(std::size_t first, std::size_t size, const Use& use) {
+    if (is_bfloat16_) {
+      return use(task_.base.read_bfloat16(first, size), values().read_bfloat16(first, size));
+    }
+    const std::span<const float> base =
+        task_.base.empty() ? std::span<const float>() : task_.base.read(first, size, base_);
+    return use(base, values().read(first, size, values_));
+  }
+  // Throws Error if an element is NaN or infinite and may not be.
+  void require_finite(std::size_t first, std::size_t size) const;
+
  private:
+  [[nodiscard]] const TensorValues& values() const { return task_.models[model_].values; }
+
   const TensorMerge& task_;
   std::size_t model_;
   bool is_bfloat16_ = false;  // both are

@@ -189,10 +189,12 @@ TensorValues MergedCheckpoint::values_of(const PlannedSource& source, std::size_
   const auto reader = std::make_shared<const SourceReader>(input, *source.info, rules, pool);
   const auto read = [reader](std::size_t first, std::span<float> out) { reader->read(first, out); };
   if (!reader->is_bfloat16()) return {read, size};
-  const auto read_bfloat16 = [reader](std::size_t first, std::size_t count) {
-    return reader->read_bfloat16(first, count);
-  };
-  return {read, read_bfloat16, size};
+  TensorValues::Bfloat16Values stored{
+      .read = [reader](std::size_t first,
+                       std::size_t count) { return reader->read_bfloat16(first, count); },
+      .require_finite = [reader](std::size_t first,
+                                 std::size_t count) { reader->require_finite(first, count); }};
+  return {read, std::move(stored), size};
 }
 
 // A task without values.

@@ -26,9 +26,12 @@ SourceReader::SourceReader(const PlanInput& input, const TensorInfo& info, const
 }
 
 std::span<const Bfloat16> SourceReader::read_bfloat16(std::size_t first, std::size_t size) const {
-  const std::span<const Bfloat16> block = bfloat16_.subspan(first, size);
-  if (!rules_.allow_nan && has_non_finite(block, bfloat16_.subspan(first + size))) refuse();
-  return block;
+  return bfloat16_.subspan(first, size);
+}
+
+void SourceReader::require_finite(std::size_t first, std::size_t size) const {
+  if (rules_.allow_nan) return;
+  if (has_non_finite(bfloat16_.subspan(first, size), bfloat16_.subspan(first + size))) refuse();
 }
 
 void SourceReader::read(std::size_t first, std::span<float> out) const {
@@ -48,7 +51,7 @@ void SourceReader::refuse() const {
   if (rules_.rounding) round_to_dtype(rounded, *rules_.rounding);
   const std::size_t element = find_non_finite(rounded).value_or(0);
   const std::string hint = " (merge --allow-nan lets it pass)";
-  if (!std::isfinite(stored[element])) require_finite(stored, info_, input_.name, hint);
+  if (!std::isfinite(stored[element])) vlm::require_finite(stored, info_, input_.name, hint);
   std::ostringstream text;
   text << "weight does not fit into " << torch_name(*rules_.rounding) << ": " << input_.name << ": "
        << info_.name << ": element " << element_position(info_.shape, element) << ": "

@@ -32,8 +32,10 @@ class SourceReader {
   void read(std::size_t first, std::span<float> out) const;
   // Whether the tensor lies in memory as bfloat16, and read() gives those values.
   [[nodiscard]] bool is_bfloat16() const { return !bfloat16_.empty(); }
-  // The same elements where they lie. REQUIRES: is_bfloat16(). Throws as read() does.
+  // The same elements where they lie, not looked at. REQUIRES: is_bfloat16().
   [[nodiscard]] std::span<const Bfloat16> read_bfloat16(std::size_t first, std::size_t size) const;
+  // Looks at them, and throws as read() does. REQUIRES: is_bfloat16().
+  void require_finite(std::size_t first, std::size_t size) const;
 
  private:
   [[noreturn]] void refuse() const;

@@ -15,7 +15,13 @@ std::span<const float> TensorValues::read(std::size_t first, std::size_t size,
 std::span<const Bfloat16> TensorValues::read_bfloat16(std::size_t first, std::size_t size) const {
   check(is_bfloat16() && first <= size_ && size <= size_ - first,
         "TensorValues::read_bfloat16: inside of bfloat16 values");
-  return (*read_bfloat16_)(first, size);
+  return bfloat16_->read(first, size);
+}
+
+void TensorValues::require_finite(std::size_t first, std::size_t size) const {
+  check(is_bfloat16() && first <= size_ && size <= size_ - first,
+        "TensorValues::require_finite: inside of bfloat16 values");
+  bfloat16_->require_finite(first, size);
 }
 
 std::span<const float> TensorValues::in_memory() const {

@@ -22,9 +22,13 @@ class TensorValues {
   // Writes elements [first, first + out.size()). Thread-safe.
   using Read = std::function<void(std::size_t first, std::span<float> out)>;
 
-  // Elements [first, first + size) where they lie. Thread-safe.
-  using ReadBfloat16 =
-      std::function<std::span<const Bfloat16>(std::size_t first, std::size_t size)>;
+  // Values that are stored as bfloat16. Both are thread-safe.
+  struct Bfloat16Values {
+    // Elements [first, first + size) where they lie.
+    std::function<std::span<const Bfloat16>(std::size_t first, std::size_t size)> read;
+    // Throws Error if one of these elements is NaN or infinite and may not be.
+    std::function<void(std::size_t first, std::size_t size)> require_finite;
+  };
 
   // No values.
   TensorValues() = default;
@@ -40,9 +44,9 @@ class TensorValues {
   TensorValues(Read read, std::size_t size)
       : read_(std::make_shared<const Read>(std::move(read))), size_(size) {}
   // The same, which are stored as bfloat16.
-  TensorValues(Read read, ReadBfloat16 read_bfloat16, std::size_t size)
+  TensorValues(Read read, Bfloat16Values bfloat16, std::size_t size)
       : read_(std::make_shared<const Read>(std::move(read))),
-        read_bfloat16_(std::make_shared<const ReadBfloat16>(std::move(read_bfloat16))),
+        bfloat16_(std::make_shared<const Bfloat16Values>(std::move(bfloat16))),
         size_(size) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -54,17 +58,20 @@ class TensorValues {
   [[nodiscard]] std::span<const float> read(std::size_t first, std::size_t size,
                                             std::span<float> scratch) const;
   // Whether they are stored as bfloat16.
-  [[nodiscard]] bool is_bfloat16() const noexcept { return read_bfloat16_ != nullptr; }
-  // The same elements as they are stored. REQUIRES: inside; is_bfloat16().
+  [[nodiscard]] bool is_bfloat16() const noexcept { return bfloat16_ != nullptr; }
+  // The same elements as they are stored; other than by read() they may be NaN or infinite.
+  // REQUIRES: inside; is_bfloat16().
   [[nodiscard]] std::span<const Bfloat16> read_bfloat16(std::size_t first, std::size_t size) const;
+  // Throws Error if one of them is NaN or infinite and may not be. REQUIRES: the same.
+  void require_finite(std::size_t first, std::size_t size) const;
   // All values. REQUIRES: they are in memory.
   [[nodiscard]] std::span<const float> in_memory() const;
 
  private:
   std::shared_ptr<const FloatTensor> owned_;
   std::span<const float> memory_;
-  std::shared_ptr<const Read> read_;                   // null: all are in memory
-  std::shared_ptr<const ReadBfloat16> read_bfloat16_;  // null: they are not bfloat16
+  std::shared_ptr<const Read> read_;                // null: all are in memory
+  std::shared_ptr<const Bfloat16Values> bfloat16_;  // null: they are not bfloat16
   std::size_t size_ = 0;
 };
 

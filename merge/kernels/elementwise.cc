@@ -77,6 +77,14 @@ void add_to_base(std::span<const float> base, std::span<const float> x, float fa
   for (std::size_t i = 0; i < out.size(); ++i) result[i] = from[i] + factor * step[i];
 }
 
+void add_to_bfloat16_base(std::span<const Bfloat16> base, std::span<const float> x, float factor,
+                          std::span<float> out) {
+  const Bfloat16* __restrict from = base.data();
+  const float* __restrict step = x.data();
+  float* __restrict result = out.data();
+  for (std::size_t i = 0; i < out.size(); ++i) result[i] = to_float(from[i]) + factor * step[i];
+}
+
 // Both sides are below 2^31, and signed comparison is the one that SSE2 has.
 HWY_INLINE bool reaches(float value, std::uint32_t lowest) {
   return static_cast<std::int32_t>(magnitude_bits(value)) >= static_cast<std::int32_t>(lowest);
@@ -231,6 +239,7 @@ HWY_EXPORT(add_scaled);
 HWY_EXPORT(divide_by_each);
 HWY_EXPORT(divide_by_one);
 HWY_EXPORT(add_to_base);
+HWY_EXPORT(add_to_bfloat16_base);
 HWY_EXPORT(subtract_bfloat16);
 HWY_EXPORT(zero_below);
 HWY_EXPORT(zero_unless_below);
@@ -276,6 +285,11 @@ void divide(std::span<float> x, float divisor) noexcept {
 void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
                  std::span<float> out) noexcept {
   HWY_DYNAMIC_DISPATCH(add_to_base)(base, x, factor, out);
+}
+
+void add_to_base(std::span<const Bfloat16> base, std::span<const float> x, float factor,
+                 std::span<float> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(add_to_bfloat16_base)(base, x, factor, out);
 }
 
 void zero_below(std::span<float> x, std::uint32_t lowest) noexcept {

@@ -35,6 +35,8 @@ void divide(std::span<float> x, float divisor) noexcept;
 // out = base + factor * x
 void add_to_base(std::span<const float> base, std::span<const float> x, float factor,
                  std::span<float> out) noexcept;
+void add_to_base(std::span<const Bfloat16> base, std::span<const float> x, float factor,
+                 std::span<float> out) noexcept;
 
 // The bits of |x|: they order as the magnitudes do, NaN above infinity.
 inline std::uint32_t magnitude_bits(float x) noexcept {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "merge/kernels/delta_sums.h"
 #include "merge/kernels/reduce.h"
 #include "merge/kernels/weighted_sums.h"
 
@@ -44,12 +45,15 @@ GramMatrix gram_of_values(const std::vector<std::span<const Value>>& vectors,
 template <typename Value>
 void combine_values(const std::vector<std::span<const Value>>& vectors, std::span<const Value> base,
                     std::span<const double> coefficients, std::span<float> out) {
-  const auto terms = weighted_terms<double>(vectors, coefficients);
-  if (base.empty()) {
-    weighted_sum(terms, 1.0F, out);
-  } else {
-    add_task_vectors(base, terms, 1.0F, out);
+  if (base.empty()) return weighted_sum(weighted_terms<double>(vectors, coefficients), 1.0F, out);
+  std::vector<WeightedDelta<Value>> deltas;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const auto weight = static_cast<float>(coefficients[i]);
+    if (weight == 0.0F) continue;
+    deltas.emplace_back().values = vectors[i];
+    deltas.back().weight = weight;
   }
+  add_deltas(base, deltas, 1.0F, 1.0F, out);
 }
 
 }  // namespace

@@ -10,79 +10,113 @@
 #include <hwy/foreach_target.h>
 //
 #include <hwy/highway.h>
+//
+#include "merge/kernels/vector_runs-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vlm::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t kChunk = 2048;  // few enough for sums of 32 bits
+constexpr std::size_t kChunk = 2048;
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
 constexpr std::int32_t kMagnitude = 0x7FFFFFFF;
+constexpr std::int32_t kHighestBitOfExponent = 0x40000000;  // infinite and NaN have it too
 
-using Bits = hn::ScalableTag<std::int32_t>;
-using Vector = hn::VFromD<Bits>;
+using BitsTag = hn::ScalableTag<std::int32_t>;
 
-// How many elements are more than a bound, lane by lane.
-struct Counter {
-  std::int32_t bound;
-  Vector sum = hn::Zero(Bits());
+// Of values - base, or of the values themselves if there is no base.
+template <typename Value>
+struct Differences {
+  std::span<const Value> values;
+  std::span<const Value> base;
 
-  HWY_INLINE auto add(Vector magnitude) {
-    const auto is_more = hn::Gt(magnitude, hn::Set(Bits(), bound));
-    sum = hn::Sub(sum, hn::VecFromMask(Bits(), is_more));
-    return is_more;
+  // The magnitudes of elements from i on: bits below 2^31, so that signed comparisons do, which all
+  // instruction sets have.
+  template <typename Tag>
+  HWY_INLINE Vector<Tag> magnitude(Tag bits, std::size_t i) const {
+    const hn::RebindToFloat<Tag> floats;
+    auto difference = load(floats, values.data() + i);
+    if (!base.empty()) difference = hn::Sub(difference, load(floats, base.data() + i));
+    return hn::And(hn::BitCast(bits, difference), hn::Set(bits, kMagnitude));
   }
-  [[nodiscard]] std::size_t total() const {
-    return static_cast<std::size_t>(hn::GetLane(hn::SumOfLanes(Bits(), sum)));
+  [[nodiscard]] Differences part(std::size_t first, std::size_t size) const {
+    return {values.subspan(first, size), base.empty() ? base : base.subspan(first, size)};
   }
 };
 
-// Magnitude bits are below 2^31, so that signed comparisons do, which all instruction sets have.
-void count_chunk(std::span<const float> chunk, const MagnitudeBracket& bracket,
-                 BracketCounts& counts) {
-  const Bits bits;
-  const hn::RebindToFloat<Bits> floats;
+// Returns whether all magnitudes are below 2.
+template <typename Value>
+HWY_INLINE bool count_chunk(const Differences<Value>& chunk, const MagnitudeBracket& bracket,
+                            BracketCounts& counts) {
+  const BitsTag bits;
+  const hn::RebindToFloat<BitsTag> floats;
   const auto low = static_cast<std::int32_t>(bracket.low);
   const auto high = static_cast<std::int32_t>(bracket.high);
   const std::size_t lanes = hn::Lanes(bits);
   // Written before it is read.
   std::array<float, kChunk + kMostLanes> inside;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::size_t size = 0;
-  Counter above{high};
-  Counter from_high{high - 1};
-  Counter above_low{low};
-  Counter from_low{low - 1};
-  const std::size_t whole = chunk.size() / lanes * lanes;
+  std::size_t above = 0;
+  std::size_t from_high = 0;
+  std::size_t above_low = 0;
+  std::size_t from_low = 0;
+  auto seen = hn::Zero(bits);
+  const std::size_t whole = chunk.values.size() / lanes * lanes;
   for (std::size_t i = 0; i < whole; i += lanes) {
-    const auto stored = hn::BitCast(bits, hn::LoadU(floats, &chunk[i]));
-    const auto magnitude = hn::And(stored, hn::Set(bits, kMagnitude));
-    above.add(magnitude);
-    from_low.add(magnitude);
-    const auto is_inside = hn::AndNot(from_high.add(magnitude), above_low.add(magnitude));
-    if (hn::AllFalse(bits, is_inside)) continue;
-    // Stored whole: some processors take very long to store a part of a vector in one instruction.
-    const auto mask = hn::RebindMask(floats, is_inside);
-    hn::StoreU(hn::Compress(hn::BitCast(floats, magnitude), mask), floats, inside.data() + size);
-    size += hn::CountTrue(floats, mask);
+    const auto magnitude = chunk.magnitude(bits, i);
+    seen = hn::Or(seen, magnitude);
+    const auto is_from_high = hn::Gt(magnitude, hn::Set(bits, high - 1));
+    const auto is_above_low = hn::Gt(magnitude, hn::Set(bits, low));
+    above += hn::CountTrue(bits, hn::Gt(magnitude, hn::Set(bits, high)));
+    from_high += hn::CountTrue(bits, is_from_high);
+    above_low += hn::CountTrue(bits, is_above_low);
+    from_low += hn::CountTrue(bits, hn::Gt(magnitude, hn::Set(bits, low - 1)));
+    // Without branches, which nobody could foretell. Stored whole: some processors take very long
+    // to store a part of a vector in one instruction.
+    const auto is_inside = hn::RebindMask(floats, hn::AndNot(is_from_high, is_above_low));
+    hn::StoreU(hn::Compress(hn::BitCast(floats, magnitude), is_inside), floats,
+               inside.data() + size);
+    size += hn::CountTrue(floats, is_inside);
   }
-  counts.above += above.total();
-  counts.at_high += from_high.total() - above.total();
-  counts.at_low += low == high ? 0 : from_low.total() - above_low.total();
-  for (std::size_t i = whole; i < chunk.size(); ++i) {
-    const std::int32_t magnitude = std::bit_cast<std::int32_t>(chunk[i]) & kMagnitude;
+  counts.above += above;
+  counts.at_high += from_high - above;
+  counts.at_low += low == high ? 0 : from_low - above_low;
+  std::int32_t seen_alone = 0;
+  for (std::size_t i = whole; i < chunk.values.size(); ++i) {
+    const hn::CappedTag<std::int32_t, 1> one;
+    const std::int32_t magnitude = hn::GetLane(chunk.magnitude(one, i));
+    seen_alone |= magnitude;
     counts.above += magnitude > high ? 1U : 0U;
     counts.at_high += magnitude == high ? 1U : 0U;
     counts.at_low += magnitude == low && low != high ? 1U : 0U;
     if (magnitude > low && magnitude < high) inside[size++] = std::bit_cast<float>(magnitude);
   }
   counts.inside.insert(counts.inside.end(), inside.data(), inside.data() + size);
+  return (seen_alone & kHighestBitOfExponent) == 0 &&
+         hn::AllFalse(bits, hn::TestBit(seen, hn::Set(bits, kHighestBitOfExponent)));
 }
 
-void count_around(std::span<const float> delta, const MagnitudeBracket& bracket,
-                  BracketCounts& counts) {
-  for (std::size_t first = 0; first < delta.size(); first += kChunk) {
-    count_chunk(delta.subspan(first, std::min(kChunk, delta.size() - first)), bracket, counts);
+template <typename Value>
+HWY_INLINE bool count_all(const Differences<Value>& differences, const MagnitudeBracket& bracket,
+                          BracketCounts& counts) {
+  const std::size_t size = differences.values.size();
+  bool are_small = true;
+  for (std::size_t first = 0; first < size; first += kChunk) {
+    const auto chunk = differences.part(first, std::min(kChunk, size - first));
+    are_small = count_chunk(chunk, bracket, counts) && are_small;
   }
+  return are_small;
+}
+
+// Highway exports functions, not templates.
+
+bool count_floats(std::span<const float> values, std::span<const float> base,
+                  const MagnitudeBracket& bracket, BracketCounts& counts) {
+  return count_all<float>({values, base}, bracket, counts);
+}
+bool count_halves(std::span<const Bfloat16> values, std::span<const Bfloat16> base,
+                  const MagnitudeBracket& bracket, BracketCounts& counts) {
+  return count_all<Bfloat16>({values, base}, bracket, counts);
 }
 
 }  // namespace vlm::HWY_NAMESPACE
@@ -91,11 +125,16 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace vlm {
 
-HWY_EXPORT(count_around);
+HWY_EXPORT(count_floats);
+HWY_EXPORT(count_halves);
 
-void count_around(std::span<const float> delta, const MagnitudeBracket& bracket,
-                  BracketCounts& counts) {
-  HWY_DYNAMIC_DISPATCH(count_around)(delta, bracket, counts);
+bool count_around(std::span<const float> values, std::span<const float> base,
+                  const MagnitudeBracket& bracket, BracketCounts& counts) {
+  return HWY_DYNAMIC_DISPATCH(count_floats)(values, base, bracket, counts);
+}
+bool count_around(std::span<const Bfloat16> values, std::span<const Bfloat16> base,
+                  const MagnitudeBracket& bracket, BracketCounts& counts) {
+  return HWY_DYNAMIC_DISPATCH(count_halves)(values, base, bracket, counts);
 }
 
 }  // namespace vlm

@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "tensor/bfloat16.h"
+
 namespace vlm {
 
 // A range of magnitude bits (magnitude_bits()). REQUIRES: low <= high.
@@ -24,8 +26,12 @@ struct BracketCounts {
   std::vector<float> inside;  // the magnitudes between both ends, in index order
 };
 
-// Adds the elements of `delta`, the next in index order.
-void count_around(std::span<const float> delta, const MagnitudeBracket& bracket,
-                  BracketCounts& counts);
+// Adds the next elements, in index order, of a delta values - base (of the values themselves if
+// `base` is empty); those stored as bfloat16 count as their float32 values. Returns whether all
+// differences are finite; they are not where an input is not.
+bool count_around(std::span<const float> values, std::span<const float> base,
+                  const MagnitudeBracket& bracket, BracketCounts& counts);
+bool count_around(std::span<const Bfloat16> values, std::span<const Bfloat16> base,
+                  const MagnitudeBracket& bracket, BracketCounts& counts);
 
 }  // namespace vlm

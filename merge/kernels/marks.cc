@@ -14,27 +14,25 @@
 HWY_BEFORE_NAMESPACE();
 namespace vlm::HWY_NAMESPACE {
 
-// Whole words.
-void mark_words(std::span<const float> x, std::uint32_t* marks) {
+// Whole words of marks.
+template <typename Value, typename IsMarked>
+HWY_INLINE void mark_words(std::span<const Value> x, std::uint32_t* marks,
+                           const IsMarked& is_marked) {
   for (std::size_t first = 0; first < x.size(); first += kMarksOfWord) {
-    const float* values = x.data() + first;
+    const Value* values = x.data() + first;
     std::uint32_t word = 0;
     for (std::uint32_t bit = 0; bit < kMarksOfWord; ++bit) {
-      word |= (std::bit_cast<std::uint32_t>(values[bit]) != 0 ? 1U : 0U) << bit;
+      word |= (is_marked(values[bit]) ? 1U : 0U) << bit;
     }
     *marks++ |= word;
   }
 }
 
-void zero_by_words(std::span<float> x, const std::uint32_t* marks) {
-  for (std::size_t first = 0; first < x.size(); first += kMarksOfWord) {
-    float* values = x.data() + first;
-    const std::uint32_t word = *marks++;
-    for (std::uint32_t bit = 0; bit < kMarksOfWord; ++bit) {
-      const std::uint32_t mask = 0U - ((word >> bit) & 1U);
-      values[bit] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(values[bit]) & mask);
-    }
-  }
+void mark_words_non_zero(std::span<const float> x, std::uint32_t* marks) {
+  mark_words(x, marks, [](float value) { return std::bit_cast<std::uint32_t>(value) != 0; });
+}
+void mark_words_below(std::span<const std::uint32_t> x, std::uint32_t limit, std::uint32_t* marks) {
+  mark_words(x, marks, [limit](std::uint32_t word) { return word < limit; });
 }
 
 }  // namespace vlm::HWY_NAMESPACE
@@ -44,57 +42,44 @@ HWY_AFTER_NAMESPACE();
 namespace vlm {
 namespace {
 
-HWY_EXPORT(mark_words);
-HWY_EXPORT(zero_by_words);
+HWY_EXPORT(mark_words_non_zero);
+HWY_EXPORT(mark_words_below);
 
-// Calls ends(values, first) for what lies before and after whole words, words(values, word) for
-// what fills them.
-template <typename Value, typename Ends, typename Words>
-void cut_at_words(std::span<Value> x, std::size_t first, const Ends& ends, const Words& words) {
+// Calls mark_words(values, marks) for what fills whole words, and is_marked(value) for the others.
+template <typename Value, typename IsMarked, typename MarkWords>
+void mark(std::span<const Value> x, std::size_t first, std::span<std::uint32_t> marks,
+          const IsMarked& is_marked, const MarkWords& mark_words) {
   const std::size_t before =
       std::min(x.size(), (kMarksOfWord - first % kMarksOfWord) % kMarksOfWord);
   const std::size_t whole = (x.size() - before) / kMarksOfWord * kMarksOfWord;
-  const std::size_t begin = first + before;
-  ends(x.first(before), first);
-  if (whole > 0) words(x.subspan(before, whole), begin / kMarksOfWord);
-  ends(x.subspan(before + whole), begin + whole);
-}
-
-void mark_one_by_one(std::span<const float> x, std::size_t first, std::span<std::uint32_t> marks) {
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const std::uint32_t is_set = std::bit_cast<std::uint32_t>(x[i]) != 0 ? 1U : 0U;
-    marks[(first + i) / kMarksOfWord] |= is_set << ((first + i) % kMarksOfWord);
-  }
-}
-
-void zero_one_by_one(std::span<float> x, std::size_t first, std::span<const std::uint32_t> marks) {
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const std::uint32_t word = marks[(first + i) / kMarksOfWord];
-    if (((word >> ((first + i) % kMarksOfWord)) & 1U) == 0) x[i] = 0;
-  }
+  const auto mark_one_by_one = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::uint32_t bit = is_marked(x[i]) ? 1U : 0U;
+      marks[(first + i) / kMarksOfWord] |= bit << ((first + i) % kMarksOfWord);
+    }
+  };
+  mark_one_by_one(0, before);
+  if (whole > 0) mark_words(x.subspan(before, whole), &marks[(first + before) / kMarksOfWord]);
+  mark_one_by_one(before + whole, x.size());
 }
 
 }  // namespace
 
 void mark_non_zero(std::span<const float> x, std::size_t first,
                    std::span<std::uint32_t> marks) noexcept {
-  cut_at_words(
-      x, first,
-      [&](std::span<const float> values, std::size_t begin) {
-        mark_one_by_one(values, begin, marks);
-      },
-      [&](std::span<const float> values, std::size_t word) {
-        HWY_DYNAMIC_DISPATCH(mark_words)(values, &marks[word]);
+  mark(
+      x, first, marks, [](float value) { return std::bit_cast<std::uint32_t>(value) != 0; },
+      [](std::span<const float> values, std::uint32_t* words) {
+        HWY_DYNAMIC_DISPATCH(mark_words_non_zero)(values, words);
       });
 }
 
-void zero_unmarked(std::span<float> x, std::size_t first,
-                   std::span<const std::uint32_t> marks) noexcept {
-  cut_at_words(
-      x, first,
-      [&](std::span<float> values, std::size_t begin) { zero_one_by_one(values, begin, marks); },
-      [&](std::span<float> values, std::size_t word) {
-        HWY_DYNAMIC_DISPATCH(zero_by_words)(values, &marks[word]);
+void mark_below(std::span<const std::uint32_t> words, std::uint32_t limit, std::size_t first,
+                std::span<std::uint32_t> marks) noexcept {
+  mark(
+      words, first, marks, [limit](std::uint32_t word) { return word < limit; },
+      [limit](std::span<const std::uint32_t> values, std::uint32_t* out) {
+        HWY_DYNAMIC_DISPATCH(mark_words_below)(values, limit, out);
       });
 }
 

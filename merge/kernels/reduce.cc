@@ -1,7 +1,6 @@
 #include "merge/kernels/reduce.h"
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <numeric>
 
@@ -68,18 +67,6 @@ HWY_INLINE double product_of(std::span<const Value> a, std::span<const Value> b)
   return total(lanes);
 }
 
-double l1_norm(std::span<const float> x) {
-  Lanes lanes{};
-  const std::size_t whole = x.size() - x.size() % kLanes;
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      lanes[lane] += std::fabs(double{x[i + lane]});
-    }
-  }
-  for (std::size_t i = whole; i < x.size(); ++i) lanes[i - whole] += std::fabs(double{x[i]});
-  return total(lanes);
-}
-
 // Highway exports functions, not templates.
 
 InnerProducts products_of_floats(std::span<const float> a, std::span<const float> b) {
@@ -105,7 +92,6 @@ HWY_EXPORT(products_of_floats);
 HWY_EXPORT(products_of_halves);
 HWY_EXPORT(product_of_floats);
 HWY_EXPORT(product_of_halves);
-HWY_EXPORT(l1_norm);
 
 InnerProducts inner_products(std::span<const float> a, std::span<const float> b) noexcept {
   return HWY_DYNAMIC_DISPATCH(products_of_floats)(a, b);
@@ -121,10 +107,6 @@ double dot(std::span<const float> a, std::span<const float> b) noexcept {
 
 double dot(std::span<const Bfloat16> a, std::span<const Bfloat16> b) noexcept {
   return HWY_DYNAMIC_DISPATCH(product_of_halves)(a, b);
-}
-
-double l1_norm(std::span<const float> x) noexcept {
-  return HWY_DYNAMIC_DISPATCH(l1_norm)(x);
 }
 
 }  // namespace vlm

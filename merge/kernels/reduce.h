@@ -32,7 +32,4 @@ InnerProducts inner_products(std::span<const Bfloat16> a, std::span<const Bfloat
 double dot(std::span<const float> a, std::span<const float> b) noexcept;
 double dot(std::span<const Bfloat16> a, std::span<const Bfloat16> b) noexcept;
 
-// The sum of |x|.
-double l1_norm(std::span<const float> x) noexcept;
-
 }  // namespace vlm

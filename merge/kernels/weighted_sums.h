@@ -38,36 +38,10 @@ void weighted_sum(std::span<const Weighted<float>> models, float divisor,
 void weighted_sum(std::span<const Weighted<Bfloat16>> models, float divisor,
                   std::span<float> out) noexcept;
 
-// out = base + factor * sum_i weight_i (values_i - base)
-void add_task_vectors(std::span<const float> base, std::span<const Weighted<float>> models,
-                      float factor, std::span<float> out) noexcept;
-void add_task_vectors(std::span<const Bfloat16> base, std::span<const Weighted<Bfloat16>> models,
-                      float factor, std::span<float> out) noexcept;
-
 // out = factor_a * a + factor_b * b
 void blend(std::span<const float> a, float factor_a, std::span<const float> b, float factor_b,
            std::span<float> out) noexcept;
 void blend(std::span<const Bfloat16> a, float factor_a, std::span<const Bfloat16> b, float factor_b,
            std::span<float> out) noexcept;
-
-// A delta from the base of which entries were dropped.
-struct SparseDelta {
-  std::span<const float> values;
-  float rescale = 1;
-  float weight = 0;
-};
-
-// out = base + factor * (sum_i p_i) / divisor, p_i = weight_i (rescale_i values_i).
-void add_sparse_deltas(std::span<const float> base, std::span<const SparseDelta> deltas,
-                       float divisor, float factor, std::span<float> out) noexcept;
-void add_sparse_deltas(std::span<const Bfloat16> base, std::span<const SparseDelta> deltas,
-                       float divisor, float factor, std::span<float> out) noexcept;
-
-// The same over those p_i whose sign is that of sum_i p_i (0 or -0 counts as positive; a p_i of 0
-// agrees with nobody). With `normalize` divided by the sum of their weights, by 1 where that is 0.
-void add_agreeing_deltas(std::span<const float> base, std::span<const SparseDelta> deltas,
-                         bool normalize, float factor, std::span<float> out) noexcept;
-void add_agreeing_deltas(std::span<const Bfloat16> base, std::span<const SparseDelta> deltas,
-                         bool normalize, float factor, std::span<float> out) noexcept;
 
 }  // namespace vlm

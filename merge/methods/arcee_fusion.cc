@@ -62,7 +62,7 @@ struct Importance {
 
 Quantity importances(const TensorMerge& task, const Importance& importance) {
   return [&](std::size_t largest) -> ReadBlock {
-    const auto reader = std::make_shared<InputBlockReader>(task, largest, 1);
+    const auto reader = std::make_shared<InputBlockReader>(task, largest, BlockNeeds{.buffers = 1});
     return [reader, &importance](std::size_t first, std::size_t size) {
       const InputBlock& inputs = reader->read(first, size);
       importance.write(inputs, inputs.buffers);

@@ -30,17 +30,6 @@ Window fit_window(std::size_t gamma_count, std::size_t density_count, std::size_
   return {std::min(gamma_count, size - kept), kept};
 }
 
-struct WindowCuts {
-  std::optional<MagnitudeCut> outliers;  // absent: no entry is one
-  std::optional<MagnitudeCut> kept;      // of outliers and kept together; absent: nothing stays
-
-  void apply(std::size_t first, std::span<float> block) const {
-    if (!kept) return std::fill(block.begin(), block.end(), 0.0F);
-    keep_largest(*kept, first, block);
-    if (outliers) drop_largest(*outliers, first, block);
-  }
-};
-
 Window window_of(const ModelTensor& model, std::size_t size) {
   const auto share = [&](const char* name) {
     return static_cast<std::size_t>(model.parameters.at(name) * static_cast<double>(size));
@@ -48,23 +37,22 @@ Window window_of(const ModelTensor& model, std::size_t size) {
   return fit_window(share("gamma"), share("density"), size);
 }
 
-BlockFilter filter_by(const WindowCuts& cuts) {
-  return [cuts](std::size_t first, std::span<float> block) { cuts.apply(first, block); };
-}
-
 // The same window in each row.
-BlockFilter make_row_filter(const TensorMerge& task, const ModelTensor& model) {
+DeltaFilter make_row_filter(const TensorMerge& task, const ModelTensor& model) {
   const std::size_t length = row_size(task);
   const Window window = window_of(model, length);
-  return [window, length](std::size_t /*first*/, std::span<float> block) {
+  return KeepByBlock{[window, length](std::size_t /*first*/, std::span<float> block) {
+    if (window.kept == 0) {
+      std::ranges::fill(block, 0.0F);
+      return;
+    }
     for (std::size_t done = 0; done < block.size(); done += length) {
       const std::span<float> row = block.subspan(done, length);
-      WindowCuts cuts;
-      if (window.outliers > 0) cuts.outliers = find_magnitude_cut(row, {}, window.outliers);
-      if (window.kept > 0) cuts.kept = find_magnitude_cut(row, {}, window.outliers + window.kept);
-      cuts.apply(0, row);
+      const auto cut = find_magnitude_cut(row, {}, window.outliers + window.kept);
+      if (window.outliers > 0) drop_largest(find_magnitude_cut(row, {}, window.outliers), 0, row);
+      keep_largest(cut, 0, row);
     }
-  };
+  }};
 }
 
 // Davari and Belilovsky: neither the largest nor the smallest entries of the delta.
@@ -84,10 +72,10 @@ DeltaFilters keep_window(const TensorMerge& task, ThreadPool& pool) {
   auto next = cuts.begin();
   DeltaFilters filters;
   for (const Window& window : windows) {
-    WindowCuts found;
+    KeepByMagnitude found;
     if (window.outliers > 0) found.outliers = *next++;
     if (window.kept > 0) found.kept = *next++;
-    filters.of_models.push_back(filter_by(found));
+    filters.of_models.emplace_back(found);
   }
   return filters;
 }
@@ -105,7 +93,8 @@ StartMerge prepare_breadcrumbs(const MergeTasks& tasks, Consensus consensus) {
   const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& pool) {
     if (task.parameters.at("scope") != kScopeModel) return keep_window(task, pool);
     return filter_each(task, 1, [&](const TensorMerge& /*same*/, const ModelTensor& model) {
-      return filter_by({cuts->find(task, model, 0), cuts->find(task, model, 1)});
+      return KeepByMagnitude{.kept = cuts->find(task, model, 1),
+                             .outliers = cuts->find(task, model, 0)};
     });
   };
   return start_task_vectors({make_filters, consensus});

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "merge/kernels/elementwise.h"
+#include "merge/kernels/marks.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/random_words.h"
 #include "merge/methods/task_vectors.h"
@@ -13,22 +13,20 @@ namespace {
 
 // Yu et al., section 3.1: each entry of the delta is dropped with probability 1 - density. It stays
 // if its random bits are below density * 2^32; `rescale: inverse` then divides it by the density.
-BlockFilter make_bernoulli_filter(const TensorMerge& task, const ModelTensor& model) {
+DeltaFilter make_bernoulli_filter(const TensorMerge& task, const ModelTensor& model) {
   const double density = model.parameters.at("density");
   const auto limit = static_cast<std::uint64_t>(std::llround(density * 0x1p32));
-  if (limit > std::numeric_limits<std::uint32_t>::max()) return nullptr;
-  if (limit == 0) return drop_all;
+  if (limit > std::numeric_limits<std::uint32_t>::max()) return KeepAll();
+  if (limit == 0) return KeepByMagnitude();
   const bool divides = task.parameters.at("rescale") == kRescaleInverse;
-  const auto factor = static_cast<float>(divides ? 1.0 / density : 1.0);
-  return [words = RandomWords(task, model, "dare"), limit, factor](std::size_t first,
-                                                                   std::span<float> block) {
-    words.for_each_piece(
-        first, block,
-        [&](std::span<const std::uint32_t> bits, std::size_t /*done*/, std::span<float> piece) {
-          zero_unless_below(piece, bits, static_cast<std::uint32_t>(limit));
-        });
-    if (factor != 1.0F) scale(block, factor);
+  const auto mark = [words = RandomWords(task, model, "dare"),
+                     limit = static_cast<std::uint32_t>(limit)](std::size_t first, std::size_t size,
+                                                                const EntryMarks& marks) {
+    words.for_each_piece(first, size, [&](std::span<const std::uint32_t> piece, std::size_t done) {
+      mark_below(piece, limit, marks.first + done, marks.words);
+    });
   };
+  return KeepByMark{mark, static_cast<float>(divides ? 1.0 / density : 1.0)};
 }
 
 DeltaFilters drop_at_random(const TensorMerge& task, ThreadPool& /*pool*/) {

@@ -53,10 +53,10 @@ class RankFactors {
 // Deep et al. (MAGPRUNE): the larger of a row are kept more often. The probability falls evenly
 // from density + epsilon for the largest magnitude to density - epsilon for the smallest; a
 // comparison with a random other entry has such odds.
-BlockFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& model) {
+DeltaFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& model) {
   const double density = model.parameters.at("density");
-  if (density >= 1) return nullptr;
-  if (density <= 0 || model.values.empty()) return drop_all;
+  if (density >= 1) return KeepAll();
+  if (density <= 0 || model.values.empty()) return KeepByMagnitude();
   const std::size_t length = row_size(task);
   const double epsilon = length == 1 ? 0 : model.parameters.at("epsilon");
   const auto limit = [](double probability) {
@@ -71,13 +71,14 @@ BlockFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& mod
       keep_by_rivals(block.subspan(done, length), row_words, bounds);
     }
   };
-  if (task.parameters.at("rescale") != kRescaleInverse) return keep;
-  return [keep, factors = RankFactors(task, model)](std::size_t first, std::span<float> block) {
-    Words scratch;
-    const std::span<const std::uint32_t> ranks = factors.ranks(first, block, scratch);
-    keep(first, block);
-    scale_by_rank(block, ranks, factors.by_rank());
-  };
+  if (task.parameters.at("rescale") != kRescaleInverse) return KeepByBlock{keep};
+  return KeepByBlock{
+      [keep, factors = RankFactors(task, model)](std::size_t first, std::span<float> block) {
+        Words scratch;
+        const std::span<const std::uint32_t> ranks = factors.ranks(first, block, scratch);
+        keep(first, block);
+        scale_by_rank(block, ranks, factors.by_rank());
+      }};
 }
 
 DeltaFilters prune_by_rank(const TensorMerge& task, ThreadPool& /*pool*/) {

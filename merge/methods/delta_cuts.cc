@@ -90,9 +90,10 @@ class CutSearch {
     counts_.resize(parts_.count());
   }
 
-  // Of the part's elements, in order.
-  void count(std::size_t part, std::span<const float> values) {
-    count_around(values, bracket_, counts_[part]);
+  // Of the part's elements values - base, in order. Returns what count_around() does.
+  template <typename Value>
+  bool count(std::size_t part, std::span<const Value> values, std::span<const Value> base) {
+    return count_around(values, base, bracket_, counts_[part]);
   }
 
   [[nodiscard]] MagnitudeCut finish() const {
@@ -181,20 +182,27 @@ std::optional<MagnitudeCut> remembered_cut(const TensorMerge& task, const Wanted
   return find_magnitude_cut(values, base, *ranking, wanted.k);
 }
 
+// Many quantities of a tensor; deltas may be counted where their inputs lie.
+struct Quantities {
+  std::span<const Quantity> all;
+  const TensorMerge* task = nullptr;  // quantity i is the delta of its model i; null: it is not
+};
+
 // A quantity with its searches, which see it together.
 struct Searched {
-  const Quantity* quantity = nullptr;
+  std::size_t quantity = 0;
   std::vector<CutSearch*> searches;
 };
 
-void begin_searches(const std::vector<Searched>& all, std::size_t elements, ThreadPool& pool) {
+void begin_searches(const Quantities& quantities, const std::vector<Searched>& all,
+                    std::size_t elements, ThreadPool& pool) {
   constexpr std::size_t kPieces = kRuns / kRunsTogether;
   std::vector<std::vector<std::uint32_t>> samples(all.size(), std::vector<std::uint32_t>(kSampled));
   pool.parallel_for(kPieces * all.size(), [&](std::size_t item) {
     const std::size_t index = item % all.size();
     const std::size_t piece = item / all.size();
     constexpr std::size_t kElements = kRunsTogether * kRunElements;
-    sample(*all[index].quantity, elements, piece * kRunsTogether,
+    sample(quantities.all[all[index].quantity], elements, piece * kRunsTogether,
            std::span(samples[index]).subspan(piece * kElements, kElements));
   });
   pool.parallel_for(all.size(), [&](std::size_t i) {
@@ -202,32 +210,67 @@ void begin_searches(const std::vector<Searched>& all, std::size_t elements, Thre
   });
 }
 
-void count_parts(const std::vector<Searched>& all, std::size_t elements, ThreadPool& pool) {
+// Differences are made while they are counted.
+void count_delta(const TensorMerge& task, const Searched& searched, const Parts& parts,
+                 std::size_t part) {
+  DeltaReader reader(task, searched.quantity, parts.block_size());
+  parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
+    bool are_small = true;
+    reader.visit(first, size, [&](auto base, auto values) {
+      for (CutSearch* const search : searched.searches) {
+        are_small = search->count(part, values, base) && are_small;
+      }
+    });
+    if (!are_small) reader.require_finite(first, size);
+  });
+}
+
+void count_parts(const Quantities& quantities, const std::vector<Searched>& all,
+                 std::size_t elements, ThreadPool& pool) {
   const Parts parts(elements);
   // Quantities of one part follow each other: deltas have the base in common.
   pool.parallel_for(parts.count() * all.size(), [&](std::size_t item) {
     const Searched& each = all[item % all.size()];
     const std::size_t part = item / all.size();
-    for_each_block(*each.quantity, parts, part,
+    if (quantities.task != nullptr) return count_delta(*quantities.task, each, parts, part);
+    for_each_block(quantities.all[each.quantity], parts, part,
                    [&](std::size_t /*first*/, std::span<const float> values) {
-                     for (CutSearch* const search : each.searches) search->count(part, values);
+                     for (CutSearch* const search : each.searches) {
+                       search->count<float>(part, values, {});
+                     }
                    });
   });
 }
 
-std::vector<Searched> by_quantity(std::span<const Quantity> quantities,
-                                  std::span<const WantedCut> wanted,
+std::vector<Searched> by_quantity(std::span<const WantedCut> wanted,
                                   std::vector<CutSearch>& searches) {
   std::map<std::size_t, Searched> found;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     Searched& each = found[wanted[i].quantity];
-    each.quantity = &quantities[wanted[i].quantity];
+    each.quantity = wanted[i].quantity;
     each.searches.push_back(&searches[i]);
   }
   std::vector<Searched> all;
   all.reserve(found.size());
   for (auto& [quantity, searched] : found) all.push_back(std::move(searched));
   return all;
+}
+
+std::vector<MagnitudeCut> search_cuts(std::size_t elements, const Quantities& quantities,
+                                      std::span<const WantedCut> wanted, ThreadPool& pool) {
+  std::vector<CutSearch> searches;
+  searches.reserve(wanted.size());
+  for (const WantedCut& cut : wanted) {
+    searches.emplace_back(quantities.all[cut.quantity], elements, cut.k);
+  }
+  const std::vector<Searched> all = by_quantity(wanted, searches);
+  if (elements >= kSmallest && !all.empty()) {
+    begin_searches(quantities, all, elements, pool);
+    count_parts(quantities, all, elements, pool);
+  }
+  std::vector<MagnitudeCut> cuts(wanted.size());
+  pool.parallel_for(searches.size(), [&](std::size_t i) { cuts[i] = searches[i].finish(); });
+  return cuts;
 }
 
 Quantity delta_of(const TensorMerge& task, std::size_t model) {
@@ -241,19 +284,7 @@ Quantity delta_of(const TensorMerge& task, std::size_t model) {
 
 std::vector<MagnitudeCut> find_cuts(std::size_t elements, std::span<const Quantity> quantities,
                                     std::span<const WantedCut> wanted, ThreadPool& pool) {
-  std::vector<CutSearch> searches;
-  searches.reserve(wanted.size());
-  for (const WantedCut& cut : wanted) {
-    searches.emplace_back(quantities[cut.quantity], elements, cut.k);
-  }
-  const std::vector<Searched> all = by_quantity(quantities, wanted, searches);
-  if (elements >= kSmallest && !all.empty()) {
-    begin_searches(all, elements, pool);
-    count_parts(all, elements, pool);
-  }
-  std::vector<MagnitudeCut> cuts(wanted.size());
-  pool.parallel_for(searches.size(), [&](std::size_t i) { cuts[i] = searches[i].finish(); });
-  return cuts;
+  return search_cuts(elements, {quantities, nullptr}, wanted, pool);
 }
 
 std::vector<MagnitudeCut> find_delta_cuts(const TensorMerge& task,
@@ -271,7 +302,8 @@ std::vector<MagnitudeCut> find_delta_cuts(const TensorMerge& task,
       searched.push_back(wanted[i]);
     }
   }
-  const std::vector<MagnitudeCut> found = find_cuts(elements_of(task), deltas, searched, pool);
+  const std::vector<MagnitudeCut> found =
+      search_cuts(elements_of(task), {deltas, &task}, searched, pool);
   for (std::size_t i = 0; i < found.size(); ++i) cuts[places[i]] = found[i];
   return cuts;
 }

@@ -10,16 +10,25 @@
 
 namespace vlm {
 
+// Bits of neighbouring entries, from the lowest of the first word on.
+struct EntryMarks {
+  std::span<std::uint32_t> words;
+  std::size_t first = 0;  // the bit of the first entry
+};
+
 class KeptEntries {
  public:
-  // Of `elements` entries in blocks that begin at multiples of `unit` (BlockMerge::unit).
+  // Of `elements` entries in blocks that begin at multiples of `unit` (BlockMerge::unit); none is
+  // marked.
   KeptEntries(std::size_t elements, std::size_t unit);
 
-  // Marks the entries of a filtered block that are not 0. Several threads may mark different
-  // blocks at once. REQUIRES: a block of Parts with that unit.
-  void mark(std::size_t first, std::span<const float> block);
-  // Sets the others to 0. REQUIRES: the block begins and ends as blocks do (BlockMerge::unit).
-  void keep(std::size_t first, std::span<float> block) const;
+  // The bits of entries from `first` on, to row_end(). Several threads may write those of different
+  // blocks of Parts.
+  EntryMarks marks(std::size_t first);
+  // The end of the row of `unit` entries that `first` lies in; of all entries with a unit of 1.
+  [[nodiscard]] std::size_t row_end(std::size_t first) const {
+    return (first / row_size_ + 1) * row_size_;
+  }
 
   static std::size_t size_bytes(std::size_t elements, std::size_t unit);
 

@@ -21,14 +21,13 @@ class RandomWords {
   // `purpose` tells methods apart.
   RandomWords(const TensorMerge& task, const ModelTensor& model, std::string_view purpose);
 
-  // Calls use(words, done, piece) for pieces of `block`, which holds entries from `first` on:
-  // `done` entries are before the piece.
+  // Calls use(words, done) for the words of entries from `first` on in pieces: `done` entries are
+  // before the piece.
   template <typename Use>
-  void for_each_piece(std::size_t first, std::span<float> block, const Use& use) const {
+  void for_each_piece(std::size_t first, std::size_t size, const Use& use) const {
     std::array<std::uint32_t, kPiece> made;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    for (std::size_t done = 0; done < block.size(); done += kPiece) {
-      const std::span<float> piece = block.subspan(done, std::min(kPiece, block.size() - done));
-      use(read(first + done, std::span(made).first(piece.size())), done, piece);
+    for (std::size_t done = 0; done < size; done += kPiece) {
+      use(read(first + done, std::span(made).first(std::min(kPiece, size - done))), done);
     }
   }
 

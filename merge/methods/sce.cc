@@ -7,7 +7,6 @@
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
-#include "merge/kernels/weighted_sums.h"
 #include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -81,8 +80,7 @@ BlockNeeds needs_of(const TensorMerge& task) {
 Quantity variances(const TensorMerge& task) {
   return [&task](std::size_t largest) -> ReadBlock {
     const BlockNeeds needs = needs_of(task);
-    const auto reader =
-        std::make_shared<InputBlockReader>(task, largest, needs.buffers, needs.takes_bfloat16);
+    const auto reader = std::make_shared<InputBlockReader>(task, largest, needs);
     return [reader](std::size_t first, std::size_t size) {
       const InputBlock& inputs = reader->read(first, size);
       const SceBuffers buffers(inputs);
@@ -140,10 +138,8 @@ class SceMerge {
     }
     replace_zeros_by_one(buffers.divisor());
     divide(buffers.sum(), buffers.divisor());
-    const SparseDelta step{buffers.sum(), 1, 1};
-    inputs.visit([&](auto base, const auto& /*models*/) {
-      add_sparse_deltas(base, {&step, 1}, 1, 1, out);
-    });
+    inputs.visit(
+        [&](auto base, const auto& /*models*/) { add_to_base(base, buffers.sum(), 1, out); });
   }
 
  private:

@@ -1,51 +1,34 @@
 #include "merge/methods/task_vectors.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "core/check.h"
 #include "merge/block_loop.h"
+#include "merge/kernels/delta_sums.h"
 #include "merge/kernels/elementwise.h"
-#include "merge/kernels/reduce.h"
-#include "merge/kernels/weighted_sums.h"
-#include "merge/methods/kept_entries.h"
 #include "merge/methods/parameters.h"
+#include "merge/methods/task_vector.h"
 
 namespace vlm {
 namespace {
 
 constexpr double kSmallestL1Norm = 1e-7;  // no rescaling below
-constexpr std::size_t kMostModels = 64;
 
-// One model's task vector, made block by block.
-struct TaskVector {
-  std::size_t model = 0;  // index into TensorMerge::models
-  BlockFilter filter;
-  float rescale = 1;
-  float weight = 0;
+// What gives a sparse delta the norm of the full one.
+double rescale_of(const L1Norms& norms) {
+  const bool is_none = norms.all < kSmallestL1Norm || norms.kept < kSmallestL1Norm;
+  return is_none ? 1.0 : norms.all / norms.kept;
+}
 
-  // Writes the sparse delta of a block.
-  void delta(const InputBlock& inputs, std::span<float> out) const {
-    inputs.visit([&](auto base, const auto& models) { subtract(models[model], base, out); });
-    if (filter) filter(inputs.first, out);
-  }
-};
-
-// L1 norms of a delta before and after its filter.
-struct L1Norms {
-  double full = 0;
-  double kept = 0;
-
-  // What gives the sparse delta the norm of the full one.
-  [[nodiscard]] double rescale() const {
-    return full < kSmallestL1Norm || kept < kSmallestL1Norm ? 1.0 : full / kept;
-  }
-};
+bool keeps_all(const TaskVector& vector) {
+  return std::holds_alternative<KeepAll>(vector.filter);
+}
 
 // What filters keep is remembered of so many deltas, if they take no more.
 constexpr std::size_t kMostKept = 16;
@@ -56,46 +39,49 @@ bool remembers_kept(const TensorMerge& task, std::size_t unit, std::size_t num_v
   return num_vectors <= kMostKept && bytes * num_vectors <= kMostKeptBytes;
 }
 
-// Filters that are dear are asked once: afterwards they know what they kept.
+L1Norms norms_of_part(const TensorMerge& task, const TaskVector& vector, const Parts& parts,
+                      std::size_t part) {
+  DeltaReader reader(task, vector.model, parts.block_size());
+  L1Norms norms;
+  parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
+    BlockMemory memory;
+    const KeptBlock block = look_at_block(vector, reader, first, size, memory);
+    L1Norms of_block;
+    reader.visit(first, size, [&](auto base, auto values) {
+      for_each_piece({&block, 1}, first, size, [&](std::size_t begin, std::size_t count) {
+        of_block += l1_norms(base.subspan(begin - first, count),
+                             values.subspan(begin - first, count), block.at(begin).rule);
+      });
+    });
+    if (!of_block.are_small) reader.require_finite(first, size);
+    norms += of_block;
+  });
+  return norms;
+}
+
+// Filters that are dear are asked once: afterwards it is known what they kept.
 void rescale_to_l1(const TensorMerge& task, std::size_t unit, std::vector<TaskVector>& vectors,
                    ThreadPool& pool) {
   const Parts parts(elements_of(task), unit);
   std::vector<L1Norms> norms(parts.count() * vectors.size());
-  std::vector<std::shared_ptr<KeptEntries>> kept(vectors.size());
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    if (!vectors[i].filter || !remembers_kept(task, unit, vectors.size())) continue;
-    kept[i] = std::make_shared<KeptEntries>(elements_of(task), unit);
+  if (remembers_kept(task, unit, vectors.size())) {
+    for (TaskVector& vector : vectors) {
+      const bool is_dear = std::holds_alternative<KeepByMark>(vector.filter) ||
+                           std::holds_alternative<KeepByBlock>(vector.filter);
+      if (is_dear) vector.kept = std::make_shared<KeptEntries>(elements_of(task), unit);
+    }
   }
   // Vectors of one part follow each other: the base's part is then in the cache.
   pool.parallel_for(norms.size(), [&](std::size_t item) {
-    const std::size_t index = item % vectors.size();
-    const TaskVector& vector = vectors[index];
-    if (!vector.filter) return;
-    for_each_delta_block(task, vector.model, parts, item / vectors.size(),
-                         [&](std::size_t first, std::span<float> delta) {
-                           norms[item].full += l1_norm(delta);
-                           vector.filter(first, delta);
-                           norms[item].kept += l1_norm(delta);
-                           if (kept[index] != nullptr) kept[index]->mark(first, delta);
-                         });
+    const TaskVector& vector = vectors[item % vectors.size()];
+    if (keeps_all(vector)) return;
+    norms[item] = norms_of_part(task, vector, parts, item / vectors.size());
   });
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     L1Norms sum;
-    for (std::size_t item = i; item < norms.size(); item += vectors.size()) {
-      sum.full += norms[item].full;
-      sum.kept += norms[item].kept;
-    }
-    vectors[i].rescale = static_cast<float>(sum.rescale());
-    if (kept[i] == nullptr) continue;
-    vectors[i].filter = [entries = kept[i]](std::size_t first, std::span<float> block) {
-      entries->keep(first, block);
-    };
+    for (std::size_t item = i; item < norms.size(); item += vectors.size()) sum += norms[item];
+    vectors[i].rescale = static_cast<float>(rescale_of(sum));
   }
-}
-
-// Whether nothing is dropped.
-bool are_whole(const std::vector<TaskVector>& vectors) {
-  return std::ranges::all_of(vectors, [](const TaskVector& vector) { return !vector.filter; });
 }
 
 // Everything that blocks are merged by.
@@ -106,25 +92,61 @@ struct Combination {
   float divisor = 1;  // without consensus
   float lambda = 1;
 
+  // How many deltas have to be made before they are filtered.
+  [[nodiscard]] std::size_t count_made() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        vectors, [](const TaskVector& vector) { return vector.by_block() != nullptr; }));
+  }
+
+  // Returns whether all differences are small.
   template <typename Value>
-  void merge(std::span<const Value> base, std::span<const SparseDelta> deltas,
-             std::span<float> out) const {
-    if (consensus == Consensus::kSum) {
-      add_agreeing_deltas(base, deltas, normalize, lambda, out);
-    } else {
-      add_sparse_deltas(base, deltas, divisor, lambda, out);
+  bool add(std::span<const Value> base, std::span<const WeightedDelta<Value>> deltas,
+           std::span<float> out) const {
+    return consensus == Consensus::kSum ? add_agreeing_deltas(base, deltas, normalize, lambda, out)
+                                        : add_deltas(base, deltas, divisor, lambda, out);
+  }
+
+  // Makes the deltas of filters that take them, in the block's buffers; others stay empty.
+  template <typename Value>
+  void make_deltas(const InputBlock& inputs, std::span<const Value> base,
+                   const std::vector<std::span<const Value>>& models,
+                   std::span<std::span<const float>> made) const {
+    std::span<float> buffers = inputs.buffers;
+    if (!buffers.empty()) inputs.require_finite();  // filters do not tell
+    for (std::size_t i = 0; i < vectors.size(); ++i) {
+      const KeepByBlock* const by_block = vectors[i].by_block();
+      if (by_block == nullptr) continue;
+      const std::span<float> delta = buffers.first(inputs.size);
+      buffers = buffers.subspan(inputs.size);
+      subtract(models[vectors[i].model], base, delta);
+      by_block->filter(inputs.first, delta);
+      made[i] = delta;
     }
   }
 
-  void merge(const InputBlock& inputs, std::span<float> out) const {
-    std::array<SparseDelta, kMostModels> memory;
-    const std::span<SparseDelta> deltas = std::span(memory).first(vectors.size());
+  template <typename Value>
+  void merge(const InputBlock& inputs, std::span<const Value> base,
+             const std::vector<std::span<const Value>>& models, std::span<float> out) const {
+    BlockMemory memory;
+    const auto made = memory.make<std::span<const float>>(vectors.size());
+    const auto blocks = memory.make<KeptBlock>(vectors.size());
+    const auto deltas = memory.make<WeightedDelta<Value>>(vectors.size());
+    make_deltas(inputs, base, models, made);
     for (std::size_t i = 0; i < vectors.size(); ++i) {
-      const std::span<float> delta = inputs.buffers.subspan(i * inputs.size, inputs.size);
-      vectors[i].delta(inputs, delta);
-      deltas[i] = {delta, vectors[i].rescale, vectors[i].weight};
+      blocks[i] = make_kept_block(vectors[i], inputs.first, inputs.size, memory);
     }
-    inputs.visit([&](auto base, const auto& /*models*/) { merge(base, deltas, out); });
+    bool are_small = true;
+    for_each_piece(blocks, inputs.first, inputs.size, [&](std::size_t begin, std::size_t count) {
+      const std::size_t done = begin - inputs.first;
+      for (std::size_t i = 0; i < vectors.size(); ++i) {
+        deltas[i] = {models[vectors[i].model].subspan(done, count),
+                     made[i].empty() ? made[i] : made[i].subspan(done, count),
+                     blocks[i].at(begin).rule, vectors[i].rescale, vectors[i].weight};
+      }
+      const bool small = add<Value>(base.subspan(done, count), deltas, out.subspan(done, count));
+      are_small = are_small && small;
+    });
+    if (!are_small) inputs.require_finite();  // it may be more than large
   }
 };
 
@@ -135,28 +157,13 @@ float divisor_without_vote(const std::vector<TaskVector>& vectors, bool normaliz
   return std::fabs(sum) < kSmallestDivisor ? 1.0F : static_cast<float>(sum);
 }
 
-template <typename Value>
-void merge_whole(const std::vector<TaskVector>& vectors, std::span<const Value> base,
-                 const std::vector<std::span<const Value>>& inputs, float lambda,
-                 std::span<float> out) {
-  std::array<Weighted<Value>, kMostModels> models;
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    models[i] = {inputs[vectors[i].model], vectors[i].weight};
-  }
-  add_task_vectors(base, std::span(models).first(vectors.size()), lambda, out);
-}
-
-// Nothing is dropped, nobody votes: one pass over the inputs.
-BlockMerge merge_whole_deltas(const std::vector<TaskVector>& vectors, float lambda) {
-  const auto merge = [vectors, lambda](const InputBlock& inputs, std::span<float> out) {
-    inputs.visit(
-        [&](auto base, const auto& models) { merge_whole(vectors, base, models, lambda, out); });
-  };
-  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
+float factor_of(const DeltaFilter& filter) {
+  const auto* const by_mark = std::get_if<KeepByMark>(&filter);
+  return by_mark == nullptr ? 1.0F : by_mark->factor;
 }
 
 BlockMerge start(const TensorMerge& task, const TaskVectorSteps& steps, ThreadPool& pool) {
-  check(task.models.size() <= kMostModels, "task vectors: at most 64 models");
+  check(task.models.size() <= kMostDeltas, "task vectors: at most 64 models");
   DeltaFilters filters;
   if (steps.make_filters) filters = steps.make_filters(task, pool);
   filters.of_models.resize(task.models.size());
@@ -164,45 +171,32 @@ BlockMerge start(const TensorMerge& task, const TaskVectorSteps& steps, ThreadPo
   for (std::size_t i = 0; i < task.models.size(); ++i) {
     if (!has_weight(task.models[i])) continue;
     const auto weight = static_cast<float>(task.models[i].parameters.at("weight"));
-    vectors.push_back({i, std::move(filters.of_models[i]), 1, weight});
+    const float factor = factor_of(filters.of_models[i]);
+    vectors.push_back({i, std::move(filters.of_models[i]), nullptr, factor, weight});
   }
-  if (!are_whole(vectors) && task.parameters.at("rescale") == kRescaleL1) {
+  if (!std::ranges::all_of(vectors, keeps_all) && task.parameters.at("rescale") == kRescaleL1) {
     rescale_to_l1(task, filters.unit, vectors, pool);
   }
   const bool normalize = task.parameters.at("normalize") != 0;
   const auto lambda = static_cast<float>(task.parameters.at("lambda"));
   const float divisor = divisor_without_vote(vectors, normalize);
-  if (steps.consensus == Consensus::kNone && divisor == 1.0F && are_whole(vectors)) {
-    return merge_whole_deltas(vectors, lambda);
-  }
-  const std::size_t num_buffers = vectors.size();
   const Combination combination{std::move(vectors), steps.consensus, normalize, divisor, lambda};
+  const std::size_t num_buffers = combination.count_made();
   const auto merge = [combination](const InputBlock& inputs, std::span<float> out) {
-    combination.merge(inputs, out);
+    inputs.visit(
+        [&](auto base, const auto& models) { combination.merge(inputs, base, models, out); });
   };
-  return {.unit = filters.unit, .buffers = num_buffers, .takes_bfloat16 = true, .merge = merge};
+  return {.unit = filters.unit,
+          .buffers = num_buffers,
+          .takes_bfloat16 = true,
+          .finds_non_finite = true,
+          .merge = merge};
 }
 
 }  // namespace
 
 StartMerge start_task_vectors(const TaskVectorSteps& steps) {
   return [steps](const TensorMerge& task, ThreadPool& pool) { return start(task, steps, pool); };
-}
-
-void drop_all(std::size_t /*first*/, std::span<float> block) {
-  std::fill(block.begin(), block.end(), 0.0F);
-}
-
-bool has_weight(const ModelTensor& model) {
-  return static_cast<float>(model.parameters.at("weight")) != 0.0F;
-}
-
-DeltaFilters filter_each(const TensorMerge& task, std::size_t unit, const MakeFilter& make_filter) {
-  DeltaFilters filters{.of_models = {}, .unit = unit};
-  for (const ModelTensor& model : task.models) {
-    filters.of_models.push_back(has_weight(model) ? make_filter(task, model) : nullptr);
-  }
-  return filters;
 }
 
 std::size_t row_size(const TensorMerge& task) {

@@ -13,30 +13,11 @@
 #include <vector>
 
 #include "merge/method.h"
+#include "merge/methods/delta_filter.h"
 
 namespace vlm {
 
-// Zeroes what a method drops from one block of a delta: `block` holds elements [first, first +
-// size) of values - base. Empty: everything stays. Called from several threads at once.
-using BlockFilter = std::function<void(std::size_t first, std::span<float> block)>;
-
-// The filters of all deltas of a task.
-struct DeltaFilters {
-  std::vector<BlockFilter> of_models;  // parallel to TensorMerge::models
-  std::size_t unit = 1;                // of the blocks they take (BlockMerge::unit)
-};
 using MakeFilters = std::function<DeltaFilters(const TensorMerge& task, ThreadPool& pool)>;
-
-// A filter that keeps nothing.
-void drop_all(std::size_t first, std::span<float> block);
-
-// Whether the model counts: with a weight of 0 it votes for nothing and adds nothing.
-bool has_weight(const ModelTensor& model);
-
-// Filters of blocks of so many elements, each made from one model's parameters alone. Models
-// without weight get none.
-using MakeFilter = std::function<BlockFilter(const TensorMerge& task, const ModelTensor& model)>;
-DeltaFilters filter_each(const TensorMerge& task, std::size_t unit, const MakeFilter& make_filter);
 
 // The length of a tensor's rows, at least 1.
 std::size_t row_size(const TensorMerge& task);

@@ -13,27 +13,24 @@
 namespace vlm {
 namespace {
 
-BlockFilter filter_by(const MagnitudeCut& cut) {
-  return [cut](std::size_t first, std::span<float> block) { keep_largest(cut, first, block); };
-}
-
 // Yadav et al., section 4, "trim": the k = int(density n) largest magnitudes stay, at least one
 // unless the density is 0.
 DeltaFilters keep_largest_entries(const TensorMerge& task, ThreadPool& pool) {
   DeltaFilters filters;
+  filters.of_models.resize(task.models.size());
   std::vector<WantedCut> wanted;
   const std::size_t size = elements_of(task);
   for (std::size_t i = 0; i < task.models.size(); ++i) {
     const double density = task.models[i].parameters.at("density");
     const bool keeps_some = density > 0 && size > 0;
-    filters.of_models.push_back(density >= 1 || keeps_some ? nullptr : BlockFilter(drop_all));
+    if (density < 1) filters.of_models[i].emplace<KeepByMagnitude>();
     if (density >= 1 || !keeps_some || !has_weight(task.models[i])) continue;
     const auto k = static_cast<std::size_t>(density * static_cast<double>(size));
     wanted.push_back({i, std::max<std::size_t>(k, 1)});
   }
   const std::vector<MagnitudeCut> cuts = find_delta_cuts(task, wanted, pool);
   for (std::size_t i = 0; i < cuts.size(); ++i) {
-    filters.of_models[wanted[i].quantity] = filter_by(cuts[i]);
+    filters.of_models[wanted[i].quantity] = KeepByMagnitude{cuts[i], std::nullopt};
   }
   return filters;
 }
@@ -47,8 +44,7 @@ StartMerge prepare_ties(const MergeTasks& tasks) {
   const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& pool) {
     if (task.parameters.at("scope") != kScopeModel) return keep_largest_entries(task, pool);
     return filter_each(task, 1, [&](const TensorMerge& /*same*/, const ModelTensor& model) {
-      const auto cut = cuts->find(task, model, 0);
-      return cut ? filter_by(*cut) : BlockFilter(drop_all);
+      return KeepByMagnitude{cuts->find(task, model, 0), std::nullopt};
     });
   };
   return start_task_vectors({make_filters, Consensus::kSum});

@@ -58,10 +58,12 @@ struct Inputs {
       std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(first), out.size(), out.begin());
     };
     if (stored.empty()) return {read, values.size()};
-    const auto read_bfloat16 = [this, index](std::size_t first, std::size_t count) {
-      return std::span(stored[index]).subspan(first, count);
-    };
-    return {read, read_bfloat16, values.size()};
+    TensorValues::Bfloat16Values bfloat16{
+        .read = [this, index](std::size_t first, std::size_t count) -> std::span<const Bfloat16> {
+          return std::span(stored[index]).subspan(first, count);
+        },
+        .require_finite = [](std::size_t /*first*/, std::size_t /*count*/) {}};
+    return {read, std::move(bfloat16), values.size()};
   }
 
   const MergeMethod& method;

@@ -14,7 +14,6 @@ namespace vlm {
 namespace {
 
 constexpr std::array<float, 3> kWeights{0.7F, -1.3F, 0.4F};
-constexpr std::array<float, 3> kRescales{1.0F, 1.9F, 2.1F};
 
 // Inputs as they are stored and as float32.
 struct Models {
@@ -49,12 +48,6 @@ void for_each_size(Test test) {
   }
 }
 
-Floats add_steps(const Floats& base, const Floats& sum, float factor) {
-  Floats out(base.size());
-  add_to_base(base, sum, factor, out);
-  return out;
-}
-
 TEST(WeightedSums, OfModelsAreAddedStepByStep) {
   for_each_size([](const Models& models, std::size_t size) {
     for (const float divisor : {1.0F, -0.2F}) {
@@ -70,23 +63,6 @@ TEST(WeightedSums, OfModelsAreAddedStepByStep) {
   });
 }
 
-TEST(WeightedSums, OfTaskVectorsAreAddedStepByStep) {
-  for_each_size([](const Models& models, std::size_t size) {
-    Floats sum(size, 0.0F);
-    Floats delta(size);
-    for (std::size_t i = 0; i < 3; ++i) {
-      subtract(models.values[i + 1], models.values[0], delta);
-      add_scaled(delta, kWeights[i], sum);
-    }
-    const Floats wanted = add_steps(models.values[0], sum, 0.9F);
-    Floats out(size);
-    add_task_vectors(models.values[0], Models::weighted(models.values), 0.9F, out);
-    EXPECT_EQ(out, wanted);
-    add_task_vectors(models.stored[0], Models::weighted(models.stored), 0.9F, out);
-    EXPECT_EQ(out, wanted);
-  });
-}
-
 TEST(WeightedSums, BlendsAreThoseOfSingleNumbers) {
   for_each_size([](const Models& models, std::size_t size) {
     Floats wanted(size);
@@ -99,88 +75,6 @@ TEST(WeightedSums, BlendsAreThoseOfSingleNumbers) {
     blend(models.stored[0], 0.3F, models.stored[1], 0.6F, out);
     EXPECT_EQ(out, wanted);
   });
-}
-
-// Deltas of which most entries are 0, some of them -0.
-std::vector<Floats> sparse_deltas(const Models& models) {
-  std::vector<Floats> deltas(models.values.begin() + 1, models.values.end());
-  for (std::size_t m = 0; m < deltas.size(); ++m) {
-    for (std::size_t i = m; i < deltas[m].size(); i += 2 + m) {
-      deltas[m][i] = i % 3 == 0 ? -0.0F : 0.0F;
-    }
-  }
-  return deltas;
-}
-
-std::vector<SparseDelta> with_factors(const std::vector<Floats>& deltas) {
-  std::vector<SparseDelta> terms;
-  for (std::size_t i = 0; i < deltas.size(); ++i) {
-    terms.push_back({deltas[i], kRescales[i], kWeights[i]});
-  }
-  return terms;
-}
-
-TEST(WeightedSums, OfSparseDeltasAreAddedStepByStep) {
-  for_each_size([](const Models& models, std::size_t size) {
-    const std::vector<Floats> deltas = sparse_deltas(models);
-    Floats sum(size, 0.0F);
-    for (std::size_t i = 0; i < 3; ++i) {
-      Floats scaled = deltas[i];
-      scale(scaled, kRescales[i]);
-      add_scaled(scaled, kWeights[i], sum);
-    }
-    divide(sum, 1.7F);
-    const Floats wanted = add_steps(models.values[0], sum, 0.9F);
-    Floats out(size);
-    add_sparse_deltas(models.values[0], with_factors(deltas), 1.7F, 0.9F, out);
-    EXPECT_EQ(out, wanted);
-    add_sparse_deltas(models.stored[0], with_factors(deltas), 1.7F, 0.9F, out);
-    EXPECT_EQ(out, wanted);
-  });
-}
-
-// Yadav et al., section 4: elect the sign of the larger total, take the mean of those that have it.
-Floats merge_by_vote(const Models& models, const std::vector<Floats>& deltas, bool normalizes) {
-  Floats out = models.values[0];
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    float total = 0;
-    for (std::size_t m = 0; m < 3; ++m) total += kWeights[m] * (kRescales[m] * deltas[m][i]);
-    float sum = 0;
-    float divisor = 0;
-    for (std::size_t m = 0; m < 3; ++m) {
-      const float p = kWeights[m] * (kRescales[m] * deltas[m][i]);
-      if (p == 0 || (p > 0) != (total >= 0)) continue;
-      sum += p;
-      divisor += kWeights[m];
-    }
-    if (normalizes && divisor != 0) sum /= divisor;
-    out[i] += 0.9F * sum;
-  }
-  return out;
-}
-
-TEST(WeightedSums, OfAgreeingDeltasAreThoseOfTheVote) {
-  for_each_size([](const Models& models, std::size_t size) {
-    const std::vector<Floats> deltas = sparse_deltas(models);
-    for (const bool normalizes : {false, true}) {
-      const Floats wanted = merge_by_vote(models, deltas, normalizes);
-      Floats out(size);
-      add_agreeing_deltas(models.values[0], with_factors(deltas), normalizes, 0.9F, out);
-      EXPECT_EQ(out, wanted);
-      add_agreeing_deltas(models.stored[0], with_factors(deltas), normalizes, 0.9F, out);
-      EXPECT_EQ(out, wanted);
-    }
-  });
-}
-
-TEST(WeightedSums, WeightsOfBothSignsThatAgreeMaySumToNothing) {
-  const Floats base{1.0F};
-  const Floats one{2.0F};
-  const Floats other{-2.0F};
-  Floats out(1);
-  add_agreeing_deltas(base, std::vector<SparseDelta>{{one, 1, 0.5F}, {other, 1, -0.5F}}, true, 1,
-                      out);
-  EXPECT_EQ(out[0], 3.0F);  // 1 + (1 + 1) / 1
 }
 
 }  // namespace

@@ -1,0 +1,61 @@
+// Going through values in runs of vectors. Included once for each instruction set, from the files
+// that Highway compiles so.
+
+#if defined(VLM_MERGE_KERNELS_VECTOR_RUNS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef VLM_MERGE_KERNELS_VECTOR_RUNS_INL_H
+#undef VLM_MERGE_KERNELS_VECTOR_RUNS_INL_H
+#else
+#define VLM_MERGE_KERNELS_VECTOR_RUNS_INL_H
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <hwy/highway.h>
+
+#include "tensor/bfloat16.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace vlm::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::size_t kTogether = 4;  // vectors of sums in registers, inputs read side by side
+
+template <typename Tag>
+using Vector = hn::VFromD<Tag>;
+
+template <typename Tag>
+HWY_INLINE Vector<Tag> load(Tag tag, const float* values) {
+  return hn::LoadU(tag, values);
+}
+template <typename Tag>
+HWY_INLINE Vector<Tag> load(Tag tag, const Bfloat16* values) {
+  const hn::RebindToUnsigned<Tag> words;
+  const hn::Rebind<std::uint16_t, Tag> halves;
+  const auto bits = hn::LoadU(halves, reinterpret_cast<const std::uint16_t*>(values));
+  return hn::BitCast(tag, hn::ShiftLeft<16>(hn::PromoteTo(words, bits)));
+}
+
+// Calls some(tag, count, first) for runs that cover `size` elements: so many vectors of that kind,
+// from an element on. The last ones have one lane.
+template <typename Some>
+HWY_INLINE void for_each_run(std::size_t size, const Some& some) {
+  const hn::ScalableTag<float> tag;
+  const std::size_t lanes = hn::Lanes(tag);
+  std::size_t first = 0;
+  for (; first + kTogether * lanes <= size; first += kTogether * lanes) {
+    some(tag, std::integral_constant<std::size_t, kTogether>(), first);
+  }
+  for (; first + lanes <= size; first += lanes) {
+    some(tag, std::integral_constant<std::size_t, 1>(), first);
+  }
+  for (; first < size; ++first) {
+    some(hn::CappedTag<float, 1>(), std::integral_constant<std::size_t, 1>(), first);
+  }
+}
+
+}  // namespace vlm::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
