@@ -30,7 +30,7 @@ TEST_F(AdapterMergeProgram, WritesAnAdapterThatCommandsTakeWithItsModel) {
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_THAT(result.out, AllOf(HasSubstr("method      linear of adapters"),
                                 HasSubstr("self_attn.q_proj      3        0.000000"),
-                                HasSubstr("written     merged")));
+                                HasSubstr("written      merged")));
   for (const char* const file :
        {"adapter_config.json", "adapter_model.safetensors", "recipe.yaml"}) {
     EXPECT_TRUE(std::filesystem::exists(folder() / "merged" / file)) << file;
