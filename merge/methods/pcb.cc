@@ -136,9 +136,8 @@ class PcbMerge {
 
   [[nodiscard]] Quantity scores_of(const TensorMerge& task, std::size_t model) const {
     return [this, &task, model](std::size_t largest) -> ReadBlock {
-      const BlockNeeds needs = PcbBuffers::needs(task);
       const auto reader =
-          std::make_shared<InputBlockReader>(task, largest, needs.buffers, needs.takes_bfloat16);
+          std::make_shared<InputBlockReader>(task, largest, PcbBuffers::needs(task));
       return [this, reader, model](std::size_t first, std::size_t size) {
         const InputBlock& inputs = reader->read(first, size);
         const PcbBuffers buffers(inputs);

@@ -79,8 +79,7 @@ BlockNeeds needs_of(const TensorMerge& task) {
 
 Quantity variances(const TensorMerge& task) {
   return [&task](std::size_t largest) -> ReadBlock {
-    const BlockNeeds needs = needs_of(task);
-    const auto reader = std::make_shared<InputBlockReader>(task, largest, needs);
+    const auto reader = std::make_shared<InputBlockReader>(task, largest, needs_of(task));
     return [reader](std::size_t first, std::size_t size) {
       const InputBlock& inputs = reader->read(first, size);
       const SceBuffers buffers(inputs);
