@@ -1,0 +1,82 @@
+#include "tensor/factorizations.h"
+
+#include <cmath>
+
+#include <cblas.h>
+
+#include "core/check.h"
+#include "tensor/blas_setup.h"
+
+// LAPACK as Fortran has it: the last arguments are the lengths of the strings.
+extern "C" {
+void dsyevd_(const char* job, const char* triangle, const blasint* size, double* matrix,
+             const blasint* stride, double* values, double* work, const blasint* work_size,
+             blasint* integer_work, const blasint* integer_work_size, blasint* info,
+             std::size_t job_length, std::size_t triangle_length);
+void dpotrf_(const char* triangle, const blasint* size, double* matrix, const blasint* stride,
+             blasint* info, std::size_t triangle_length);
+}
+
+namespace vlm {
+namespace {
+
+blasint blas_int(std::size_t value) {
+  return static_cast<blasint>(value);
+}
+
+void solve(MatrixView<const double> lower, CBLAS_TRANSPOSE of_lower, MatrixView<double> rows) {
+  check(lower.rows() == lower.cols() && lower.rows() == rows.cols(), "triangle: shapes that fit");
+  if (rows.rows() == 0 || rows.cols() == 0) return;
+  prepare_blas();
+  cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, of_lower, CblasNonUnit, blas_int(rows.rows()),
+              blas_int(rows.cols()), 1, lower.data(), blas_int(lower.stride()), rows.data(),
+              blas_int(rows.stride()));
+}
+
+}  // namespace
+
+std::vector<double> decompose_symmetric(MatrixView<double> matrix) {
+  check(matrix.rows() == matrix.cols() && matrix.stride() == matrix.cols(),
+        "decompose_symmetric: a square matrix");
+  std::vector<double> values(matrix.rows());
+  if (values.empty()) return values;
+  prepare_blas();
+  const blasint size = blas_int(matrix.rows());
+  // A triangle of rows is the other one of Fortran's columns; both are there. Its columns of
+  // vectors are our rows.
+  blasint info = 0;
+  double work_size = 0;
+  blasint integer_work_size = 0;
+  constexpr blasint kAsk = -1;
+  dsyevd_("V", "U", &size, matrix.data(), &size, values.data(), &work_size, &kAsk,
+          &integer_work_size, &kAsk, &info, 1, 1);
+  check(info == 0, "dsyevd tells the size of its work");
+  std::vector<double> work(static_cast<std::size_t>(work_size));
+  std::vector<blasint> integer_work(static_cast<std::size_t>(integer_work_size));
+  const blasint count = blas_int(work.size());
+  dsyevd_("V", "U", &size, matrix.data(), &size, values.data(), work.data(), &count,
+          integer_work.data(), &integer_work_size, &info, 1, 1);
+  check(info == 0, "dsyevd converges for finite values");
+  return values;
+}
+
+bool factorize_cholesky(MatrixView<double> matrix) {
+  check(matrix.rows() == matrix.cols(), "factorize_cholesky: a square matrix");
+  if (matrix.rows() == 0) return true;
+  prepare_blas();
+  const blasint size = blas_int(matrix.rows());
+  const blasint stride = blas_int(matrix.stride());
+  blasint info = 0;
+  dpotrf_("U", &size, matrix.data(), &stride, &info, 1);  // our rows are Fortran's columns
+  return info == 0 && std::isfinite(matrix.row(matrix.rows() - 1).back());
+}
+
+void divide_by_lower_transposed(MatrixView<const double> lower, MatrixView<double> rows) {
+  solve(lower, CblasTrans, rows);
+}
+
+void divide_by_lower(MatrixView<const double> lower, MatrixView<double> rows) {
+  solve(lower, CblasNoTrans, rows);
+}
+
+}  // namespace vlm
