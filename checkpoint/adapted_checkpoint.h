@@ -35,6 +35,9 @@ class AdaptedCheckpoint final : public Checkpoint {
   [[nodiscard]] Layout layout() const override { return model_->layout(); }
   void read(const TensorInfo& info, std::span<float> out) const override;
   // In the parts that the model is read in; holds B and A of the tensors in float32.
+  [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override {
+    return model_->working_bytes(info);
+  }
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   // The model without the adapter; it has the same tensors().

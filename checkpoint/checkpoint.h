@@ -11,6 +11,7 @@
 // checkpoint/layout.h maps them to and from the layouts found on disk.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -98,6 +99,10 @@ class Checkpoint {
   // Says that a tensor will be opened soon: what lies on a disk may be fetched meanwhile. REQUIRES:
   // `info` is from tensors().
   virtual void read_ahead(const TensorInfo& /*info*/) const {}
+
+  // Memory that open_tensors() and the reader take for a tensor, beside a few blocks for each
+  // thread and mapped files. REQUIRES: `info` is from tensors().
+  [[nodiscard]] virtual std::uint64_t working_bytes(const TensorInfo& /*info*/) const { return 0; }
 
   // The files that hold the weights, as they were when they were opened; for a merge, those of all
   // its inputs.

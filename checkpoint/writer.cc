@@ -24,10 +24,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxWholeElements = std::size_t{1} << 28U;  // of whole tensors in memory
-constexpr std::size_t kBatchElements = std::size_t{1} << 27U;     // between two reports
-constexpr std::size_t kPartElements = std::size_t{1} << 18U;      // of one write
-constexpr std::size_t kPieceElements = std::size_t{1} << 13U;     // that stay in the cache
+constexpr std::size_t kMaxElements = std::size_t{1} << 28U;    // of tensors that are open
+constexpr std::size_t kBatchElements = std::size_t{1} << 27U;  // between two reports
+constexpr std::size_t kPartElements = std::size_t{1} << 18U;   // of one write
+constexpr std::size_t kPieceElements = std::size_t{1} << 13U;  // that stay in the cache
 constexpr const char* kJournalName = ".journal";
 
 std::size_t elements_of(const TensorInfo& tensor) {
@@ -104,14 +104,16 @@ class WeightsWriter {
   }
 
  private:
-  // At least one tensor. Of tensors that are read as a whole at most one per thread, together not
-  // more than the limit.
+  // At least one tensor.
   [[nodiscard]] std::size_t batch_size(std::span<const TensorInfo* const> left) const {
     std::size_t count = 0;
     std::size_t num_elements = 0;
+    std::uint64_t working_bytes = 0;
     while (count < left.size() && num_elements < kBatchElements) {
       num_elements += elements_of(*left[count]);
-      if (count > 0 && num_elements > kMaxWholeElements) break;
+      working_bytes += source_.working_bytes(*left[count]);
+      const bool is_much = num_elements > kMaxElements || working_bytes > kMaxWorkingBytes;
+      if (count > 0 && is_much) break;
       ++count;
     }
     return count;

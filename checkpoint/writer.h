@@ -23,6 +23,8 @@ enum class Resumption : std::uint8_t {
   kTaken     // goes on with the work of an earlier run, if there is any; whatever ends it keeps it
 };
 
+inline constexpr std::uint64_t kMaxWorkingBytes = 1'200'000'000;
+
 struct WriteOptions {
   // A shard ends before the tensor that would make its data larger. One tensor may exceed it.
   std::size_t max_shard_size_bytes = 5'000'000'000;
@@ -45,15 +47,15 @@ struct WriteOptions {
 // dtypes of source.tensors() and its order, except that within a file wider types go first, which
 // keeps every tensor aligned. The directory appears under its name when everything is written and
 // flushed, or not at all. Parts of tensors are computed and written to their places over the pool;
-// tensors that can be read only as a whole are in memory one per thread, while those together have
-// less than 2^28 elements. A stop request is noticed between parts. The bytes do not depend on the
-// number of threads, nor on where a run was killed (kill -9) before another went on: parts that are
-// in their files are read back and taken if their checksum is that of the journal
-// (checkpoint/write_journal.h). Throws Error{kExists} if `target` exists or another process writes
-// it, Error{kInterrupted} on a stop request, Error{kIo} naming the file or telling that the disk
-// has too little room, Error{kCorruptFile} if a weight file of the source changed meanwhile,
-// Error{kInvalidArgument} for a tensor the layout has no place for or an identity that differs, and
-// what source.read throws.
+// of tensors that take memory while they are open (Checkpoint::working_bytes) so many are open at a
+// time as take less than kMaxWorkingBytes, at least one. A stop request is noticed between parts.
+// The bytes do not depend on the number of threads, nor on where a run was killed (kill -9) before
+// another went on: parts that are in their files are read back and taken if their checksum is that
+// of the journal (checkpoint/write_journal.h). Throws Error{kExists} if `target` exists or another
+// process writes it, Error{kInterrupted} on a stop request, Error{kIo} naming the file or telling
+// that the disk has too little room, Error{kCorruptFile} if a weight file of the source changed
+// meanwhile, Error{kInvalidArgument} for a tensor the layout has no place for or an identity that
+// differs, and what source.read throws.
 void write_checkpoint(const Checkpoint& source, const std::filesystem::path& target,
                       const WriteOptions& options, ThreadPool& pool);
 

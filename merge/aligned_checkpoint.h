@@ -36,6 +36,9 @@ class AlignedCheckpoint final : public Checkpoint {
   }
   [[nodiscard]] Layout layout() const override { return model().layout(); }
   void read(const TensorInfo& info, std::span<float> out) const override;
+  [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override {
+    return model().working_bytes(stored(info));
+  }
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   void read_ahead(const TensorInfo& info) const override { model().read_ahead(stored(info)); }

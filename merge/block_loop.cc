@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <utility>
 
 #include "core/check.h"
 #include "merge/kernels/elementwise.h"
@@ -161,21 +160,6 @@ void StartedMerge::read(std::size_t first, std::span<float> out) const {
 void merge_tensor(const StartMerge& start, const TensorMerge& task, ThreadPool& pool,
                   std::span<float> out) {
   StartedMerge(start, task, pool).read(0, out);
-}
-
-StartMerge start_whole(MergeWholeTensor merge) {
-  return [merge = std::move(merge)](const TensorMerge& task, ThreadPool& /*pool*/) {
-    const auto merge_block = [&task, merge](const InputBlock& inputs, std::span<float> out) {
-      TensorMerge whole = task;
-      whole.base = inputs.base;
-      for (std::size_t i = 0; i < whole.models.size(); ++i) {
-        whole.models[i].values = inputs.models[i];
-      }
-      merge(whole, out);
-    };
-    return BlockMerge{
-        .unit = std::max<std::size_t>(1, elements_of(task)), .buffers = 0, .merge = merge_block};
-  };
 }
 
 }  // namespace vlm

@@ -140,9 +140,4 @@ class StartedMerge {
 void merge_tensor(const StartMerge& start, const TensorMerge& task, ThreadPool& pool,
                   std::span<float> out);
 
-// A method that works on all of a tensor at once: `merge` is called with a task whose values are in
-// memory.
-using MergeWholeTensor = std::function<void(const TensorMerge& task, std::span<float> out)>;
-StartMerge start_whole(MergeWholeTensor merge);
-
 }  // namespace vlm

@@ -79,6 +79,19 @@ void MergedCheckpoint::read_ahead_of(const TensorPlan& tensor) const {
   });
 }
 
+std::uint64_t MergedCheckpoint::working_bytes(const TensorInfo& info) const {
+  const TensorPlan& tensor = plan_of(info);
+  std::uint64_t bytes = 0;
+  if (!tensor.is_copy && plan_.method->memory) {
+    bytes += plan_.method->memory(describe(tensor)).tensor_bytes;
+  }
+  for_each_source(tensor, [&](const PlannedSource& source) {
+    const std::uint64_t held = plan_.inputs[source.input].checkpoint->working_bytes(*source.info);
+    if (held > 0) bytes += held + count_elements(*source.info) * sizeof(float);
+  });
+  return bytes;
+}
+
 std::vector<FileState> MergedCheckpoint::weight_files() const {
   std::vector<FileState> files;
   for (const PlanInput& input : plan_.inputs) {
@@ -143,11 +156,22 @@ class MergedCheckpoint::Tensor {
 
 class MergedCheckpoint::Reader final : public TensorReader {
  public:
+  // Tensors are started one after the other, each over the pool; those that are decomposed, where
+  // one thread does most of it, at the same time.
   Reader(const MergedCheckpoint& checkpoint, std::span<const TensorInfo* const> tensors,
-         ThreadPool& pool) {
-    for (const TensorInfo* const info : tensors) {
-      tensors_.push_back(
-          std::make_unique<const Tensor>(checkpoint, checkpoint.plan_of(*info), pool));
+         ThreadPool& pool)
+      : tensors_(tensors.size()) {
+    const auto start = [&](std::size_t i) {
+      tensors_[i] =
+          std::make_unique<const Tensor>(checkpoint, checkpoint.plan_of(*tensors[i]), pool);
+    };
+    const auto is_decomposed = [&](const TensorInfo* info) {
+      return checkpoint.working_bytes(*info) > 0;
+    };
+    if (std::ranges::any_of(tensors, is_decomposed)) {
+      pool.parallel_for(tensors.size(), start);
+    } else {
+      for (std::size_t i = 0; i < tensors.size(); ++i) start(i);
     }
   }
 

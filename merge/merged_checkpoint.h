@@ -39,6 +39,8 @@ class MergedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   void read_ahead(const TensorInfo& info) const override;
+  // What the method holds of its own, and of inputs that are merges whose tensors are held.
+  [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   // Not told with `scope: model`, where a tensor depends on all others.
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;

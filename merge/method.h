@@ -134,6 +134,12 @@ struct BlockMerge {
 // pool, and returns how its elements follow. The task must outlive what is returned.
 using StartMerge = std::function<BlockMerge(const TensorMerge& task, ThreadPool& pool)>;
 
+// What a tensor of a method takes beside a few blocks for each thread and the mapped inputs.
+struct MergeMemory {
+  std::uint64_t tensor_bytes = 0;  // at most, from its start until it is merged
+  std::uint64_t thread_bytes = 0;  // of each thread that merges blocks of it
+};
+
 enum class BaseRole : std::uint8_t {
   kOrdinary,  // a base_model is one more input, with parameters of its own
   kRequired,  // the point that deltas are taken from; never an input
@@ -159,6 +165,10 @@ struct MergeMethod {
   // returns how one of `tasks` is started, or null if their parameters ask for nothing beyond
   // `start`. Absent: `start` is that.
   std::function<StartMerge(const MergeTasks& tasks)> prepare = nullptr;
+
+  // Of methods that decompose matrices: the memory for a task, of which only the shape and the
+  // number of models count. Absent: little.
+  std::function<MergeMemory(const TensorMerge& task)> memory = nullptr;
 
   // The parameter of that name, or nullptr.
   [[nodiscard]] const ParameterSpec* find_parameter(std::string_view parameter) const;

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "checkpoint/writer.h"
 #include "core/philox.h"
 #include "core/thread_pool.h"
 #include "merge/block_loop.h"
@@ -22,8 +23,8 @@ constexpr std::uint64_t kThreadBytes = std::uint64_t{4} << 20U;  // blocks and a
 constexpr std::uint64_t kElementsPerCollectedByte = 8;
 constexpr std::uint64_t kMostElementsInWork = std::uint64_t{1} << 28U;  // unless one has more
 constexpr double kCopiedElementsPerSecond = 5e8;
-// The side of the matrix that is tried out. What works on whole matrices is tried on one of half
-// the side too: its work may grow faster than the elements.
+// The side of the matrix that is tried out. What decomposes matrices is tried on one of half the
+// side too: its work grows faster than the elements.
 constexpr std::size_t kLargeSide = 256;
 constexpr double kTriedElements = 256.0 * 256.0;
 constexpr int kTries = 3;
@@ -38,10 +39,35 @@ std::uint64_t bytes_of(const TensorInfo& info) {
   return elements_of(info) * element_size_bytes(info.dtype);
 }
 
-// float32 values of all inputs and of the result, and the bytes that are stored.
-std::uint64_t memory_of(const TensorPlan& tensor) {
+MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor) {
+  if (tensor.is_copy || !plan.method->memory) return {};
+  TensorMerge task;
+  task.shape = tensor.output.shape;
+  if (!task.shape.empty()) task.shape.front() = tensor.merged_rows;
+  task.models.resize(tensor.sources.size());
+  return plan.method->memory(task);
+}
+
+// Of the tensors that are open at a time (write_checkpoint()).
+MergeMemory memory_of_decompositions(const MergePlan& plan) {
+  MergeMemory largest;
+  std::uint64_t all = 0;
+  for (const TensorPlan& tensor : plan.tensors) {
+    const MergeMemory memory = memory_of_method(plan, tensor);
+    largest.tensor_bytes = std::max(largest.tensor_bytes, memory.tensor_bytes);
+    largest.thread_bytes = std::max(largest.thread_bytes, memory.thread_bytes);
+    all += memory.tensor_bytes;
+  }
+  largest.tensor_bytes = std::max(largest.tensor_bytes, std::min(all, kMaxWorkingBytes));
+  return largest;
+}
+
+// float32 values of all inputs and of the result, the bytes that are stored, and what the method
+// holds.
+std::uint64_t memory_of(const MergePlan& plan, const TensorPlan& tensor) {
   if (tensor.is_copy) return 0;
   std::uint64_t bytes = bytes_of(tensor.output) + elements_of(tensor.output) * sizeof(float);
+  bytes += memory_of_method(plan, tensor).tensor_bytes;
   for (const PlannedSource& source : tensor.sources)
     bytes += elements_of(*source.info) * sizeof(float);
   if (tensor.base) bytes += elements_of(*tensor.base->info) * sizeof(float);
@@ -62,14 +88,9 @@ std::uint64_t peak_memory_of_blocks(const MergePlan& plan) {
   return in_work * models / kElementsPerCollectedByte;
 }
 
-struct Try {
-  double seconds = 0;
-  bool is_by_block = true;
-};
-
 // How the method does with a random tensor of side * side elements, read from and stored as
 // bfloat16.
-Try try_out(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
+double seconds_of(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
   const std::size_t size = side * side;
   RandomStream random(philox_key(0, "plan cost"), 0);
   std::vector<float> made(size);
@@ -99,15 +120,13 @@ Try try_out(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
   merge.read(0, made);
   store_floats(made, DType::kBF16, stored);
   const auto end = std::chrono::steady_clock::now();
-  return {std::chrono::duration<double>(end - start).count(), merge.unit() < size};
+  return std::chrono::duration<double>(end - start).count();
 }
 
 // The shortest of some tries: what else the machine does only adds to it.
-Try shortest_try(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
-  Try shortest = try_out(plan, tensor, side);
-  for (int i = 1; i < kTries; ++i) {
-    shortest.seconds = std::min(shortest.seconds, try_out(plan, tensor, side).seconds);
-  }
+double shortest_seconds(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
+  double shortest = seconds_of(plan, tensor, side);
+  for (int i = 1; i < kTries; ++i) shortest = std::min(shortest, seconds_of(plan, tensor, side));
   return shortest;
 }
 
@@ -132,19 +151,17 @@ MethodSpeed try_method(const MergePlan& plan) {
     }
   }
   if (largest == nullptr) return {};
-  const Try large = shortest_try(plan, *largest, kLargeSide);
-  if (large.is_by_block) return {.seconds = large.seconds, .exponent = 1, .is_by_block = true};
-  const Try small = shortest_try(plan, *largest, kLargeSide / 2);
-  const double growth =
-      std::log(large.seconds / small.seconds) / std::log(4.0);  // four times the elements
-  return {.seconds = large.seconds,
-          .exponent = growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent),
-          .is_by_block = false};
+  const double large = shortest_seconds(plan, *largest, kLargeSide);
+  if (!plan.method->memory) return {.seconds = large, .exponent = 1};
+  const double small = shortest_seconds(plan, *largest, kLargeSide / 2);
+  const double growth = std::log(large / small) / std::log(4.0);  // four times the elements
+  return {.seconds = large,
+          .exponent = growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent)};
 }
 
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads) {
   std::vector<std::uint64_t> sizes;
-  for (const TensorPlan& tensor : plan.tensors) sizes.push_back(memory_of(tensor));
+  for (const TensorPlan& tensor : plan.tensors) sizes.push_back(memory_of(plan, tensor));
   const std::size_t count = std::min(num_threads, sizes.size());
   std::partial_sort(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), sizes.end(),
                     std::greater<>());
@@ -160,9 +177,11 @@ PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::siz
   }
   const double computing =
       computing_seconds(plan, speed) / static_cast<double>(std::max<std::size_t>(num_threads, 1));
+  const MergeMemory memory = memory_of_decompositions(plan);
   const std::uint64_t tensors =
-      speed.is_by_block ? peak_memory_of_blocks(plan) : whole_tensor_bytes(plan, num_threads);
-  return {.peak_memory_bytes = kProgramBytes + num_threads * kThreadBytes + tensors,
+      plan.method->memory ? memory.tensor_bytes : peak_memory_of_blocks(plan);
+  return {.peak_memory_bytes =
+              kProgramBytes + num_threads * (kThreadBytes + memory.thread_bytes) + tensors,
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }
 

@@ -19,8 +19,7 @@ struct PlanCost {
 // power of the elements that grows. Without a tensor that is merged: nothing.
 struct MethodSpeed {
   double seconds = 0;
-  double exponent = 1;      // 1 ... 1.5
-  bool is_by_block = true;  // else a thread has a whole tensor and its inputs in memory
+  double exponent = 1;  // 1 ... 1.5
 };
 
 // Runs the method some times on one or two small random tensors with the parameters of the plan's
@@ -28,11 +27,11 @@ struct MethodSpeed {
 MethodSpeed try_method(const MergePlan& plan);
 
 // The time is the method's, continued to the sizes of all tensors and divided by the threads, plus
-// what writing takes at 1 GB/s: a rough estimate.
+// what writing takes at 1 GB/s: a rough estimate. The memory is what write_checkpoint() takes.
 PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads);
 
 // Memory of the largest tensors if each of so many threads has one as a whole: in float32 the
-// values of all inputs and of the result, and the result as it is stored.
+// values of all inputs and of the result, the result as it is stored, and what the method takes.
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads);
 
 }  // namespace vlm

@@ -1,18 +1,45 @@
-#include "merge/block_loop.h"
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+
 #include "merge/methods/matrices.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
+#include "tensor/double_products.h"
 
 namespace vlm {
 namespace {
 
-// Marczak et al.: the sum of the task vectors with all singular values at their mean.
-void merge_iso_c(const TensorMerge& task, std::span<float> out) {
-  if (task.shape.size() != 2 || out.empty()) return add_mean_delta(task, out);
-  Eigen::MatrixXd sum = delta_matrix(task, task.models.front());
-  for (std::size_t i = 1; i < task.models.size(); ++i) sum += delta_matrix(task, task.models[i]);
-  const SingularParts parts = decompose(sum);
-  add_matrix(task, parts.values.mean() * (parts.left * parts.right.transpose()), out);
+// Marczak et al.: the sum D of the task vectors with all singular values at their mean, which is
+// mean(S) D (D^T D)^(-1/2). Where a singular value is 0, U V^T can be anything; here it is 0.
+BlockMerge start_iso_c(const TensorMerge& task, ThreadPool& pool) {
+  if (!is_decomposed(task)) return mean_delta(task);
+  const DeltaMatrices deltas(task);
+  const LongMatrix sum = deltas.sum();
+  RightVectors parts = find_right_vectors(sum, pool);
+  const double mean = std::accumulate(parts.values.begin(), parts.values.end(), 0.0) /
+                      static_cast<double>(parts.values.size());
+  const auto root = std::make_shared<DoubleMatrix>(inverse_root(std::move(parts), pool));
+  for (std::size_t i = 0; i < root->rows(); ++i) {
+    for (double& value : root->view().row(i)) value *= mean;
+  }
+  const auto merge = [root, num_models = task.models.size()](const AddDelta& add_delta,
+                                                             MatrixView<double> out) {
+    DoubleMatrix rows(out.rows(), out.cols());
+    for (std::size_t i = 0; i < num_models; ++i) add_delta(i, rows.view());
+    multiply(std::as_const(rows).view(), std::as_const(*root).view(), out);
+  };
+  return add_merged_rows(task, deltas, merge, pool);
+}
+
+// While vectors are found a second time; or the root and the result.
+MergeMemory memory_of(const TensorMerge& task) {
+  if (!is_decomposed(task)) return {};
+  const std::uint64_t square = square_bytes(std::min(task.shape[0], task.shape[1]));
+  const bool is_transposed = task.shape[0] < task.shape[1];
+  const std::uint64_t result = is_transposed ? transposed_result_bytes(task) : 0;
+  return {std::max(4 * square, square + result), kMatrixThreadBytes};
 }
 
 }  // namespace
@@ -28,8 +55,9 @@ MergeMethod iso_c_method() {
           .max_models = 64,
           .parameters = {any_number("lambda", ParameterScope::kGlobal, 1.5,
                                     "factor of the combined delta")},
-          .start = start_whole(merge_iso_c),
-          .complaint = nullptr};
+          .start = start_iso_c,
+          .complaint = nullptr,
+          .memory = memory_of};
 }
 
 }  // namespace vlm

@@ -1,53 +1,226 @@
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
-#include "merge/block_loop.h"
+#include "merge/kernels/symmetric_tiles.h"
 #include "merge/methods/matrices.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
+#include "tensor/double_products.h"
 
 namespace vlm {
 namespace {
 
-constexpr double kSmallestEigenvalue = 1e-10;  // of the largest; below, a direction is not there
+// What is added to the diagonal of a system that may be singular, of its largest eigenvalue. A
+// second step takes back nearly all that it changes: what is left is (kRidge / e)^2 for a direction
+// with the share e of that eigenvalue.
+constexpr double kRidge = 1e-10;
+constexpr std::size_t kRowsAtOnce = 128;  // solved on one thread
 
-Eigen::MatrixXd pseudo_inverse(const Eigen::MatrixXd& symmetric) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric);
-  const Eigen::VectorXd& values = solver.eigenvalues();
-  const double cut = kSmallestEigenvalue * values.maxCoeff();
-  const Eigen::VectorXd inverse =
-      (values.array() > cut).select(values.array().inverse(), 0.0).matrix();
-  return solver.eigenvectors() * inverse.asDiagonal() * solver.eigenvectors().transpose();
-}
-
-// The minimum of sum_i |(tau - t_i) t_i^T|^2 / |t_i|^2 nearest to tau_0 = sum_i t_i. With
-// S = the t_i / |t_i| below each other and R = the t_i t_i^T / |t_i| side by side it is
-// tau_0 + (R - tau_0 S^T) (S S^T)^+ S = tau_0 + (R S - tau_0 S^T S) (S^T S)^+: the smaller of the
-// two systems is solved.
-Eigen::MatrixXd closed_form(const std::vector<Eigen::MatrixXd>& deltas) {
-  const Eigen::Index rows = deltas.front().rows();
-  const Eigen::Index columns = deltas.front().cols();
-  const Eigen::Index stacked = rows * static_cast<Eigen::Index>(deltas.size());
-  Eigen::MatrixXd start = Eigen::MatrixXd::Zero(rows, columns);
-  Eigen::MatrixXd stack(stacked, columns);   // S
-  Eigen::MatrixXd responses(rows, stacked);  // R
-  for (std::size_t i = 0; i < deltas.size(); ++i) {
-    const double norm = deltas[i].norm();
-    const Eigen::MatrixXd direction = norm == 0 ? deltas[i] : Eigen::MatrixXd(deltas[i] / norm);
-    const auto at = static_cast<Eigen::Index>(i) * rows;
-    start += deltas[i];
-    stack.middleRows(at, rows) = direction;
-    responses.middleCols(at, rows) = deltas[i] * direction.transpose();
+// rows * matrix^-1 for symmetric matrices without negative eigenvalues; of directions with
+// eigenvalue 0 nothing (the pseudo-inverse).
+class RidgeSolver {
+ public:
+  RidgeSolver(SymmetricTiles matrix, ThreadPool& pool) : factor_(std::move(matrix)) {
+    const double largest = factor_.estimate_largest_eigenvalue();
+    ridge_ = largest == 0 ? 1 : kRidge * largest;
+    factor_.add_to_diagonal(ridge_);
+    is_solvable_ = factor_.factorize(pool);
   }
-  const Eigen::MatrixXd rest = responses - start * stack.transpose();
-  if (stacked <= columns) return start + rest * pseudo_inverse(stack * stack.transpose()) * stack;
-  return start + rest * stack * pseudo_inverse(stack.transpose() * stack);
+
+  // Runs on the calling thread. NaN if the matrix is not finite.
+  void solve(MatrixView<double> rows) const {
+    if (!is_solvable_) {
+      for (std::size_t i = 0; i < rows.rows(); ++i) {
+        std::ranges::fill(rows.row(i), std::nan(""));
+      }
+      return;
+    }
+    factor_.solve(rows);
+    DoubleMatrix second(rows.rows(), rows.cols());
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      const auto to = second.view().row(i);
+      for (std::size_t j = 0; j < to.size(); ++j) to[j] = ridge_ * rows.row(i)[j];
+    }
+    factor_.solve(second.view());
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      const auto more = std::as_const(second).view().row(i);
+      for (std::size_t j = 0; j < more.size(); ++j) rows.row(i)[j] += more[j];
+    }
+  }
+
+ private:
+  SymmetricTiles factor_;
+  double ridge_ = 1;
+  bool is_solvable_ = false;
+};
+
+double trace(const SymmetricTiles& products) {
+  double sum = 0;
+  for (std::size_t i = 0; i < products.size(); ++i) sum += products.at(i, i);
+  return sum;
 }
 
-void merge_wudi(const TensorMerge& task, std::span<float> out) {
-  if (task.shape.size() != 2 || out.empty()) return add_mean_delta(task, out);
-  std::vector<Eigen::MatrixXd> deltas;
-  for (const ModelTensor& model : task.models) deltas.push_back(delta_matrix(task, model));
-  add_matrix(task, closed_form(deltas), out);
+double inverse_or_zero(double value) {
+  return value == 0 ? 0 : 1 / value;
+}
+
+// One factor of each model: the merged delta is the sum of the deltas, each times its factor.
+using Factors = std::vector<DoubleMatrix>;
+
+// d_i from the left: I + (C_i - C) C^+ with C_i = d_i^T d_i / |d_i|^2 and C = sum_i C_i.
+Factors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_models, ThreadPool& pool) {
+  std::vector<SymmetricTiles> each;
+  SymmetricTiles all(deltas.width());
+  for (std::size_t i = 0; i < num_models; ++i) {
+    SymmetricTiles products = inner_products(deltas.of_model(i), pool);
+    SymmetricTiles shares(deltas.width());
+    shares.add(products, inverse_or_zero(trace(products)));
+    all.add(shares, 1);
+    each.push_back(std::move(shares));
+  }
+  for (SymmetricTiles& products : each) products.add(all, -1);
+  const RidgeSolver solver(std::move(all), pool);
+  Factors factors;
+  for (SymmetricTiles& products : each) {
+    DoubleMatrix& factor = factors.emplace_back(products.dense());
+    products = SymmetricTiles(0);
+    pool.parallel_for((factor.rows() + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t i) {
+      const std::size_t first = i * kRowsAtOnce;
+      const std::size_t count = std::min(kRowsAtOnce, factor.rows() - first);
+      solver.solve(factor.view().rows(first, count));
+      for (std::size_t row = first; row < first + count; ++row) factor.view().row(row)[row] += 1;
+    });
+  }
+  return factors;
+}
+
+// The deltas below each other, transposed: [length, num_models * width].
+LongMatrix side_by_side(const DeltaMatrices& deltas, std::size_t num_models) {
+  const auto read = [&deltas, num_models](std::size_t first, MatrixView<double> out,
+                                          ThreadPool& pool) {
+    for (std::size_t i = 0; i < num_models; ++i) {
+      deltas.add(i, first, out.columns(i * deltas.width(), deltas.width()), pool);
+    }
+  };
+  return {deltas.length(), num_models * deltas.width(), read};
+}
+
+// Makes the rows' products with every row of all deltas those with the unit deltas, as both sides
+// of the system have them.
+class RowSystem {
+ public:
+  RowSystem(const DeltaMatrices& deltas, std::size_t num_models, ThreadPool& pool)
+      : width_(deltas.width()), products_(inner_products(side_by_side(deltas, num_models), pool)) {
+    for (std::size_t i = 0; i < num_models; ++i) {
+      double square = 0;
+      for (std::size_t j = i * width_; j < (i + 1) * width_; ++j) square += products_.at(j, j);
+      inverse_norms_.push_back(inverse_or_zero(std::sqrt(square)));
+    }
+  }
+
+  // Rows [first, first + out.rows()) of R - tau_0 S^T.
+  void rest(std::size_t first, MatrixView<double> out) const {
+    DoubleMatrix part(out.rows(), width_);
+    for (std::size_t j = 0; j < inverse_norms_.size(); ++j) {
+      for (std::size_t i = 0; i < inverse_norms_.size(); ++i) {
+        if (i == j) continue;  // its product with itself is in R and in tau_0 S^T
+        products_.copy(i * width_ + first, j * width_, part.view());
+        for (std::size_t row = 0; row < out.rows(); ++row) {
+          const auto from = std::as_const(part).view().row(row);
+          const auto to = out.row(row).subspan(j * width_, width_);
+          for (std::size_t k = 0; k < to.size(); ++k) to[k] -= inverse_norms_[j] * from[k];
+        }
+      }
+    }
+  }
+  [[nodiscard]] const std::vector<double>& inverse_norms() const noexcept { return inverse_norms_; }
+  // S S^T. Nothing is left here.
+  [[nodiscard]] SymmetricTiles take_system() {
+    const std::vector<double>& norms = inverse_norms_;
+    products_.scale([&](std::size_t place) { return norms[place / width_]; });
+    return std::move(products_);
+  }
+
+ private:
+  std::size_t width_;
+  std::vector<double> inverse_norms_;
+  SymmetricTiles products_;
+};
+
+// d_i from the right: with S = the d_i / |d_i| below each other and R = the d_i d_i^T / |d_i| side
+// by side the sum of the deltas is changed by (R - tau_0 S^T) (S S^T)^+ S. Transposed, as the
+// deltas are.
+Factors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_models, ThreadPool& pool) {
+  const std::size_t width = deltas.width();
+  RowSystem system(deltas, num_models, pool);
+  DoubleMatrix rests(width, num_models * width);
+  const std::size_t stripes = (width + kRowsAtOnce - 1) / kRowsAtOnce;
+  const auto stripe = [&](std::size_t i) {
+    const std::size_t first = i * kRowsAtOnce;
+    return rests.view().rows(first, std::min(kRowsAtOnce, width - first));
+  };
+  pool.parallel_for(stripes, [&](std::size_t i) { system.rest(i * kRowsAtOnce, stripe(i)); });
+  {
+    const RidgeSolver solver(system.take_system(), pool);
+    pool.parallel_for(stripes, [&](std::size_t i) { solver.solve(stripe(i)); });
+  }
+  Factors factors(num_models);
+  pool.parallel_for(num_models, [&](std::size_t model) {
+    factors[model] = DoubleMatrix(width, width);
+    for (std::size_t row = 0; row < width; ++row) {
+      const auto from = std::as_const(rests).view().row(row).subspan(model * width, width);
+      for (std::size_t col = 0; col < width; ++col) {
+        factors[model].view().row(col)[row] = system.inverse_norms()[model] * from[col];
+      }
+      factors[model].view().row(row)[row] += 1;
+    }
+  });
+  return factors;
+}
+
+// The products and the right sides; or those, or the result, and the factors.
+std::uint64_t factors_of_rows_bytes(const TensorMerge& task) {
+  const std::uint64_t factors = task.models.size() * square_bytes(task.shape[0]);
+  return factors + std::max({SymmetricTiles::size_bytes(task.models.size() * task.shape[0]),
+                             factors, transposed_result_bytes(task)});
+}
+
+std::uint64_t factors_of_columns_bytes(const TensorMerge& task) {
+  return task.models.size() * square_bytes(task.shape[1]) +
+         SymmetricTiles::size_bytes(task.shape[1]);
+}
+
+bool is_by_rows(const TensorMerge& task) {
+  return factors_of_rows_bytes(task) < factors_of_columns_bytes(task);
+}
+
+MergeMemory memory_of(const TensorMerge& task) {
+  if (!is_decomposed(task)) return {};
+  return {std::min(factors_of_rows_bytes(task), factors_of_columns_bytes(task)),
+          kMatrixThreadBytes};
+}
+
+// The minimum of sum_i |(tau - d_i) d_i^T|^2 / |d_i|^2 nearest to tau_0 = sum_i d_i, from the
+// system that takes less memory: of the columns, or of the rows of all deltas.
+BlockMerge start_wudi(const TensorMerge& task, ThreadPool& pool) {
+  if (!is_decomposed(task)) return mean_delta(task);
+  const std::size_t num_models = task.models.size();
+  const DeltaMatrices deltas(task, is_by_rows(task));
+  const auto factors = std::make_shared<const Factors>(
+      deltas.is_transposed() ? factors_of_rows(deltas, num_models, pool)
+                             : factors_of_columns(deltas, num_models, pool));
+  const auto merge = [factors](const AddDelta& add_delta, MatrixView<double> out) {
+    for (std::size_t i = 0; i < factors->size(); ++i) {
+      DoubleMatrix rows(out.rows(), out.cols());
+      add_delta(i, rows.view());
+      add_product(std::as_const(rows).view(), (*factors)[i].view(), out);
+    }
+  };
+  return add_merged_rows(task, deltas, merge, pool);
 }
 
 }  // namespace
@@ -65,8 +238,9 @@ MergeMethod wudi_method() {
       .max_models = 64,
       .parameters = {any_number("lambda", ParameterScope::kGlobal, 1,
                                 "factor of the combined delta")},
-      .start = start_whole(merge_wudi),
-      .complaint = nullptr};
+      .start = start_wudi,
+      .complaint = nullptr,
+      .memory = memory_of};
 }
 
 }  // namespace vlm

@@ -3,6 +3,7 @@
 // A checkpoint in memory whose values follow from the place of the tensor and the element, and a
 // way to see the code of an Error.
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -41,6 +42,7 @@ class MadeUpCheckpoint final : public Checkpoint {
   }
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override {
+    if (on_open_together) on_open_together(tensors.size());
     for (const TensorInfo* const info : tensors) {
       if (on_open) on_open(static_cast<std::size_t>(info - tensors_.data()));
     }
@@ -48,6 +50,9 @@ class MadeUpCheckpoint final : public Checkpoint {
   }
   void read_ahead(const TensorInfo& info) const override {
     if (on_read_ahead) on_read_ahead(static_cast<std::size_t>(&info - tensors_.data()));
+  }
+  [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& /*info*/) const override {
+    return bytes_while_open;
   }
   // Exact in every floating dtype.
   static float value(std::size_t tensor, std::size_t element) {
@@ -59,6 +64,8 @@ class MadeUpCheckpoint final : public Checkpoint {
   std::function<void(std::size_t place)> on_read;
   std::function<void(std::size_t place)> on_open;
   std::function<void(std::size_t place)> on_read_ahead;
+  std::function<void(std::size_t count)> on_open_together;
+  std::uint64_t bytes_while_open = 0;  // of each tensor
   std::vector<FileState> files;
 
  private:

@@ -99,6 +99,20 @@ TEST_F(Writer, BytesDoNotDependOnThreads) {
   }
 }
 
+TEST_F(Writer, OpensOnlyWhatFitsIntoTheMemory) {
+  MadeUpCheckpoint checkpoint = source();
+  std::vector<std::size_t> opened;
+  checkpoint.on_open_together = [&](std::size_t count) { opened.push_back(count); };
+  checkpoint.bytes_while_open = kMaxWorkingBytes / 4;
+  write(checkpoint);
+  EXPECT_EQ(opened, (std::vector<std::size_t>{4, 2}));
+  std::filesystem::remove_all(target);
+  opened.clear();
+  checkpoint.bytes_while_open = kMaxWorkingBytes + 1;
+  write(checkpoint);
+  EXPECT_EQ(opened, std::vector<std::size_t>(6, 1));
+}
+
 TEST_F(Writer, EveryLayoutReadsBack) {
   const auto data = fs::path(VLM_TEST_DATA) / "checkpoint/llava15";
   const auto original = FileCheckpoint::open(data / "hub_layout");

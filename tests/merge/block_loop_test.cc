@@ -101,8 +101,9 @@ class EveryMethod : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryMethod, StreamedInPiecesOverThreadsGivesTheBitsOfTheWholeTensorInMemory) {
   const MergeMethod& method = find_merge_method(GetParam(), "test");
-  // The last is more than a part and ends within a block.
-  for (const Shape& shape : {Shape{1}, Shape{99}, Shape{3, 33}, Shape{31, 8463}}) {
+  // The last two are more than a part, and than what matrices are merged in, and end within a
+  // block.
+  for (const Shape& shape : {Shape{1}, Shape{99}, Shape{3, 33}, Shape{67, 8463}, Shape{8463, 67}}) {
     const Inputs inputs(method, shape);
     const Floats wanted = merge_at_once(inputs);
     EXPECT_EQ(merge_in_pieces(inputs, 1 + kPartElements, 1), wanted) << to_string(shape);
@@ -113,7 +114,7 @@ TEST_P(EveryMethod, StreamedInPiecesOverThreadsGivesTheBitsOfTheWholeTensorInMem
 
 TEST_P(EveryMethod, StreamedFromBfloat16GivesTheBitsOfTheirFloatsInMemory) {
   const MergeMethod& method = find_merge_method(GetParam(), "test");
-  for (const Shape& shape : {Shape{1}, Shape{99}, Shape{3, 33}, Shape{31, 8463}}) {
+  for (const Shape& shape : {Shape{1}, Shape{99}, Shape{3, 33}, Shape{31, 8463}, Shape{8463, 67}}) {
     Inputs inputs(method, shape);
     inputs.round_to_bfloat16();
     const Floats wanted = merge_at_once(inputs);
@@ -126,6 +127,15 @@ std::vector<std::string> method_names() {
   std::vector<std::string> names;
   for (const MergeMethod& method : merge_methods()) names.push_back(method.name);
   return names;
+}
+
+TEST(NuslerpOverColumns, StreamedInPiecesOverThreadsGivesTheBitsOfTheWholeTensorInMemory) {
+  Inputs inputs(find_merge_method("nuslerp", "test"), {8463, 67});
+  inputs.global["nuslerp_flatten"] = 0;
+  inputs.global["nuslerp_row_wise"] = 1;
+  const Floats wanted = merge_at_once(inputs);
+  EXPECT_EQ(merge_in_pieces(inputs, 50, 1), wanted);
+  EXPECT_EQ(merge_in_pieces(inputs, 33, 3), wanted);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryMethod, testing::ValuesIn(method_names()),

@@ -20,22 +20,17 @@ MergePlan plan_of_size(std::size_t vocabulary, const std::string& recipe = kTies
 TEST(PlanCost, GrowsWithTheTensorsAndFallsWithTheThreads) {
   const MergePlan small = plan_of_size(20'000);
   const MergePlan large = plan_of_size(2'000'000);
-  const MethodSpeed speed{.seconds = 0.001, .exponent = 1.5, .is_by_block = true};
+  const MethodSpeed speed{.seconds = 0.001, .exponent = 1.5};
   EXPECT_GT(estimate_cost(small, speed, 1).seconds, 0);
   EXPECT_GT(estimate_cost(large, speed, 1).seconds, 500 * estimate_cost(small, speed, 1).seconds);
   EXPECT_LT(estimate_cost(large, speed, 8).seconds, estimate_cost(large, speed, 1).seconds / 4);
 }
 
-TEST(PlanCost, OnlyMethodsThatNeedAllOfATensorHoldIt) {
+TEST(PlanCost, MethodsOfBlocksTakeLessThanATensor) {
   const MergePlan plan = plan_of_size(2'000'000);
   const std::uint64_t tensor_bytes = 4 * *element_count(plan.tensors.front().output.shape);
-  const auto peak = [&](bool is_by_block) {
-    const MethodSpeed speed{.seconds = 0.001, .exponent = 1, .is_by_block = is_by_block};
-    return estimate_cost(plan, speed, 2).peak_memory_bytes;
-  };
-  EXPECT_LT(peak(true), (std::uint64_t{32} << 20U) + tensor_bytes);
-  EXPECT_GT(peak(false), 4 * tensor_bytes);
-  EXPECT_TRUE(try_method(plan).is_by_block);
+  EXPECT_LT(estimate_cost(plan, {}, 2).peak_memory_bytes,
+            (std::uint64_t{32} << 20U) + tensor_bytes);
 }
 
 TEST(PlanCost, WholeTensorsAreTheLargestOfEachThread) {
@@ -63,7 +58,7 @@ TEST(PlanCost, KnowsEveryMethod) {
     EXPECT_EQ(speed.seconds > 0, method.name != "passthrough") << method.name;  // which copies
     EXPECT_GE(speed.exponent, 1) << method.name;
     EXPECT_LE(speed.exponent, 1.5) << method.name;
-    if (speed.is_by_block) {
+    if (!method.memory) {
       EXPECT_EQ(speed.exponent, 1) << method.name;
     }
   }

@@ -25,7 +25,7 @@ class SevenBillion : public testing::Test {
   void SetUp() override {
     SparseModel text;
     add_mistral_7b(text, "", 32000);
-    for (const char* const name : {"Mistral-7B-v0.1", "shisa-gamma-7b-v1"}) {
+    for (const char* const name : {"Mistral-7B-v0.1", "shisa-gamma-7b-v1", "second", "third"}) {
       text.write(folder_, name, mistral_7b_config(32000, 10000));
     }
     SparseModel vlm;
@@ -86,7 +86,23 @@ TEST_F(SevenBillion, TakesLittleMemory) {
   const MergePlan plan_of_ties = plan(ties);
   const PlanCost cost = estimate_cost(plan_of_ties, try_method(plan_of_ties), 2);
   EXPECT_LT(cost.peak_memory_bytes, 130'000'000U);
-  EXPECT_LT(estimate_cost(plan(recipe_), {0, 1, true}, 2).peak_memory_bytes, 130'000'000U);
+  EXPECT_LT(estimate_cost(plan(recipe_), {0, 1}, 2).peak_memory_bytes, 130'000'000U);
+}
+
+// Whatever the method: less than 2 GB for three models, on sixteen threads.
+TEST_F(SevenBillion, NoMethodTakesTwoGigabytes) {
+  for (const MergeMethod& method : merge_methods()) {
+    std::string recipe = "merge_method: " + method.name + "\nmodels:\n- model: shisa-gamma-7b-v1\n";
+    if (method.max_models > 1) recipe += "- model: second\n";
+    if (method.max_models > 2) recipe += "- model: third\n";
+    if (method.base != BaseRole::kOrdinary) recipe += "base_model: Mistral-7B-v0.1\n";
+    recipe += "parameters: {";
+    for (const ParameterSpec& spec : method.parameters) {
+      if (!spec.fallback) recipe += (recipe.ends_with('{') ? "" : ", ") + spec.name + ": 0.5";
+    }
+    const PlanCost cost = estimate_cost(plan(recipe + "}\n"), {}, 16);
+    EXPECT_LT(cost.peak_memory_bytes, 2'000'000'000U) << method.name;
+  }
 }
 
 TEST_F(SevenBillion, WithoutVocabularyPolicyTheRowsAreAnError) {

@@ -1,0 +1,136 @@
+#include "merge/kernels/long_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/check.h"
+#include "tensor/double_products.h"
+#include "tensor/factorizations.h"
+
+namespace vlm {
+namespace {
+
+constexpr std::size_t kPanelRows = 512;
+constexpr std::size_t kStripe = 256;  // rows or columns of what one thread multiplies
+// Values that are good enough are above so much of the largest that was found with them.
+constexpr double kGood = 1e-4;
+constexpr double kNothing = 1e-12;  // of the largest of all
+
+void scale_row(std::span<double> row, double factor) {
+  for (double& value : row) value *= factor;
+}
+
+// Eigenvectors of a Gram matrix, largest singular value first.
+RightVectors decompose(DoubleMatrix gram) {
+  RightVectors parts{decompose_symmetric(gram.view()), std::move(gram)};
+  std::ranges::reverse(parts.values);
+  for (double& value : parts.values) value = std::sqrt(std::max(value, 0.0));
+  const MatrixView<double> rows = parts.vectors.view();
+  for (std::size_t i = 0; i < rows.rows() / 2; ++i) {
+    std::ranges::swap_ranges(rows.row(i), rows.row(rows.rows() - 1 - i));
+  }
+  return parts;
+}
+
+// matrix * vectors^T
+LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
+  const auto read = [&matrix, vectors](std::size_t first, MatrixView<double> out,
+                                       ThreadPool& pool) {
+    DoubleMatrix rows(out.rows(), matrix.width);
+    matrix.read(first, rows.view(), pool);
+    const std::size_t stripes = (out.cols() + kStripe - 1) / kStripe;
+    pool.parallel_for(stripes, [&](std::size_t i) {
+      const std::size_t begin = i * kStripe;
+      const std::size_t count = std::min(kStripe, out.cols() - begin);
+      multiply_transposed(std::as_const(rows).view(), vectors.rows(begin, count),
+                          out.columns(begin, count));
+    });
+  };
+  return {matrix.length, vectors.rows(), read};
+}
+
+// Finds the parts from number `first` on again, within what their vectors span.
+void refine(const LongMatrix& matrix, std::size_t first, RightVectors& parts, ThreadPool& pool) {
+  const std::size_t count = parts.values.size() - first;
+  const MatrixView<double> vectors = parts.vectors.view().rows(first, count);
+  const RightVectors inner = decompose(inner_products(product(matrix, vectors), pool).dense());
+  std::ranges::copy(inner.values, parts.values.begin() + static_cast<std::ptrdiff_t>(first));
+  DoubleMatrix turned(count, vectors.cols());
+  multiply(inner.vectors.view(), vectors, turned.view(), pool);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::ranges::copy(turned.view().row(i), vectors.row(i).begin());
+  }
+}
+
+RightVectors not_a_number(std::size_t width) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  RightVectors parts{std::vector<double>(width, kNaN), DoubleMatrix(width, width)};
+  for (std::size_t i = 0; i < width; ++i) std::ranges::fill(parts.vectors.view().row(i), kNaN);
+  return parts;
+}
+
+}  // namespace
+
+void for_each_panel(const LongMatrix& matrix, ThreadPool& pool,
+                    const std::function<void(MatrixView<const double> rows)>& use) {
+  for (std::size_t first = 0; first < matrix.length; first += kPanelRows) {
+    DoubleMatrix rows(std::min(kPanelRows, matrix.length - first), matrix.width);
+    matrix.read(first, rows.view(), pool);
+    use(rows.view());
+  }
+}
+
+SymmetricTiles inner_products(const LongMatrix& matrix, ThreadPool& pool) {
+  SymmetricTiles products(matrix.width);
+  for_each_panel(matrix, pool,
+                 [&](MatrixView<const double> rows) { products.add_products(rows, pool); });
+  return products;
+}
+
+RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool) {
+  const auto dense = [&] {
+    const SymmetricTiles products = inner_products(matrix, pool);
+    return products.is_finite() ? products.dense() : DoubleMatrix();
+  };
+  DoubleMatrix gram = dense();
+  if (gram.rows() != matrix.width) return not_a_number(matrix.width);
+  RightVectors parts = decompose(std::move(gram));
+  std::vector<double>& values = parts.values;
+  for (std::size_t first = 0; first < values.size();) {
+    if (values[first] <= kNothing * values.front()) {
+      std::fill(values.begin() + static_cast<std::ptrdiff_t>(first), values.end(), 0.0);
+      break;
+    }
+    const double smallest = kGood * values[first];
+    while (first < values.size() && values[first] > smallest) ++first;
+    if (first < values.size()) refine(matrix, first, parts, pool);
+  }
+  return parts;
+}
+
+DoubleMatrix inverse_root(RightVectors parts, ThreadPool& pool) {
+  SymmetricTiles sum(parts.vectors.cols());
+  {
+    DoubleMatrix vectors = std::move(parts.vectors);
+    std::size_t count = 0;
+    for (; count < parts.values.size() && parts.values[count] != 0; ++count) {
+      scale_row(vectors.view().row(count), std::sqrt(1 / parts.values[count]));
+    }
+    sum.add_products(vectors.view().rows(0, count), pool);
+  }
+  return sum.dense();
+}
+
+void multiply(MatrixView<const double> x, MatrixView<const double> y, MatrixView<double> out,
+              ThreadPool& pool) {
+  const std::size_t stripes = (x.rows() + kStripe - 1) / kStripe;
+  pool.parallel_for(stripes, [&](std::size_t i) {
+    const std::size_t begin = i * kStripe;
+    const std::size_t count = std::min(kStripe, x.rows() - begin);
+    multiply(x.rows(begin, count), y, out.rows(begin, count));
+  });
+}
+
+}  // namespace vlm
