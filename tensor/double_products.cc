@@ -14,45 +14,62 @@ blasint blas_int(std::size_t value) {
   return static_cast<blasint>(value);
 }
 
-// out = keep * out + factor * op(x) op(y), where the sizes are those after op.
-void gemm(double factor, View x, CBLAS_TRANSPOSE of_x, View y, CBLAS_TRANSPOSE of_y, double keep,
-          MatrixView<double> out) {
-  const std::size_t inner = of_x == CblasNoTrans ? x.cols() : x.rows();
-  check((of_x == CblasNoTrans ? x.rows() : x.cols()) == out.rows() &&
-            (of_y == CblasNoTrans ? y.cols() : y.rows()) == out.cols() &&
-            (of_y == CblasNoTrans ? y.rows() : y.cols()) == inner,
+// A matrix as it enters a product.
+struct Operand {
+  View matrix;
+  CBLAS_TRANSPOSE form = CblasNoTrans;
+
+  [[nodiscard]] std::size_t rows() const {
+    return form == CblasNoTrans ? matrix.rows() : matrix.cols();
+  }
+  [[nodiscard]] std::size_t cols() const {
+    return form == CblasNoTrans ? matrix.cols() : matrix.rows();
+  }
+};
+
+Operand as_it_is(View matrix) {
+  return {matrix, CblasNoTrans};
+}
+Operand transposed(View matrix) {
+  return {matrix, CblasTrans};
+}
+
+// out = keep * out + factor * x y
+void gemm(double factor, const Operand& x, const Operand& y, double keep, MatrixView<double> out) {
+  check(x.rows() == out.rows() && y.cols() == out.cols() && y.rows() == x.cols(),
         "double products: shapes that fit");
   if (out.rows() == 0 || out.cols() == 0) return;
   prepare_blas();
-  cblas_dgemm(CblasRowMajor, of_x, of_y, blas_int(out.rows()), blas_int(out.cols()),
-              blas_int(inner), factor, x.data(), blas_int(x.stride()), y.data(),
-              blas_int(y.stride()), keep, out.data(), blas_int(out.stride()));
+  cblas_dgemm(CblasRowMajor, x.form, y.form, blas_int(out.rows()), blas_int(out.cols()),
+              blas_int(x.cols()), factor, x.matrix.data(), blas_int(x.matrix.stride()),
+              y.matrix.data(), blas_int(y.matrix.stride()), keep, out.data(),
+              blas_int(out.stride()));
 }
 
 }  // namespace
 
 void multiply(View x, View y, MatrixView<double> out) {
-  gemm(1, x, CblasNoTrans, y, CblasNoTrans, 0, out);
+  gemm(1, as_it_is(x), as_it_is(y), 0, out);
 }
 
 void multiply_transposed(View x, View y, MatrixView<double> out) {
-  gemm(1, x, CblasNoTrans, y, CblasTrans, 0, out);
+  gemm(1, as_it_is(x), transposed(y), 0, out);
 }
 
 void add_product(View x, View y, MatrixView<double> out) {
-  gemm(1, x, CblasNoTrans, y, CblasNoTrans, 1, out);
+  gemm(1, as_it_is(x), as_it_is(y), 1, out);
 }
 
 void add_transposed_product(View x, View y, MatrixView<double> out) {
-  gemm(1, x, CblasTrans, y, CblasNoTrans, 1, out);
+  gemm(1, transposed(x), as_it_is(y), 1, out);
 }
 
 void subtract_product(View x, View y, MatrixView<double> out) {
-  gemm(-1, x, CblasNoTrans, y, CblasNoTrans, 1, out);
+  gemm(-1, as_it_is(x), as_it_is(y), 1, out);
 }
 
 void subtract_product_transposed(View x, View y, MatrixView<double> out) {
-  gemm(-1, x, CblasNoTrans, y, CblasTrans, 1, out);
+  gemm(-1, as_it_is(x), transposed(y), 1, out);
 }
 
 }  // namespace vlm

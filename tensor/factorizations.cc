@@ -8,6 +8,7 @@
 #include "tensor/blas_setup.h"
 
 // LAPACK as Fortran has it: the last arguments are the lengths of the strings.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 void dsyevd_(const char* job, const char* triangle, const blasint* size, double* matrix,
              const blasint* stride, double* values, double* work, const blasint* work_size,
@@ -16,6 +17,7 @@ void dsyevd_(const char* job, const char* triangle, const blasint* size, double*
 void dpotrf_(const char* triangle, const blasint* size, double* matrix, const blasint* stride,
              blasint* info, std::size_t triangle_length);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace vlm {
 namespace {

@@ -36,7 +36,7 @@ struct TaskVector {
 };
 
 // Memory for what is known of a block: in place, unless there are very many models.
-class BlockMemory {
+class BlockMemory {  // NOLINT(*-member-init): what is made is cleared
  public:
   // Cleared values, which live as long as this.
   template <typename Value>
@@ -50,7 +50,7 @@ class BlockMemory {
  private:
   static constexpr std::size_t kBytes = 4096;
 
-  std::array<std::byte, kBytes> bytes_;  // NOLINT(*-member-init): made values are cleared
+  std::array<std::byte, kBytes> bytes_;
   std::pmr::monotonic_buffer_resource resource_{bytes_.data(), bytes_.size()};
 };
 

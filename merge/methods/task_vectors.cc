@@ -100,8 +100,8 @@ struct Combination {
 
   // Returns whether all differences are small.
   template <typename Value>
-  bool add(std::span<const Value> base, std::span<const WeightedDelta<Value>> deltas,
-           std::span<float> out) const {
+  [[nodiscard]] bool add(std::span<const Value> base, std::span<const WeightedDelta<Value>> deltas,
+                         std::span<float> out) const {
     return consensus == Consensus::kSum ? add_agreeing_deltas(base, deltas, normalize, lambda, out)
                                         : add_deltas(base, deltas, divisor, lambda, out);
   }
