@@ -143,7 +143,7 @@ class WeightsWriter {
     }
     if (open.empty()) return;
     std::vector<OpenPart> parts;
-    const std::unique_ptr<TensorReader> reader = source_.open_tensors(open, pool_);
+    std::unique_ptr<TensorReader> reader = source_.open_tensors(open, pool_);
     for (std::size_t i = 0; i < open.size(); ++i) {
       const std::size_t size = elements_of(*open[i]);
       const std::size_t unit = reader->part_size(i);
@@ -159,6 +159,7 @@ class WeightsWriter {
       write_part(*reader, index, *open[index], part, writer);
       if (std::this_thread::get_id() == caller) check_stop();
     });
+    closing_ = std::jthread([closed = std::move(reader)] {});
   }
 
   // Whether earlier runs wrote all of the tensor with that number in the file, and it is still
@@ -239,6 +240,7 @@ class WeightsWriter {
   std::size_t shard_index_ = 0;
   std::string file_name_;  // of the shard
   std::size_t num_written_ = 0;
+  std::jthread closing_;  // gives back what the last batch held, which takes a while
 };
 
 void check_options(const WriteOptions& options) {
