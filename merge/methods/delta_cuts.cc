@@ -25,7 +25,7 @@ constexpr std::size_t kRunElements = 16;
 constexpr std::size_t kSampled = kRuns * kRunElements;
 constexpr std::size_t kSmallest = 4 * kSampled;
 // How far the cut may be from its place in the sample, in standard deviations of that place.
-constexpr double kDeviations = 6;
+constexpr double kDeviations = 4;
 
 // One run at a random place of each of kRuns equal pieces of a quantity. The place changes no
 // result. Writes those from run `begin` on that fill `magnitudes`.
