@@ -109,8 +109,12 @@ DeltaReader::DeltaReader(const TensorMerge& task, std::size_t model, std::size_t
 }
 
 std::span<float> DeltaReader::read(std::size_t first, std::size_t size) {
-  const std::span<float> delta = std::span(delta_).first(size);
   require_finite(first, size);
+  return subtract_base(first, size);
+}
+
+std::span<float> DeltaReader::subtract_base(std::size_t first, std::size_t size) {
+  const std::span<float> delta = std::span(delta_).first(size);
   visit(first, size, [&](auto base, auto values) {
     if constexpr (std::is_same_v<decltype(values), std::span<const float>>) {
       if (base.empty()) {

@@ -84,8 +84,10 @@ class DeltaReader {
  public:
   DeltaReader(const TensorMerge& task, std::size_t model, std::size_t largest);
 
-  // The difference, which may be written to.
+  // The difference, which may be written to. Throws what require_finite() does.
   std::span<float> read(std::size_t first, std::size_t size);
+  // The same of elements that have been looked at, or will be.
+  std::span<float> subtract_base(std::size_t first, std::size_t size);
 
   // Calls use(base, values) with both as they are stored, bfloat16 or float32; what is bfloat16 may
   // be NaN or infinite.

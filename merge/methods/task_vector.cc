@@ -58,7 +58,7 @@ KeptBlock look_at_block(const TaskVector& vector, DeltaReader& reader, std::size
   }
   KeptBlock block{&vector, first, {}};
   if (const auto* const by_block = std::get_if<KeepByBlock>(&vector.filter)) {
-    const std::span<float> delta = reader.read(first, size);
+    const std::span<float> delta = reader.subtract_base(first, size);
     by_block->filter(first, delta);
     if (vector.kept != nullptr) {
       mark_rows(first, delta, *vector.kept);

@@ -72,7 +72,8 @@ struct KeptBlock {
 KeptBlock make_kept_block(const TaskVector& vector, std::size_t first, std::size_t size,
                           BlockMemory& memory);
 
-// The same for the first look at a delta, which `reader` reads: asks filters of every kind.
+// The same for the first look at a delta, which `reader` reads: asks filters of every kind. Inputs
+// may be infinite or NaN, which l1_norms() tells.
 KeptBlock look_at_block(const TaskVector& vector, DeltaReader& reader, std::size_t first,
                         std::size_t size, BlockMemory& memory);
 

@@ -1,12 +1,14 @@
 #include "merge/block_loop.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
 #include "tests/merge/run_method.h"
 #include "tests/tensor/instruction_sets.h"
 
@@ -54,7 +56,13 @@ struct Inputs {
   }
 
   [[nodiscard]] TensorValues streamed(const Floats& values, std::size_t index) const {
-    const auto read = [&values](std::size_t first, std::span<float> out) {
+    const auto require_finite = [this, index](std::size_t first, std::size_t count) {
+      if (index == bad_input && bad_element >= first && bad_element - first < count) {
+        throw Error(ErrorCode::kCorruptFile, "weight is not a number");
+      }
+    };
+    const auto read = [&values, require_finite](std::size_t first, std::span<float> out) {
+      require_finite(first, out.size());
       std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(first), out.size(), out.begin());
     };
     if (stored.empty()) return {read, values.size()};
@@ -62,8 +70,17 @@ struct Inputs {
         .read = [this, index](std::size_t first, std::size_t count) -> std::span<const Bfloat16> {
           return std::span(stored[index]).subspan(first, count);
         },
-        .require_finite = [](std::size_t /*first*/, std::size_t /*count*/) {}};
+        .require_finite = require_finite};
     return {read, std::move(bfloat16), values.size()};
+  }
+
+  // Makes an element of one input, or of the base behind them, NaN, which then must not be read.
+  void spoil(std::size_t input, std::size_t element) {
+    bad_input = input;
+    bad_element = element;
+    (input < inputs.size() ? inputs[input].values : base)[element] =
+        std::numeric_limits<float>::quiet_NaN();
+    if (!stored.empty()) stored[input][element] = Bfloat16{0xFFC0};
   }
 
   const MergeMethod& method;
@@ -72,6 +89,8 @@ struct Inputs {
   Floats base;
   std::vector<Input> inputs;
   std::vector<std::vector<Bfloat16>> stored;  // of the inputs, then of the base; empty: floats only
+  std::size_t bad_input = std::numeric_limits<std::size_t>::max();  // none
+  std::size_t bad_element = 0;
   ParameterValues global{{"t", 0.3},     {"alpha", 0.2}, {"beta", 0.1},
                          {"rescale", 1}, {"bottom", 1},  {"top", 1}};
 };
@@ -120,6 +139,23 @@ TEST_P(EveryMethod, StreamedFromBfloat16GivesTheBitsOfTheirFloatsInMemory) {
     const Floats wanted = merge_at_once(inputs);
     for_each_instruction_set(
         [&] { EXPECT_EQ(merge_in_pieces(inputs, 1777, 2), wanted) << to_string(shape); });
+  }
+}
+
+TEST_P(EveryMethod, AnInputThatIsNotANumberEndsTheMerge) {
+  const MergeMethod& method = find_merge_method(GetParam(), "test");
+  const Inputs good(method, {31, 8463});
+  const std::size_t count = good.inputs.size() + (good.base.empty() ? 0 : 1);
+  for (const bool is_bfloat16 : {false, true}) {
+    for (std::size_t input = 0; input < count; ++input) {
+      for (const std::size_t element : {std::size_t{0}, good.size / 2, good.size - 1}) {
+        Inputs inputs(method, {31, 8463});
+        if (is_bfloat16) inputs.round_to_bfloat16();
+        inputs.spoil(input, element);
+        EXPECT_THROW(merge_in_pieces(inputs, 1777, 2), Error)
+            << input << ": " << element << (is_bfloat16 ? " of bfloat16" : " of float32");
+      }
+    }
   }
 }
 
