@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,8 +61,9 @@ DeltaFilter make_magprune_filter(const TensorMerge& task, const ModelTensor& mod
   if (density <= 0 || model.values.empty()) return KeepByMagnitude();
   const std::size_t length = row_size(task);
   const double epsilon = length == 1 ? 0 : model.parameters.at("epsilon");
-  const auto limit = [](double probability) {
-    return static_cast<std::uint32_t>(std::llround(probability * 0x1p32));
+  const auto limit = [](double probability) {  // 1 as nearly as words tell
+    constexpr double kMostWords = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::min(std::round(probability * 0x1p32), kMostWords));
   };
   const auto keep = [=, bounds = WordBounds{limit(density - epsilon), limit(density + epsilon)},
                      words = RandomWords(task, model, "della")](std::size_t first,

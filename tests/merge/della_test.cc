@@ -80,6 +80,18 @@ TEST(Della, ARowOfOneIsKeptWithProbabilityDensity) {
   EXPECT_NEAR(kept / 1000, 0.5, kErrors * std::sqrt(0.25 / 1000));
 }
 
+// Their limits for 32 random bits would be 2^32.
+TEST(Della, ProbabilitiesNextToOneKeepAll) {
+  const double density = 1 - 0x1p-40;
+  for (const double epsilon : {0.0, 0x1p-41}) {
+    const Floats merged =
+        run("della_linear", Floats(1000, 0),
+            {{Floats(1000, 1), {{"weight", 1}, {"density", density}, {"epsilon", epsilon}}}},
+            {{"rescale", 0}}, {10, 100});
+    EXPECT_EQ(merged, Floats(1000, 1)) << epsilon;
+  }
+}
+
 TEST(Della, ProbabilitiesOutsideOfZeroAndOneAreRefused) {
   const MergeMethod& method = find_merge_method("della", "test");
   const auto complaint = [&](double density, double epsilon) {
