@@ -146,7 +146,8 @@ struct Combination {
       const bool small = add<Value>(base.subspan(done, count), deltas, out.subspan(done, count));
       are_small = are_small && small;
     });
-    if (!are_small) inputs.require_finite();  // it may be more than large
+    const bool are_all_seen = vectors.size() == models.size();  // none is without weight
+    if (!are_small || !are_all_seen) inputs.require_finite();   // it may be more than large
   }
 };
 

@@ -2,13 +2,18 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/error.h"
+#include "merge/block_loop.h"
+#include "merge/kernels/finite.h"
 #include "merge/source_reader.h"
+#include "tensor/bfloat16.h"
 #include "tests/merge/made_up_models.h"
 #include "tests/merge/run_method.h"
 
@@ -94,6 +99,45 @@ TEST(MergeMethods, NanReachesTheResult) {
     if (count == 2) inputs.push_back({random_values(24, "other"), own});
     const Floats out = run(name, random_values(24, "base"), inputs, global, {4, 6});
     EXPECT_TRUE(std::isnan(out[7])) << name;
+  }
+}
+
+// Values where they lie, which are looked at when a merge asks for it.
+TensorValues stored_values(const std::vector<Bfloat16>& stored) {
+  const auto read = [&stored](std::size_t first, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = to_float(stored[first + i]);
+  };
+  const auto part = [&stored](std::size_t first, std::size_t count) {
+    return std::span(stored).subspan(first, count);
+  };
+  const auto require_finite = [part](std::size_t first, std::size_t count) {
+    if (has_non_finite(part(first, count))) throw Error(ErrorCode::kCorruptFile, "not a number");
+  };
+  return {read, {.read = part, .require_finite = require_finite}, stored.size()};
+}
+
+TEST(MergeMethods, NanInBfloat16IsFoundWhateverTheWeights) {
+  const std::vector<Bfloat16> good(24, Bfloat16{float_to_bf16(0.5F)});
+  std::vector<Bfloat16> bad = good;
+  bad[7] = Bfloat16{float_to_bf16(kNan)};
+  ThreadPool alone(1);
+  for (const char* const name :
+       {"task_arithmetic", "ties", "dare_linear", "della", "breadcrumbs"}) {
+    const MergeMethod& method = find_merge_method(name, "test");
+    const auto merge = [&](double weight, const std::vector<Bfloat16>& base,
+                           const std::vector<Bfloat16>& model) {
+      const ParameterValues own{{"weight", weight}, {"density", 0.5}};
+      const std::vector<Input> inputs{{Floats(24), own}, {Floats(24), {{"weight", 0}}}};
+      TensorMerge task = make_task(method, Floats(24), inputs, {}, {4, 6});
+      task.base = stored_values(base);
+      task.models[0].values = stored_values(good);
+      task.models[1].values = stored_values(model);
+      Floats out(24);
+      return message_of([&] { merge_tensor(method.start, task, alone, out); });
+    };
+    EXPECT_EQ(merge(1, good, good), "") << name;
+    EXPECT_EQ(merge(1, good, bad), "not a number") << name;
+    EXPECT_EQ(merge(0, bad, good), "not a number") << name;
   }
 }
 
