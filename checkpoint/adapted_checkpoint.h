@@ -44,8 +44,8 @@ class AdaptedCheckpoint final : public Checkpoint {
   [[nodiscard]] const Checkpoint& model() const noexcept { return *model_; }
   // What the adapter has for a tensor.
   [[nodiscard]] std::uint64_t adapter_bytes(const TensorInfo& info) const;
-  // Those of the model and of the adapter.
   void read_ahead(const TensorInfo& info) const override { model_->read_ahead(info); }
+  // Those of the model and of the adapter.
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
 
