@@ -1,13 +1,12 @@
 // Milliseconds for one candidate of a search: parse the recipe, plan it, compute every tensor of
 // the language tower in memory, on two threads. The models are a VLM's tower and two language
-// models tuned from one base (slerp: the tower and one). `first`: nothing is remembered yet, as in
-// the first candidate; `next`: the parents' weights and rankings are, and the weights in the recipe
-// are others. The bound of `next` is memory: three models and a base are four float32 towers of
-// 13.4 MB to read, and one to write.
+// models tuned from one base (slerp: the tower and one). `first`: nothing is remembered yet but
+// open files, as in the first candidate; `next`: the parents' weights and rankings are and that
+// their tokenizers agree, and the weights in the recipe are others. The bound of `next` is memory:
+// three models and a base are four float32 towers of 13.4 MB to read, and one to write.
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,11 +48,13 @@ class CandidateMerger {
  public:
   explicit CandidateMerger(std::string method) : method_(std::move(method)) {}
 
-  void forget() { cache_ = std::make_shared<SourceCache>(kCacheBytes); }
+  void forget() {
+    cache_ = std::make_shared<SourceCache>(kCacheBytes);
+    models_.token_comparisons() = {};
+  }
   void merge(double weight) {
     const Recipe recipe = parse_recipe(recipe_of(method_, weight), "bench");
-    const MergedCheckpoint merged(make_merge_plan(recipe, std::ref(models_)),
-                                  {.seed = 0, .cache = cache_});
+    const MergedCheckpoint merged(make_merge_plan(recipe, models_), {.seed = 0, .cache = cache_});
     const std::vector<TensorInfo>& infos = merged.tensors();
     tower_.resize(infos.size());
     pool_.parallel_for(infos.size(), [&](std::size_t i) {

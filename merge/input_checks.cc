@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "merge/input_tensors.h"
-#include "merge/token_comparison.h"
 
 namespace vlm {
 namespace {
@@ -110,7 +109,8 @@ std::vector<std::string> compare_configs(Component component, const std::vector<
 
 std::vector<std::string> compare_token_tables(const std::vector<PlanInput>& inputs,
                                               const std::set<std::size_t>& members,
-                                              std::size_t donor, bool must_agree) {
+                                              std::size_t donor, bool must_agree,
+                                              TokenComparisons& comparisons) {
   std::vector<std::string> warnings;
   const PlanInput& wanted = inputs[donor];
   for (const std::size_t index : members) {
@@ -118,8 +118,9 @@ std::vector<std::string> compare_token_tables(const std::vector<PlanInput>& inpu
     if (index == donor) continue;
     std::optional<std::string> difference;
     try {
-      difference = token_difference(input.checkpoint->directory(), wanted.checkpoint->directory(),
-                                    common_rows(input, wanted));
+      difference =
+          comparisons.difference(input.checkpoint->directory(), wanted.checkpoint->directory(),
+                                 common_rows(input, wanted));
     } catch (const Error& error) {
       const bool has_none = error.code() == ErrorCode::kNotFound;
       if (must_agree && !has_none && error.code() != ErrorCode::kUnsupported) throw;

@@ -9,6 +9,7 @@
 
 #include "merge/component.h"
 #include "merge/plan.h"
+#include "merge/token_comparison.h"
 
 namespace vlm {
 
@@ -30,6 +31,7 @@ std::vector<std::string> compare_configs(Component component, const std::vector<
 // of a kind that is not understood is a warning.
 std::vector<std::string> compare_token_tables(const std::vector<PlanInput>& inputs,
                                               const std::set<std::size_t>& members,
-                                              std::size_t donor, bool must_agree);
+                                              std::size_t donor, bool must_agree,
+                                              TokenComparisons& comparisons);
 
 }  // namespace vlm

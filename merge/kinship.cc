@@ -105,7 +105,8 @@ std::vector<std::string> token_warnings(const KinshipModel& base,
     members.insert(inputs.size());
     inputs.push_back({model.name, model.checkpoint});
   }
-  return compare_token_tables(inputs, members, 0, false);
+  TokenComparisons comparisons;
+  return compare_token_tables(inputs, members, 0, false, comparisons);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 
-// Opens the models a recipe names, each once.
+// Opens the models a recipe names, each once, and compares their tokenizers once.
 
 #include <filesystem>
 #include <map>
@@ -11,13 +11,13 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/lora_adapter.h"
 #include "merge/plan.h"
+#include "merge/token_comparison.h"
 
 namespace vlm {
 
 // Gives out open checkpoints by their name in a recipe. A relative path is looked for in the
 // current directory (as mergekit does), then in `recipe_folder`. "MODEL+ADAPTER" is the model with
-// a LoRA adapter, a directory or a hub id like it. Not thread-safe. Not copyable:
-// pass it to make_merge_plan() as std::ref(pool), so that all plans share what it opened.
+// a LoRA adapter, a directory or a hub id like it. Not thread-safe.
 class ModelPool {
  public:
   // `open` opens a directory or a hub id.
@@ -37,6 +37,9 @@ class ModelPool {
   // not fit the model; what LoraAdapter throws.
   std::shared_ptr<const Checkpoint> operator()(const std::string& model);
 
+  // Of the models that it keeps open.
+  TokenComparisons& token_comparisons() noexcept { return token_comparisons_; }
+
   // An adapter alone, and whether a name is that of one: checkpoint/model_location.h.
   [[nodiscard]] std::shared_ptr<const LoraAdapter> open_adapter(const std::string& adapter) const;
   [[nodiscard]] bool is_adapter(const std::string& name) const;
@@ -49,6 +52,11 @@ class ModelPool {
   OpenModel find_document_;  // may be empty
   std::filesystem::path recipe_folder_;
   std::map<std::string, std::shared_ptr<const Checkpoint>> open_models_;
+  TokenComparisons token_comparisons_;
 };
+
+// make_merge_plan() of merge/plan.h for models of a pool, whose tokenizers are compared once for
+// all plans.
+MergePlan make_merge_plan(const Recipe& recipe, ModelPool& models);
 
 }  // namespace vlm

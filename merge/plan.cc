@@ -1,6 +1,7 @@
 #include "merge/plan.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "checkpoint/file_checkpoint.h"
 #include "checkpoint/original_llava.h"
@@ -10,6 +11,7 @@
 #include "merge/filter_uses.h"
 #include "merge/input_checks.h"
 #include "merge/merged_config.h"
+#include "merge/model_pool.h"
 #include "merge/path_slices.h"
 #include "merge/plan_slices.h"
 #include "merge/single_view.h"
@@ -28,7 +30,8 @@ std::string counted(std::size_t count, const char* noun) {
 
 class PlanMaker {
  public:
-  PlanMaker(const Recipe& recipe, const OpenModel& open_model) : open_model_(open_model) {
+  PlanMaker(const Recipe& recipe, const OpenModel& open_model, TokenComparisons& comparisons)
+      : open_model_(open_model), comparisons_(comparisons) {
     plan_.recipe = recipe;
     plan_.warnings = recipe.warnings;
     plan_.method = &find_merge_method(recipe.merge_method, recipe.where);
@@ -61,6 +64,7 @@ class PlanMaker {
   }
 
   const OpenModel& open_model_;
+  TokenComparisons& comparisons_;
   MergePlan plan_;
   std::vector<InputTensors> inputs_;            // parallel to plan_.inputs
   std::optional<std::size_t> base_;             // the recipe's base_model
@@ -291,7 +295,8 @@ void PlanMaker::compare_inputs() {
   if (path_) add_warnings(path_->warnings());
   if (plan_.recipe.tokenizer) return;  // rows are matched by token
   add_warnings(compare_token_tables(plan_.inputs, text().inputs(), plan_.donor,
-                                    plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows));
+                                    plan_.recipe.vocabulary == VocabularyPolicy::kCommonRows,
+                                    comparisons_));
 }
 
 void PlanMaker::finish_config() {
@@ -352,7 +357,13 @@ void PlanMaker::choose_template() {
 }  // namespace
 
 MergePlan make_merge_plan(const Recipe& recipe, const OpenModel& open_model) {
-  return PlanMaker(recipe, open_model).make();
+  TokenComparisons comparisons;
+  return PlanMaker(recipe, open_model, comparisons).make();
+}
+
+MergePlan make_merge_plan(const Recipe& recipe, ModelPool& models) {
+  const OpenModel open_model = std::ref(models);
+  return PlanMaker(recipe, open_model, models.token_comparisons()).make();
 }
 
 }  // namespace vlm

@@ -1,7 +1,6 @@
 #include "merge/recipe_documents.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "core/error.h"
@@ -58,7 +57,7 @@ std::shared_ptr<const MergedCheckpoint> RecipeDocuments::merge_at(std::size_t in
   if (recipes_.size() > 1 && !recipe.name.empty()) {
     options.seed = philox_key(options_.seed, "document " + recipe.name);
   }
-  auto merged = std::make_shared<const MergedCheckpoint>(make_merge_plan(recipe, std::ref(models_)),
+  auto merged = std::make_shared<const MergedCheckpoint>(make_merge_plan(recipe, models_),
                                                          std::move(options));
   in_progress_.pop_back();
   merged_.emplace(index, merged);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "checkpoint/token_table.h"
 #include "core/files.h"
@@ -49,6 +50,23 @@ std::optional<std::string> token_difference(const fs::path& a, const fs::path& b
   }
   if (unequal == 0) return std::nullopt;
   return std::to_string(unequal) + " of " + std::to_string(common) + " ids, the first " + first;
+}
+
+TokenComparisons::Outcome TokenComparisons::outcome_of(const Key& key) {
+  try {
+    return std::apply(token_difference, key);
+  } catch (const Error& error) {
+    return error;
+  }
+}
+
+std::optional<std::string> TokenComparisons::difference(const fs::path& a, const fs::path& b,
+                                                        std::size_t num_rows) {
+  const Key key(a, b, num_rows);
+  auto found = outcomes_.find(key);
+  if (found == outcomes_.end()) found = outcomes_.emplace(key, outcome_of(key)).first;
+  if (const auto* const error = std::get_if<Error>(&found->second)) throw Error(*error);
+  return std::get<std::optional<std::string>>(found->second);
 }
 
 }  // namespace vlm

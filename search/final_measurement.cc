@@ -1,7 +1,6 @@
 #include "search/final_measurement.h"
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -46,7 +45,7 @@ bool asks_about_pictures(const std::vector<BenchmarkRun>& runs) {
 
 std::shared_ptr<const MergedCheckpoint> merge_of(const SearchConfig& config, ModelPool& models,
                                                  const std::string& recipe) {
-  MergePlan plan = make_merge_plan(parse_recipe(recipe, config.where), std::ref(models));
+  MergePlan plan = make_merge_plan(parse_recipe(recipe, config.where), models);
   const MergeOptions options{config.optimizer.seed, nullptr};
   return std::make_shared<const MergedCheckpoint>(std::move(plan), options);
 }

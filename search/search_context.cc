@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 #include <utility>
 
 #include "core/error.h"
@@ -106,7 +105,7 @@ std::string SearchContext::recipe_of(const std::map<std::string, double>& parame
 
 std::shared_ptr<const MergedCheckpoint> SearchContext::merge_of(const std::string& recipe_text) {
   const std::lock_guard lock(mutex_);
-  MergePlan plan = make_merge_plan(parse_recipe(recipe_text, where_), std::ref(models_));
+  MergePlan plan = make_merge_plan(parse_recipe(recipe_text, where_), models_);
   return std::make_shared<const MergedCheckpoint>(std::move(plan), MergeOptions{seed_, cache_});
 }
 

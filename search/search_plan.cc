@@ -1,7 +1,6 @@
 #include "search/search_plan.h"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -92,8 +91,7 @@ SearchPlan plan_search(const SearchConfig& config, ModelPool& models) {
   for (const Gene& gene : recipe.genes()) initial[gene.name] = gene.initial;
   parse_recipe(recipe.first_recipe(), config.where);  // names the search file's own lines
   std::string first_recipe = recipe_of(recipe, initial, config.where);
-  MergePlan first_merge =
-      make_merge_plan(parse_recipe(first_recipe, config.where), std::ref(models));
+  MergePlan first_merge = make_merge_plan(parse_recipe(first_recipe, config.where), models);
   SearchSpace space = space_of(recipe);
   static_cast<void>(make_optimizer(config.optimizer, space));  // throws before anything is written
   const bool changes_features = genes_reach_features(recipe, first_merge);

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <limits>
 
 #include <gmock/gmock.h>
@@ -84,7 +83,7 @@ double distance_of_ways(const std::string& method, const std::vector<Adapter>& a
   ModelPool models = golden_pool();
   const MergedCheckpoint wanted(
       make_merge_plan(parse_recipe(recipe_of(method, adapters, rest + base, true), "r.yaml"),
-                      std::ref(models)),
+                      models),
       {.seed = 7, .cache = nullptr});
   return largest_difference(wanted, *adapted("merge/models/base", target));
 }

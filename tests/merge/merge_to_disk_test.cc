@@ -1,7 +1,6 @@
 #include "merge/merge_to_disk.h"
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,7 +30,7 @@ MergedCheckpoint merge_zoo(std::uint64_t seed, std::shared_ptr<SourceCache> cach
                            const std::string& recipe = kRecipe) {
   ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
                    std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models");
-  return MergedCheckpoint(make_merge_plan(parse_recipe(recipe, "r.yaml"), std::ref(models)),
+  return MergedCheckpoint(make_merge_plan(parse_recipe(recipe, "r.yaml"), models),
                           {.seed = seed, .cache = std::move(cache)});
 }
 

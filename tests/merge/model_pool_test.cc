@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/checkpoint/temporary_directory.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -38,6 +39,36 @@ TEST(ModelPool, SaysThatAnAdapterIsMissing) {
               HasSubstr("no adapter_config.json in it"));
 }
 
+// tok_b's tokenizer is another, so that plans warn of it.
+TEST(ModelPool, ASecondPlanReadsNoTokenizerAndIsThatOfANewPool) {
+  const TemporaryDirectory folder;
+  for (const char* const model : {"tok_a", "tok_b"}) {
+    std::filesystem::copy(kData / "merge/models" / model, folder.path() / model);
+  }
+  const auto recipe = [](const std::string& weight) {
+    return parse_recipe(
+        "models:\n- {model: tok_a}\n- {model: tok_b, parameters: {weight: " + weight +
+            "}}\nmerge_method: linear\nparameters: {weight: 0.5}\n"
+            "embeddings: {policy: base}\n",
+        "r.yaml");
+  };
+  const OpenModel open = [](const std::string& model) { return FileCheckpoint::open(model); };
+  ModelPool models(open, folder.path());
+  ModelPool others(open, folder.path());
+  make_merge_plan(recipe("0.5"), models);
+  const MergedCheckpoint wanted(make_merge_plan(recipe("0.25"), others));
+  folder.add("tok_b/tokenizer.json", "no tokenizer");
+  const MergedCheckpoint second(make_merge_plan(recipe("0.25"), models));
+  EXPECT_THAT(second.plan().warnings, testing::Contains(HasSubstr("token tables differ")));
+  EXPECT_EQ(second.plan().warnings, wanted.plan().warnings);
+  for (const TensorInfo& info : wanted.tensors()) {
+    EXPECT_EQ(read_all(second, *second.find(info.name)), read_all(wanted, info)) << info.name;
+  }
+  ModelPool late(open, folder.path());
+  EXPECT_THAT(make_merge_plan(recipe("0.25"), late).warnings,
+              testing::Contains(HasSubstr("token tables were not compared")));
+}
+
 // An adapted model keeps its base's directory, but is a model of its own.
 TEST(ModelPool, AnAdaptedModelMergesWithItsBase) {
   ModelPool models = pool();
@@ -45,7 +76,7 @@ TEST(ModelPool, AnAdaptedModelMergesWithItsBase) {
       "models:\n- {model: merge/models/base+checkpoint/lora/attention, parameters: {weight: 0.5}}\n"
       "merge_method: task_arithmetic\nbase_model: merge/models/base\n",
       "r.yaml");
-  const MergedCheckpoint merged(make_merge_plan(recipe, std::ref(models)));
+  const MergedCheckpoint merged(make_merge_plan(recipe, models));
   const auto base = models("merge/models/base");
   const auto adapted = models("merge/models/base+checkpoint/lora/attention");
   for (const TensorInfo& info : merged.tensors()) {

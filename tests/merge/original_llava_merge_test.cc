@@ -30,7 +30,7 @@ const fs::path kLlava16 = fs::path(VLM_TEST_DATA) / "vision/llava16";
 
 MergedCheckpoint merge(const std::string& recipe) {
   ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); }, kZoo);
-  return MergedCheckpoint(make_merge_plan(parse_recipe(recipe, "r.yaml"), std::ref(models)), {});
+  return MergedCheckpoint(make_merge_plan(parse_recipe(recipe, "r.yaml"), models), {});
 }
 
 // `vlm`'s language tower with a Japanese model merged in.

@@ -357,7 +357,7 @@ TEST(PlanSummary, CountsWhatIsBehindAdaptersAndDocuments) {
   const auto bytes = [&](const std::string& model) {
     const Recipe recipe =
         parse_recipe("models: [{model: " + model + "}]\nmerge_method: passthrough\n", "r.yaml");
-    return summarize(make_merge_plan(recipe, std::ref(models))).bytes_to_read;
+    return summarize(make_merge_plan(recipe, models)).bytes_to_read;
   };
   const std::uint64_t base = bytes("models/base");
   const LoraAdapter adapter(std::filesystem::path(VLM_TEST_DATA) / "checkpoint/lora/attention");

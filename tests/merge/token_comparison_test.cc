@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/checkpoint/made_up_checkpoint.h"
 #include "tests/checkpoint/temporary_directory.h"
 #include "tests/merge/made_up_models.h"
 
@@ -70,6 +71,34 @@ TEST(TokenComparison, AModelWithoutTokenizerIsAnError) {
   const TemporaryDirectory one;
   const TemporaryDirectory two;
   EXPECT_NE(message_of([&] { token_difference(one.path(), two.path(), 1); }), "");
+}
+
+TEST(TokenComparisons, TheSameModelsAreReadOnce) {
+  const TemporaryDirectory one;
+  const TemporaryDirectory two;
+  one.add("tokenizer.json", tokenizer(R"("a": 0, "b": 1)"));
+  two.add("tokenizer.json", tokenizer(R"("a": 0, "c": 1)"));
+  TokenComparisons comparisons;
+  const auto before = comparisons.difference(one.path(), two.path(), 2);
+  EXPECT_EQ(before, token_difference(one.path(), two.path(), 2));
+  EXPECT_TRUE(before.has_value());
+  two.add("tokenizer.json", "no tokenizer");
+  EXPECT_EQ(comparisons.difference(one.path(), two.path(), 2), before);
+  EXPECT_NE(message_of([&] { comparisons.difference(one.path(), two.path(), 1); }), "");
+  EXPECT_NE(message_of([&] { comparisons.difference(two.path(), one.path(), 2); }), "");
+}
+
+TEST(TokenComparisons, AnErrorIsThrownAgainAsItWas) {
+  const TemporaryDirectory one;
+  const TemporaryDirectory two;
+  one.add("tokenizer.json", tokenizer(R"("a": 0)"));
+  two.add("tokenizer.json", R"({"model": {"type": "?"}})");
+  TokenComparisons comparisons;
+  const auto compare = [&] { comparisons.difference(one.path(), two.path(), 1); };
+  const std::string before = error_message(ErrorCode::kUnsupported, compare);
+  EXPECT_THAT(before, HasSubstr("tokenizer without a vocabulary"));
+  two.add("tokenizer.json", tokenizer(R"("a": 0)"));
+  EXPECT_EQ(error_message(ErrorCode::kUnsupported, compare), before);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,7 +39,7 @@ std::shared_ptr<const MergedCheckpoint> merge_of(const std::string& recipe_file)
   ModelPool models = make_model_pool(kData);
   const std::string text = "vlm: models/vlm\n" + read_text_file(kData / recipe_file);
   return std::make_shared<const MergedCheckpoint>(
-      make_merge_plan(parse_recipe(text, recipe_file), std::ref(models)));
+      make_merge_plan(parse_recipe(text, recipe_file), models));
 }
 
 Matrix<float> project_picture(const Checkpoint& checkpoint, const std::vector<float>& pixels,

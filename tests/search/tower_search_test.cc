@@ -1,7 +1,6 @@
 // A search whose genes reach vision tower and projector.
 
 #include <filesystem>
-#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -87,8 +86,7 @@ TEST_F(TowerSearch, EachCandidateSeesWithItsOwnTowerAndProjector) {
     if (found.trials[i].state != TrialState::kComplete) continue;
     ++complete;
     const std::string recipe = recipe_of(plan.recipe, found.trials[i].parameters, search.where);
-    const MergedCheckpoint merged(
-        make_merge_plan(parse_recipe(recipe, search.where), std::ref(models)), {});
+    const MergedCheckpoint merged(make_merge_plan(parse_recipe(recipe, search.where), models), {});
     const Model model(merged, pool);
     ImageFeatureCache images(model.shared_parts().vision);
     const BenchmarkResult result = run_benchmark(objectives[0].task, objectives[0].fitted,
