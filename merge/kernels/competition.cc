@@ -69,7 +69,7 @@ double hyperbolic_tangent(double x) noexcept {
 
 void competition_scores(std::span<const float> delta, std::span<const float> total,
                         std::size_t models, const MagnitudeRange& range, std::span<float> out) {
-  const double smallest = double{range.smallest};
+  const auto smallest = double{range.smallest};
   const double width =
       range.largest > range.smallest ? double{range.largest} - double{range.smallest} : 1.0;
   const auto count = static_cast<double>(models);
@@ -77,7 +77,7 @@ void competition_scores(std::span<const float> delta, std::span<const float> tot
   const float* __restrict sums = total.data();
   float* __restrict scores = out.data();
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const double d = double{values[i]};
+    const auto d = double{values[i]};
     const double agreement = d * double{sums[i]};
     const double spread = (std::fabs(d) - smallest) / width;
     const double score =
@@ -89,7 +89,7 @@ void competition_scores(std::span<const float> delta, std::span<const float> tot
 // Adds one model to the sums of a chunk.
 void add_competitor(const Competitor& model, std::size_t first, std::size_t size, double* sum,
                     double* divisor) {
-  const double smallest = double{model.range.smallest_above_zero};
+  const auto smallest = double{model.range.smallest_above_zero};
   const double width = double{model.range.largest} - smallest;
   const bool is_one_value = width == 0;
   const float* __restrict delta = model.delta.data() + first;
