@@ -17,7 +17,7 @@ void ZeroCheckpoint::read_part(const TensorInfo& /*info*/, std::size_t /*first*/
 }
 
 AdapterDeltas::AdapterDeltas(std::shared_ptr<const ZeroCheckpoint> zeros,
-                             std::shared_ptr<const LoraAdapter> adapter,
+                             const std::shared_ptr<const LoraAdapter>& adapter,
                              std::shared_ptr<const Checkpoint> base)
     : directory_(adapter->directory()),
       changed_(std::move(zeros), adapter),

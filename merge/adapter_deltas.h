@@ -42,7 +42,8 @@ class AdapterDeltas final : public Checkpoint {
   // `zeros` has the tensors. `base` is null if the adapter has saved none of them whole. Throws
   // Error{kInvalidArgument} for an adapter that changes a tensor of another name or shape.
   AdapterDeltas(std::shared_ptr<const ZeroCheckpoint> zeros,
-                std::shared_ptr<const LoraAdapter> adapter, std::shared_ptr<const Checkpoint> base);
+                const std::shared_ptr<const LoraAdapter>& adapter,
+                std::shared_ptr<const Checkpoint> base);
 
   [[nodiscard]] const ModelConfig& config() const override { return changed_.config(); }
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const override {
