@@ -1,10 +1,7 @@
 #include "checkpoint/gguf_writer.h"
 
-#include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <set>
-#include <system_error>
 #include <type_traits>
 
 #include <fcntl.h>
@@ -12,8 +9,7 @@
 
 #include "core/check.h"
 #include "core/descriptor.h"
-#include "core/error.h"
-#include "core/files.h"
+#include "core/system_error.h"
 
 namespace vlm {
 namespace {
@@ -29,12 +25,6 @@ enum class ValueType : std::uint32_t {
   kString = 8,
   kArray = 9
 };
-
-[[noreturn]] void fail_with_errno(const char* what, const std::filesystem::path& path) {
-  const int reason = errno;
-  throw Error(ErrorCode::kIo, std::string(what) + ": " + path.string() + ": " +
-                                  std::generic_category().message(reason));
-}
 
 // Bytes in the file's order, which is little-endian.
 class Bytes {
@@ -135,7 +125,7 @@ GgufWriter::GgufWriter(std::filesystem::path path, const GgufMetadata& metadata,
   constexpr mode_t kReadableByAll = 0644;
   descriptor_ =
       ::open(file_.path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kReadableByAll);
-  if (descriptor_ < 0) fail_with_errno("cannot create file", path_);
+  if (descriptor_ < 0) fail_writing("cannot create file", path_);
   try {
     write(header);
   } catch (...) {
@@ -158,7 +148,7 @@ void GgufWriter::append(std::span<const std::byte> bytes) {
 
 void GgufWriter::finish() {
   check(num_appended_ == sizes_bytes_.size(), "GgufWriter::finish: all tensors appended");
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail_with_errno("cannot close file", path_);
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail_writing("cannot close file", path_);
   file_.commit();
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -13,18 +12,13 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/system_error.h"
 
 namespace vlm {
 namespace {
 
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kLargestCall = std::size_t{1} << 30U;  // Linux moves at most 2 GiB a call
-
-[[noreturn]] void fail_with_errno(const char* what, const std::filesystem::path& path) {
-  const int reason = errno;
-  throw Error(ErrorCode::kIo, std::string(what) + ": " + path.string() + ": " +
-                                  std::generic_category().message(reason));
-}
 
 // Length and JSON of the header, padded with blanks so that the data begins at a multiple of 8.
 std::string header_bytes(std::span<const TensorInfo> tensors, const SafetensorsMetadata& metadata) {
@@ -73,11 +67,11 @@ SafetensorsWriter::SafetensorsWriter(std::filesystem::path path,
   constexpr mode_t kReadableByAll = 0644;
   const int refuse = existing == Existing::kRefuse ? O_EXCL : 0;
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | refuse | O_CLOEXEC, kReadableByAll);
-  if (descriptor_ < 0) fail_with_errno("cannot create file", path_);
+  if (descriptor_ < 0) fail_writing("cannot create file", path_);
   try {
     write_at(0, std::as_bytes(std::span(header)));
     if (::ftruncate(descriptor_, static_cast<off_t>(begins_bytes_.back())) != 0) {
-      fail_with_errno("cannot write file", path_);
+      fail_writing("cannot write file", path_);
     }
   } catch (...) {
     ::close(descriptor_);
@@ -114,7 +108,7 @@ void SafetensorsWriter::read(std::size_t tensor, std::size_t first,
     const ssize_t count = ::pread(descriptor_, bytes.data(), std::min(bytes.size(), kLargestCall),
                                   static_cast<off_t>(offset_bytes));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_with_errno("cannot read file", path_);
+    if (count < 0) fail_writing("cannot read file", path_);
     if (count == 0) throw Error(ErrorCode::kIo, "file ended early: " + path_.string());
     offset_bytes += static_cast<std::size_t>(count);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
@@ -122,7 +116,7 @@ void SafetensorsWriter::read(std::size_t tensor, std::size_t first,
 }
 
 void SafetensorsWriter::finish() {
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail_with_errno("cannot close file", path_);
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail_writing("cannot close file", path_);
 }
 
 void SafetensorsWriter::write_at(std::size_t offset_bytes, std::span<const std::byte> bytes) const {
@@ -130,7 +124,7 @@ void SafetensorsWriter::write_at(std::size_t offset_bytes, std::span<const std::
     const ssize_t count = ::pwrite(descriptor_, bytes.data(), std::min(bytes.size(), kLargestCall),
                                    static_cast<off_t>(offset_bytes));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_with_errno("cannot write file", path_);
+    if (count < 0) fail_writing("cannot write file", path_);
     offset_bytes += static_cast<std::size_t>(count);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }

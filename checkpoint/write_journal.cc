@@ -1,8 +1,6 @@
 #include "checkpoint/write_journal.h"
 
-#include <cerrno>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,15 +9,10 @@
 #include "core/descriptor.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/system_error.h"
 
 namespace vlm {
 namespace {
-
-[[noreturn]] void fail_with_errno(const char* what, const std::filesystem::path& path) {
-  const int reason = errno;
-  throw Error(ErrorCode::kIo, std::string(what) + ": " + path.string() + ": " +
-                                  std::generic_category().message(reason));
-}
 
 void check_identity(const Json& before, const Json& now, const std::filesystem::path& path) {
   if (before == now) return;
@@ -41,7 +34,7 @@ WriteJournal::WriteJournal(std::filesystem::path path, const Json& identity)
   if (std::filesystem::exists(path_)) read_lines(identity);
   constexpr mode_t kReadableByAll = 0644;
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kReadableByAll);
-  if (descriptor_ < 0) fail_with_errno("cannot create file", path_);
+  if (descriptor_ < 0) fail_writing("cannot create file", path_);
   // The line break ends a line that a killed run left incomplete.
   append(std::filesystem::file_size(path_) == 0 ? json_line(identity) + "\n" : "\n");
 }

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <string>
-#include <system_error>
 
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/system_error.h"
 
 namespace vlm {
 
@@ -22,10 +20,7 @@ void write_bytes(int descriptor, std::string_view bytes, const std::filesystem::
     const ssize_t written =
         ::write(descriptor, bytes.data(), std::min(bytes.size(), kLargestWrite));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      throw Error(ErrorCode::kIo, "cannot write file: " + path.string() + ": " +
-                                      std::generic_category().message(errno));
-    }
+    if (written < 0) fail_writing("cannot write file", path);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }

@@ -1,33 +1,22 @@
 #include "core/file_lock.h"
 
 #include <cerrno>
-#include <string>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/system_error.h"
 
 namespace vlm {
-namespace {
-
-[[noreturn]] void fail(const char* what, const std::filesystem::path& file, int reason) {
-  throw Error(
-      reason == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-      std::string(what) + ": " + file.string() + ": " + std::generic_category().message(reason));
-}
-
-}  // namespace
 
 std::optional<FileLock> FileLock::try_lock(const std::filesystem::path& file, Missing missing,
                                            std::int64_t byte) {
   constexpr mode_t kReadableByAll = 0644;
   const int creates = missing == Missing::kCreate ? O_CREAT : 0;
   FileLock lock(::open(file.c_str(), O_RDWR | creates | O_CLOEXEC, kReadableByAll));
-  if (lock.descriptor_ < 0) fail("cannot open file", file, errno);
+  if (lock.descriptor_ < 0) fail_with_errno("cannot open file", file);
   struct flock range {};
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
@@ -35,7 +24,7 @@ std::optional<FileLock> FileLock::try_lock(const std::filesystem::path& file, Mi
   range.l_len = 1;
   if (::fcntl(lock.descriptor_, F_OFD_SETLK, &range) == 0) return lock;
   if (errno == EAGAIN || errno == EACCES) return std::nullopt;
-  fail("cannot lock file", file, errno);
+  fail_with_errno("cannot lock file", file);
 }
 
 FileLock::~FileLock() {

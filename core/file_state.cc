@@ -1,20 +1,12 @@
 #include "core/file_state.h"
 
-#include <cerrno>
-#include <system_error>
-
 #include <sys/stat.h>
 
 #include "core/error.h"
+#include "core/system_error.h"
 
 namespace vlm {
 namespace {
-
-[[noreturn]] void fail(const std::filesystem::path& path, int reason) {
-  throw Error(
-      reason == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-      "cannot read file status: " + path.string() + ": " + std::generic_category().message(reason));
-}
 
 FileState made_of(const struct stat& status, const std::filesystem::path& path) {
   constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
@@ -39,13 +31,13 @@ std::string to_string(const FileState& state) {
 
 FileState file_state(const std::filesystem::path& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) fail(path, errno);
+  if (::stat(path.c_str(), &status) != 0) fail_with_errno("cannot read file status", path);
   return made_of(status, path);
 }
 
 FileState file_state(int descriptor, const std::filesystem::path& path) {
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) fail(path, errno);
+  if (::fstat(descriptor, &status) != 0) fail_with_errno("cannot read file status", path);
   return made_of(status, path);
 }
 

@@ -13,21 +13,12 @@
 
 #include "core/descriptor.h"
 #include "core/error.h"
+#include "core/system_error.h"
 
 namespace vlm {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void fail(const char* what, const fs::path& path, const std::error_code& reason) {
-  const bool missing = reason == std::errc::no_such_file_or_directory;
-  throw Error(missing ? ErrorCode::kNotFound : ErrorCode::kIo,
-              std::string(what) + ": " + path.string() + ": " + reason.message());
-}
-
-[[noreturn]] void fail_with_errno(const char* what, const fs::path& path) {
-  fail(what, path, std::error_code(errno, std::generic_category()));
-}
 
 fs::path temporary_sibling(const fs::path& path) {
   return path.parent_path() /
@@ -100,7 +91,7 @@ std::string read_text_file(const fs::path& path, std::size_t max_bytes) {
     throw Error(ErrorCode::kIo, "is a directory, not a file: " + path.string());
   }
   const auto size_bytes = fs::file_size(path, error);
-  if (error) fail("cannot read file", path, error);
+  if (error) fail_with("cannot read file", path, error);
   if (size_bytes > max_bytes) {
     throw Error(ErrorCode::kCorruptFile, "file is larger than " + std::to_string(max_bytes) +
                                              " bytes: " + path.string() + ": " +
@@ -169,7 +160,7 @@ void AtomicFile::commit() {
   sync_to_disk(working_);
   std::error_code error;
   fs::rename(working_, target_.path, error);
-  if (error) fail("cannot rename to", target_.path, error);
+  if (error) fail_with("cannot rename to", target_.path, error);
   working_.clear();
 }
 

@@ -1,8 +1,6 @@
 #include "core/mapped_file.h"
 
-#include <cerrno>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -12,23 +10,15 @@
 
 #include "core/descriptor.h"
 #include "core/error.h"
+#include "core/system_error.h"
 
 namespace vlm {
-namespace {
-
-[[noreturn]] void fail(const char* what, const std::filesystem::path& path, int error_number) {
-  const ErrorCode code = error_number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  throw Error(code, std::string(what) + ": " + path.string() + ": " +
-                        std::generic_category().message(error_number));
-}
-
-}  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!descriptor.is_open()) fail("cannot open file", path, errno);
+  if (!descriptor.is_open()) fail_with_errno("cannot open file", path);
   struct stat status {};
-  if (::fstat(descriptor.number(), &status) != 0) fail("cannot read file status", path, errno);
+  if (::fstat(descriptor.number(), &status) != 0) fail_with_errno("cannot read file status", path);
   if (!S_ISREG(status.st_mode)) {
     throw Error(ErrorCode::kIo, "not a regular file: " + path.string());
   }
@@ -36,7 +26,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   state_ = file_state(descriptor.number(), path);
   if (size_bytes_ == 0) return;  // mmap refuses a length of 0
   void* mapped = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_PRIVATE, descriptor.number(), 0);
-  if (mapped == MAP_FAILED) fail("cannot map file", path, errno);
+  if (mapped == MAP_FAILED) fail_with_errno("cannot map file", path);
   data_ = static_cast<const std::byte*>(mapped);
 }
 
