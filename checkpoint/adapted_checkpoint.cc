@@ -7,25 +7,10 @@
 
 #include "core/error.h"
 #include "tensor/float32_kernels.h"
+#include "tensor/transposed.h"
 
 namespace vlm {
 namespace {
-
-std::vector<float> floats_of(const TensorView& view) {
-  std::vector<float> values(view.bytes.size() / element_size_bytes(view.dtype));
-  read_floats(view, 0, values);
-  return values;
-}
-
-std::vector<float> transposed(const std::vector<float>& values, std::size_t rows) {
-  const std::size_t cols = values.size() / rows;
-  std::vector<float> turned(values.size());
-  for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t col = 0; col < cols; ++col)
-      turned[col * rows + row] = values[row * cols + col];
-  }
-  return turned;
-}
 
 // scale * b a, or its transpose, as the product of two small matrices.
 class LowRankProduct {

@@ -35,9 +35,6 @@ class AdaptedCheckpoint final : public Checkpoint {
   [[nodiscard]] Layout layout() const override { return model_->layout(); }
   void read(const TensorInfo& info, std::span<float> out) const override;
   // In the parts that the model is read in; holds B and A of the tensors in float32.
-  [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override {
-    return model_->working_bytes(info);
-  }
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   // The model without the adapter; it has the same tensors().
@@ -45,6 +42,9 @@ class AdaptedCheckpoint final : public Checkpoint {
   // What the adapter has for a tensor.
   [[nodiscard]] std::uint64_t adapter_bytes(const TensorInfo& info) const;
   void read_ahead(const TensorInfo& info) const override { model_->read_ahead(info); }
+  [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override {
+    return model_->working_bytes(info);
+  }
   // Those of the model and of the adapter.
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;

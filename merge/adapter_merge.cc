@@ -12,15 +12,10 @@
 #include "merge/kernels/low_rank.h"
 #include "merge/merge_to_disk.h"
 #include "merge/merged_checkpoint.h"
+#include "tensor/transposed.h"
 
 namespace vlm {
 namespace {
-
-std::vector<float> floats_of(const TensorView& view) {
-  std::vector<float> values(element_count(view.shape).value_or(0));
-  read_floats(view, 0, values);
-  return values;
-}
 
 // One tensor of the result.
 struct Merged {
@@ -142,17 +137,6 @@ std::vector<float> AdapterMerger::whole(std::size_t index) const {
   plan_.base->read(*plan_.base->find(info(index).name), before);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] += before[i];
   return values;
-}
-
-std::vector<float> transposed(const std::vector<float>& values, std::size_t rows) {
-  const std::size_t cols = values.size() / rows;
-  std::vector<float> turned(values.size());
-  for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t col = 0; col < cols; ++col) {
-      turned[col * rows + row] = values[row * cols + col];
-    }
-  }
-  return turned;
 }
 
 // Of an embedding [rows, width] A is [rank, rows] and B [width, rank]; what is cut is its

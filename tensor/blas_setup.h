@@ -1,6 +1,10 @@
 #pragma once
 
-// One-time preparation of OpenBLAS.
+// What all calls of OpenBLAS need.
+
+#include <cstddef>
+
+#include <cblas.h>
 
 namespace vlm {
 
@@ -10,5 +14,10 @@ namespace vlm {
 // The environment variable OPENBLAS_CORETYPE goes before. Cheap after the first call; thread-safe,
 // but no other thread may be inside OpenBLAS during the first.
 void prepare_blas();
+
+// Sizes as OpenBLAS takes them.
+inline blasint blas_int(std::size_t value) {
+  return static_cast<blasint>(value);
+}
 
 }  // namespace vlm

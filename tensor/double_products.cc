@@ -10,10 +10,6 @@ namespace {
 
 using View = MatrixView<const double>;
 
-blasint blas_int(std::size_t value) {
-  return static_cast<blasint>(value);
-}
-
 // A matrix as it enters a product.
 struct Operand {
   View matrix;

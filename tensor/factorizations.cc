@@ -22,10 +22,6 @@ void dpotrf_(const char* triangle, const blasint* size, double* matrix, const bl
 namespace vlm {
 namespace {
 
-blasint blas_int(std::size_t value) {
-  return static_cast<blasint>(value);
-}
-
 void solve(MatrixView<const double> lower, CBLAS_TRANSPOSE of_lower, MatrixView<double> rows) {
   check(lower.rows() == lower.cols() && lower.rows() == rows.cols(), "triangle: shapes that fit");
   if (rows.rows() == 0 || rows.cols() == 0) return;

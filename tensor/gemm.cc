@@ -20,10 +20,6 @@ constexpr std::size_t kLeastTileColumns = 96;
 constexpr std::size_t kTilesAcross = 8;
 constexpr std::size_t kLeastTileProducts = 200'000;  // multiplications: some microseconds
 
-blasint blas_int(std::size_t value) {
-  return static_cast<blasint>(value);
-}
-
 std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
   return (value + divisor - 1) / divisor;
 }

@@ -65,6 +65,12 @@ void read_floats(const TensorView& tensor, std::size_t first, std::span<float> o
   }
 }
 
+std::vector<float> floats_of(const TensorView& tensor) {
+  std::vector<float> values(element_count(tensor.shape).value_or(0));
+  read_floats(tensor, 0, values);
+  return values;
+}
+
 void store_floats(std::span<const float> values, DType dtype, std::span<std::byte> out) noexcept {
   check(out.size() == values.size() * element_size_bytes(dtype), "store_floats: output size");
   switch (dtype) {

@@ -34,6 +34,9 @@ struct TensorView {
 // is rounded. REQUIRES: a floating dtype, the range inside the tensor.
 void read_floats(const TensorView& tensor, std::size_t first, std::span<float> out) noexcept;
 
+// All elements, as read_floats() gives them.
+std::vector<float> floats_of(const TensorView& tensor);
+
 // Rounds float32 values once to `dtype` (nearest, ties to even) and stores them.
 // REQUIRES: a floating dtype, out.size() == values.size() * element_size_bytes(dtype).
 void store_floats(std::span<const float> values, DType dtype, std::span<std::byte> out) noexcept;

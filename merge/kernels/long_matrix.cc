@@ -23,7 +23,7 @@ void scale_row(std::span<double> row, double factor) {
 }
 
 // Eigenvectors of a Gram matrix, largest singular value first.
-RightVectors decompose(DoubleMatrix gram) {
+RightVectors decompose(Matrix<double> gram) {
   RightVectors parts{decompose_symmetric(gram.view()), std::move(gram)};
   std::ranges::reverse(parts.values);
   for (double& value : parts.values) value = std::sqrt(std::max(value, 0.0));
@@ -38,7 +38,7 @@ RightVectors decompose(DoubleMatrix gram) {
 LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
   const auto read = [&matrix, vectors](std::size_t first, MatrixView<double> out,
                                        ThreadPool& pool) {
-    DoubleMatrix rows(out.rows(), matrix.width);
+    Matrix<double> rows(out.rows(), matrix.width);
     matrix.read(first, rows.view(), pool);
     const std::size_t stripes = (out.cols() + kStripe - 1) / kStripe;
     pool.parallel_for(stripes, [&](std::size_t i) {
@@ -57,30 +57,31 @@ void refine(const LongMatrix& matrix, std::size_t first, RightVectors& parts, Th
   const MatrixView<double> vectors = parts.vectors.view().rows(first, count);
   const RightVectors inner = decompose(inner_products(product(matrix, vectors), pool).dense());
   std::ranges::copy(inner.values, parts.values.begin() + static_cast<std::ptrdiff_t>(first));
-  DoubleMatrix turned(count, vectors.cols());
+  Matrix<double> turned(count, vectors.cols());
   multiply(inner.vectors.view(), vectors, turned.view(), pool);
   for (std::size_t i = 0; i < count; ++i) {
     std::ranges::copy(turned.view().row(i), vectors.row(i).begin());
   }
 }
 
+// Calls use(rows) for panels of consecutive rows, in order.
+void for_each_panel(const LongMatrix& matrix, ThreadPool& pool,
+                    const std::function<void(MatrixView<const double> rows)>& use) {
+  for (std::size_t first = 0; first < matrix.length; first += kPanelRows) {
+    Matrix<double> rows(std::min(kPanelRows, matrix.length - first), matrix.width);
+    matrix.read(first, rows.view(), pool);
+    use(rows.view());
+  }
+}
+
 RightVectors not_a_number(std::size_t width) {
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-  RightVectors parts{std::vector<double>(width, kNaN), DoubleMatrix(width, width)};
+  RightVectors parts{std::vector<double>(width, kNaN), Matrix<double>(width, width)};
   for (std::size_t i = 0; i < width; ++i) std::ranges::fill(parts.vectors.view().row(i), kNaN);
   return parts;
 }
 
 }  // namespace
-
-void for_each_panel(const LongMatrix& matrix, ThreadPool& pool,
-                    const std::function<void(MatrixView<const double> rows)>& use) {
-  for (std::size_t first = 0; first < matrix.length; first += kPanelRows) {
-    DoubleMatrix rows(std::min(kPanelRows, matrix.length - first), matrix.width);
-    matrix.read(first, rows.view(), pool);
-    use(rows.view());
-  }
-}
 
 SymmetricTiles inner_products(const LongMatrix& matrix, ThreadPool& pool) {
   SymmetricTiles products(matrix.width);
@@ -92,9 +93,9 @@ SymmetricTiles inner_products(const LongMatrix& matrix, ThreadPool& pool) {
 RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool) {
   const auto dense = [&] {
     const SymmetricTiles products = inner_products(matrix, pool);
-    return products.is_finite() ? products.dense() : DoubleMatrix();
+    return products.is_finite() ? products.dense() : Matrix<double>();
   };
-  DoubleMatrix gram = dense();
+  Matrix<double> gram = dense();
   if (gram.rows() != matrix.width) return not_a_number(matrix.width);
   RightVectors parts = decompose(std::move(gram));
   std::vector<double>& values = parts.values;
@@ -110,10 +111,10 @@ RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool) {
   return parts;
 }
 
-DoubleMatrix inverse_root(RightVectors parts, ThreadPool& pool) {
+Matrix<double> inverse_root(RightVectors parts, ThreadPool& pool) {
   SymmetricTiles sum(parts.vectors.cols());
   {
-    DoubleMatrix vectors = std::move(parts.vectors);
+    Matrix<double> vectors = std::move(parts.vectors);
     std::size_t count = 0;
     for (; count < parts.values.size() && parts.values[count] != 0; ++count) {
       scale_row(vectors.view().row(count), std::sqrt(1 / parts.values[count]));

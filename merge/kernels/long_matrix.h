@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/thread_pool.h"
-#include "merge/kernels/double_matrix.h"
 #include "merge/kernels/symmetric_tiles.h"
+#include "tensor/matrix.h"
 
 namespace vlm {
 
@@ -21,16 +21,12 @@ struct LongMatrix {
   std::function<void(std::size_t first, MatrixView<double> out, ThreadPool& pool)> read;
 };
 
-// Calls use(rows) for panels of consecutive rows, in order.
-void for_each_panel(const LongMatrix& matrix, ThreadPool& pool,
-                    const std::function<void(MatrixView<const double> rows)>& use);
-
 // matrix^T matrix
 SymmetricTiles inner_products(const LongMatrix& matrix, ThreadPool& pool);
 
 struct RightVectors {
   std::vector<double> values;  // singular values [width], largest first
-  DoubleMatrix vectors;        // [width, width]: of each value one row
+  Matrix<double> vectors;      // [width, width]: of each value one row
 };
 
 // By the eigenvectors of the inner products. Those lose values below 1e-8 of the largest, so values
@@ -43,7 +39,7 @@ RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool);
 
 // (matrix^T matrix)^(-1/2), of directions that are not there 0: matrix times that is U V^T without
 // them, the nearest matrix with orthonormal columns.
-DoubleMatrix inverse_root(RightVectors parts, ThreadPool& pool);
+Matrix<double> inverse_root(RightVectors parts, ThreadPool& pool);
 
 // out = x * y, cut into rows over the pool.
 void multiply(MatrixView<const double> x, MatrixView<const double> y, MatrixView<double> out,

@@ -108,8 +108,8 @@ void SymmetricTiles::copy(std::size_t row, std::size_t col, MatrixView<double> o
   }
 }
 
-DoubleMatrix SymmetricTiles::dense() const {
-  DoubleMatrix all(size_, size_);
+Matrix<double> SymmetricTiles::dense() const {
+  Matrix<double> all(size_, size_);
   for (const auto [row, col] : places(0, count())) {
     const auto from = tile(row, col);
     for (std::size_t i = 0; i < from.rows(); ++i) {
@@ -125,7 +125,7 @@ DoubleMatrix SymmetricTiles::dense() const {
 }
 
 bool SymmetricTiles::is_finite() const {
-  return std::ranges::all_of(tiles_, [](const DoubleMatrix& each) {
+  return std::ranges::all_of(tiles_, [](const Matrix<double>& each) {
     for (std::size_t row = 0; row < each.rows(); ++row) {
       const auto values = each.view().row(row);
       if (!std::ranges::all_of(values, [](double value) { return std::isfinite(value); })) {

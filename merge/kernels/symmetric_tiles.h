@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/thread_pool.h"
-#include "merge/kernels/double_matrix.h"
+#include "tensor/matrix.h"
 
 namespace vlm {
 
@@ -33,7 +33,7 @@ class SymmetricTiles {
   // Elements of rows [row, row + out.rows()) and columns [col, col + out.cols()).
   void copy(std::size_t row, std::size_t col, MatrixView<double> out) const;
   // All of it.
-  [[nodiscard]] DoubleMatrix dense() const;
+  [[nodiscard]] Matrix<double> dense() const;
   [[nodiscard]] bool is_finite() const;
   // About the largest eigenvalue, from below, of a matrix without negative ones: power iteration.
   [[nodiscard]] double estimate_largest_eigenvalue() const;
@@ -53,7 +53,7 @@ class SymmetricTiles {
   [[nodiscard]] std::vector<double> times(const std::vector<double>& vector) const;
 
   std::size_t size_;
-  std::vector<DoubleMatrix> tiles_;  // (0, 0), (1, 0), (1, 1), (2, 0) ...
+  std::vector<Matrix<double>> tiles_;  // (0, 0), (1, 0), (1, 1), (2, 0) ...
 };
 
 }  // namespace vlm

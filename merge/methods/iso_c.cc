@@ -20,13 +20,13 @@ BlockMerge start_iso_c(const TensorMerge& task, ThreadPool& pool) {
   RightVectors parts = find_right_vectors(sum, pool);
   const double mean = std::accumulate(parts.values.begin(), parts.values.end(), 0.0) /
                       static_cast<double>(parts.values.size());
-  const auto root = std::make_shared<DoubleMatrix>(inverse_root(std::move(parts), pool));
+  const auto root = std::make_shared<Matrix<double>>(inverse_root(std::move(parts), pool));
   for (std::size_t i = 0; i < root->rows(); ++i) {
     for (double& value : root->view().row(i)) value *= mean;
   }
   const auto merge = [root, num_models = task.models.size()](const AddDelta& add_delta,
                                                              MatrixView<double> out) {
-    DoubleMatrix rows(out.rows(), out.cols());
+    Matrix<double> rows(out.rows(), out.cols());
     for (std::size_t i = 0; i < num_models; ++i) add_delta(i, rows.view());
     multiply(std::as_const(rows).view(), std::as_const(*root).view(), out);
   };

@@ -44,7 +44,7 @@ void merge_block(const MergeRows& merge, std::size_t width, double lambda, const
       add_row(delta, sum.row(row));
     }
   };
-  DoubleMatrix merged(rows, width);
+  Matrix<double> merged(rows, width);
   merge(add_delta, merged.view());
   for (std::size_t row = 0; row < rows; ++row) {
     const std::span<const double> delta = std::as_const(merged).view().row(row);
@@ -80,7 +80,7 @@ BlockMerge merge_columns(const TensorMerge& task, const DeltaMatrices& deltas,
   pool.parallel_for((deltas.length() + step - 1) / step, [&](std::size_t i) {
     const std::size_t first = i * step;
     ThreadPool alone(1);
-    DoubleMatrix merged(std::min(step, deltas.length() - first), deltas.width());
+    Matrix<double> merged(std::min(step, deltas.length() - first), deltas.width());
     merge([&](std::size_t model, MatrixView<double> sum) { deltas.add(model, first, sum, alone); },
           merged.view());
     write_columns(task, first, lambda, std::as_const(merged).view(), out);

@@ -46,7 +46,7 @@ class LargestParts {
   // The left vectors in the rows that `add_delta` adds, side by side [rows, total].
   void left(const AddDelta& add_delta, MatrixView<double> out) const {
     for (std::size_t i = 0; i < num_models_; ++i) {
-      DoubleMatrix rows(out.rows(), scaled_right_.cols());
+      Matrix<double> rows(out.rows(), scaled_right_.cols());
       add_delta(i, rows.view());
       multiply_transposed(std::as_const(rows).view(), scaled_right(i),
                           out.columns(i * count_, count_));
@@ -57,8 +57,7 @@ class LargestParts {
   [[nodiscard]] LongMatrix all_left() const {
     const auto read = [this](std::size_t first, MatrixView<double> out, ThreadPool& pool) {
       constexpr std::size_t kStripe = 64;
-      ThreadPool& threads = pool;
-      threads.parallel_for((out.rows() + kStripe - 1) / kStripe, [&](std::size_t i) {
+      pool.parallel_for((out.rows() + kStripe - 1) / kStripe, [&](std::size_t i) {
         ThreadPool alone(1);
         const std::size_t begin = i * kStripe;
         const MatrixView<double> rows = out.rows(begin, std::min(kStripe, out.rows() - begin));
@@ -86,7 +85,7 @@ class LargestParts {
   std::size_t num_models_;
   std::size_t count_;  // of each model
   std::vector<double> values_;
-  DoubleMatrix scaled_right_;
+  Matrix<double> scaled_right_;
 };
 
 void scale_columns(const std::vector<double>& factors, MatrixView<double> matrix) {
@@ -97,19 +96,19 @@ void scale_columns(const std::vector<double>& factors, MatrixView<double> matrix
 
 // What left vectors are multiplied by: with U, V those of all models it is
 // (U^T U)^(-1/2) S (V^T V)^(-1/2) V^T.
-DoubleMatrix right_factor(const LargestParts& parts, ThreadPool& pool) {
+Matrix<double> right_factor(const LargestParts& parts, ThreadPool& pool) {
   const auto root_of = [&](const LongMatrix& vectors) {
     return inverse_root(find_right_vectors(vectors, pool), pool);
   };
-  DoubleMatrix between(parts.total(), parts.total());
+  Matrix<double> between(parts.total(), parts.total());
   {
-    DoubleMatrix left = root_of(parts.all_left());
+    Matrix<double> left = root_of(parts.all_left());
     scale_columns(parts.values(), left.view());
-    const DoubleMatrix right = root_of(parts.all_right());
+    const Matrix<double> right = root_of(parts.all_right());
     multiply(std::as_const(left).view(), right.view(), between.view(), pool);
   }
   scale_columns(parts.values(), between.view());
-  DoubleMatrix factor(parts.total(), parts.scaled_right().cols());
+  Matrix<double> factor(parts.total(), parts.scaled_right().cols());
   multiply(std::as_const(between).view(), parts.scaled_right(), factor.view(), pool);
   return factor;
 }
@@ -119,9 +118,9 @@ BlockMerge start_tsv_m(const TensorMerge& task, ThreadPool& pool) {
   if (!is_decomposed(task)) return mean_delta(task);
   const DeltaMatrices deltas(task);
   const auto parts = std::make_shared<const LargestParts>(task, deltas, pool);
-  const auto factor = std::make_shared<const DoubleMatrix>(right_factor(*parts, pool));
+  const auto factor = std::make_shared<const Matrix<double>>(right_factor(*parts, pool));
   const auto merge = [parts, factor](const AddDelta& add_delta, MatrixView<double> out) {
-    DoubleMatrix left(out.rows(), parts->total());
+    Matrix<double> left(out.rows(), parts->total());
     parts->left(add_delta, left.view());
     multiply(std::as_const(left).view(), factor->view(), out);
   };

@@ -40,7 +40,7 @@ class RidgeSolver {
       return;
     }
     factor_.solve(rows);
-    DoubleMatrix second(rows.rows(), rows.cols());
+    Matrix<double> second(rows.rows(), rows.cols());
     for (std::size_t i = 0; i < rows.rows(); ++i) {
       const auto to = second.view().row(i);
       for (std::size_t j = 0; j < to.size(); ++j) to[j] = ridge_ * rows.row(i)[j];
@@ -69,7 +69,7 @@ double inverse_or_zero(double value) {
 }
 
 // One factor of each model: the merged delta is the sum of the deltas, each times its factor.
-using Factors = std::vector<DoubleMatrix>;
+using Factors = std::vector<Matrix<double>>;
 
 // d_i from the left: I + (C_i - C) C^+ with C_i = d_i^T d_i / |d_i|^2 and C = sum_i C_i.
 Factors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_models, ThreadPool& pool) {
@@ -86,7 +86,7 @@ Factors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_models, 
   const RidgeSolver solver(std::move(all), pool);
   Factors factors;
   for (SymmetricTiles& products : each) {
-    DoubleMatrix& factor = factors.emplace_back(products.dense());
+    Matrix<double>& factor = factors.emplace_back(products.dense());
     products = SymmetricTiles(0);
     pool.parallel_for((factor.rows() + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t i) {
       const std::size_t first = i * kRowsAtOnce;
@@ -124,7 +124,7 @@ class RowSystem {
 
   // Rows [first, first + out.rows()) of R - tau_0 S^T.
   void rest(std::size_t first, MatrixView<double> out) const {
-    DoubleMatrix part(out.rows(), width_);
+    Matrix<double> part(out.rows(), width_);
     for (std::size_t j = 0; j < inverse_norms_.size(); ++j) {
       for (std::size_t i = 0; i < inverse_norms_.size(); ++i) {
         if (i == j) continue;  // its product with itself is in R and in tau_0 S^T
@@ -157,7 +157,7 @@ class RowSystem {
 Factors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_models, ThreadPool& pool) {
   const std::size_t width = deltas.width();
   RowSystem system(deltas, num_models, pool);
-  DoubleMatrix rests(width, num_models * width);
+  Matrix<double> rests(width, num_models * width);
   const std::size_t stripes = (width + kRowsAtOnce - 1) / kRowsAtOnce;
   const auto stripe = [&](std::size_t i) {
     const std::size_t first = i * kRowsAtOnce;
@@ -170,7 +170,7 @@ Factors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_models, Thr
   }
   Factors factors(num_models);
   pool.parallel_for(num_models, [&](std::size_t model) {
-    factors[model] = DoubleMatrix(width, width);
+    factors[model] = Matrix<double>(width, width);
     for (std::size_t row = 0; row < width; ++row) {
       const auto from = std::as_const(rests).view().row(row).subspan(model * width, width);
       for (std::size_t col = 0; col < width; ++col) {
@@ -215,7 +215,7 @@ BlockMerge start_wudi(const TensorMerge& task, ThreadPool& pool) {
                              : factors_of_columns(deltas, num_models, pool));
   const auto merge = [factors](const AddDelta& add_delta, MatrixView<double> out) {
     for (std::size_t i = 0; i < factors->size(); ++i) {
-      DoubleMatrix rows(out.rows(), out.cols());
+      Matrix<double> rows(out.rows(), out.cols());
       add_delta(i, rows.view());
       add_product(std::as_const(rows).view(), (*factors)[i].view(), out);
     }

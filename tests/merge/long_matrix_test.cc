@@ -57,7 +57,7 @@ TEST(RightVectors, OfValuesFarBelowTheLargestAreFoundToo) {
 TEST(InverseRoot, LeavesOutWhatIsNotThere) {
   ThreadPool pool(1);
   const LongMatrix matrix = made_of({4, 2, 0}, 10);
-  const DoubleMatrix root = inverse_root(find_right_vectors(matrix, pool), pool);
+  const Matrix<double> root = inverse_root(find_right_vectors(matrix, pool), pool);
   for (std::size_t i = 0; i < 3; ++i) {
     for (std::size_t j = 0; j < 3; ++j) {
       const double wanted =

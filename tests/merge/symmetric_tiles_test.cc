@@ -10,9 +10,9 @@
 namespace vlm {
 namespace {
 
-DoubleMatrix random_matrix(std::size_t rows, std::size_t cols, const char* purpose) {
+Matrix<double> random_matrix(std::size_t rows, std::size_t cols, const char* purpose) {
   RandomStream random(philox_key(0, purpose), 0);
-  DoubleMatrix made(rows, cols);
+  Matrix<double> made(rows, cols);
   for (std::size_t i = 0; i < rows; ++i) {
     for (double& value : made.view().row(i)) value = random.normal();
   }
@@ -35,13 +35,19 @@ class Tiles : public testing::Test {
   }
 
   ThreadPool pool_{2};
-  const DoubleMatrix rows_ = random_matrix(20, kSize, "rows");
+  [[nodiscard]] SymmetricTiles copy() const {
+    SymmetricTiles same(kSize);
+    same.add(tiles_, 1);
+    return same;
+  }
+
+  const Matrix<double> rows_ = random_matrix(20, kSize, "rows");
   SymmetricTiles tiles_{kSize};
 };
 
 TEST_F(Tiles, AreTheInnerProductsOnBothSidesOfTheDiagonal) {
-  const DoubleMatrix dense = tiles_.dense();
-  DoubleMatrix part(2, 3);
+  const Matrix<double> dense = tiles_.dense();
+  Matrix<double> part(2, 3);
   tiles_.copy(600, 1, part.view());
   for (const std::size_t i : {0U, 511U, 512U, 600U, 1026U}) {
     for (const std::size_t j : {0U, 2U, 511U, 512U, 1026U}) {
@@ -55,10 +61,10 @@ TEST_F(Tiles, AreTheInnerProductsOnBothSidesOfTheDiagonal) {
 
 TEST_F(Tiles, SolvedTimesTheMatrixIsTheRightSide) {
   tiles_.add_to_diagonal(10);
-  const SymmetricTiles matrix = tiles_;
+  const SymmetricTiles matrix = copy();
   ASSERT_TRUE(tiles_.factorize(pool_));
-  const DoubleMatrix right = random_matrix(2, kSize, "right");
-  DoubleMatrix solved = right;
+  const Matrix<double> right = random_matrix(2, kSize, "right");
+  Matrix<double> solved = right.clone();
   tiles_.solve(solved.view());
   for (std::size_t i = 0; i < right.rows(); ++i) {
     for (const std::size_t j : {0U, 511U, 600U, 1026U}) {
@@ -70,10 +76,10 @@ TEST_F(Tiles, SolvedTimesTheMatrixIsTheRightSide) {
 }
 
 TEST_F(Tiles, WhatIsNotPositiveDefiniteHasNoFactor) {
-  SymmetricTiles negative = tiles_;
+  SymmetricTiles negative = copy();
   negative.add_to_diagonal(-1);
   EXPECT_FALSE(negative.factorize(pool_));
-  SymmetricTiles broken = tiles_;
+  SymmetricTiles broken = copy();
   broken.add_to_diagonal(std::numeric_limits<double>::quiet_NaN());
   EXPECT_FALSE(broken.is_finite());
   EXPECT_FALSE(broken.factorize(pool_));
@@ -81,7 +87,7 @@ TEST_F(Tiles, WhatIsNotPositiveDefiniteHasNoFactor) {
 
 TEST_F(Tiles, TheLargestEigenvalueIsFoundFromBelow) {
   SymmetricTiles one(3);
-  DoubleMatrix row(1, 3);
+  Matrix<double> row(1, 3);
   row.view().row(0)[0] = 3;
   row.view().row(0)[2] = 4;
   one.add_products(row.view(), pool_);
