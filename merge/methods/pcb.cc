@@ -8,9 +8,11 @@
 #include "merge/block_loop.h"
 #include "merge/kernels/competition.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/methods/delta_buffers.h"
 #include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
+#include "tensor/bfloat16_values.h"
 
 namespace vlm {
 namespace {
@@ -18,42 +20,25 @@ namespace {
 constexpr std::size_t kMostModels = 64;
 using Ranges = std::vector<MagnitudeRange>;  // of the models
 
-// The memory of a block: the models' deltas, their sum, scores of each.
-class PcbBuffers {
+// The models' deltas, their sum, scores of each.
+class PcbBuffers : public DeltaBuffers {
  public:
   explicit PcbBuffers(const InputBlock& inputs)
-      : all_(inputs.buffers), size_(inputs.size), num_models_((all_.size() / size_ - 1) / 2) {}
+      : DeltaBuffers(inputs, (inputs.buffers.size() / inputs.size - 1) / 2) {}
 
   static BlockNeeds needs(const TensorMerge& task) {
-    return {.buffers = 2 * task.models.size() + 1, .takes_bfloat16 = true};
+    return DeltaBuffers::needs(task, task.models.size() + 1);
   }
 
-  [[nodiscard]] std::size_t num_models() const noexcept { return num_models_; }
-  [[nodiscard]] std::span<float> delta(std::size_t model) const { return part(model); }
-  [[nodiscard]] std::span<float> total() const { return part(num_models_); }
-  [[nodiscard]] std::span<float> scores(std::size_t model) const {
-    return part(num_models_ + 1 + model);
-  }
+  [[nodiscard]] std::span<float> total() const { return further(0); }
+  [[nodiscard]] std::span<float> scores(std::size_t model) const { return further(1 + model); }
 
- private:
-  [[nodiscard]] std::span<float> part(std::size_t index) const {
-    return all_.subspan(index * size_, size_);
+  void make_deltas_and_total(const InputBlock& inputs) const {
+    make_deltas(inputs);
+    std::ranges::fill(total(), 0.0F);
+    for (std::size_t i = 0; i < num_models(); ++i) add_scaled(delta(i), 1.0F, total());
   }
-
-  std::span<float> all_;
-  std::size_t size_;
-  std::size_t num_models_;
 };
-
-void make_deltas(const InputBlock& inputs, const PcbBuffers& buffers) {
-  inputs.visit([&](auto base, const auto& models) {
-    for (std::size_t i = 0; i < models.size(); ++i) subtract(models[i], base, buffers.delta(i));
-  });
-  std::ranges::fill(buffers.total(), 0.0F);
-  for (std::size_t i = 0; i < buffers.num_models(); ++i) {
-    add_scaled(buffers.delta(i), 1.0F, buffers.total());
-  }
-}
 
 // Looks at something of each model, over all blocks: look(inputs, buffers, model).
 template <typename Look>
@@ -63,7 +48,7 @@ Ranges find_ranges(const TensorMerge& task, ThreadPool& pool, const Look& look) 
   for_each_block(task, PcbBuffers::needs(task), pool,
                  [&](std::size_t part, const InputBlock& inputs) {
                    const PcbBuffers buffers(inputs);
-                   make_deltas(inputs, buffers);
+                   buffers.make_deltas_and_total(inputs);
                    for (std::size_t i = 0; i < num_models; ++i) {
                      parts[part][i].add(look(inputs, buffers, i));
                    }
@@ -97,7 +82,7 @@ class PcbMerge {
 
   void merge(const InputBlock& inputs, std::span<float> out) const {
     const PcbBuffers buffers(inputs);
-    make_deltas(inputs, buffers);
+    buffers.make_deltas_and_total(inputs);
     std::array<Competitor, kMostModels> memory;
     const std::span<Competitor> models = std::span(memory).first(weights_.size());
     for (std::size_t i = 0; i < models.size(); ++i) {
@@ -106,9 +91,7 @@ class PcbMerge {
     }
     if (inputs.is_bfloat16) {
       // The sum of the deltas is no longer needed.
-      for (std::size_t k = 0; k < out.size(); ++k) {
-        buffers.total()[k] = to_float(inputs.bfloat16_base[k]);
-      }
+      read_bfloat16(std::as_bytes(inputs.bfloat16_base), buffers.total());
       add_competing_deltas(buffers.total(), models, lambda_, out);
     } else {
       add_competing_deltas(inputs.base, models, lambda_, out);
@@ -141,7 +124,7 @@ class PcbMerge {
       return [this, reader, model](std::size_t first, std::size_t size) {
         const InputBlock& inputs = reader->read(first, size);
         const PcbBuffers buffers(inputs);
-        make_deltas(inputs, buffers);
+        buffers.make_deltas_and_total(inputs);
         make_scores(buffers, model);
         return std::span<const float>(buffers.scores(model));
       };

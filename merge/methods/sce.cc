@@ -7,6 +7,7 @@
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/reduce.h"
+#include "merge/methods/delta_buffers.h"
 #include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -17,37 +18,22 @@ namespace {
 // mergekit takes equal weights where the sum of the mean squares is smaller, which is the case for
 // most fine-tuned models.
 constexpr double kMergekitSmallestSum = 1e-6;
-constexpr std::size_t kFurtherBuffers = 3;
 
-// The memory of a block: a delta for each model, and what is between them and the result.
-class SceBuffers {
+// A delta for each model, and what is between them and the result.
+class SceBuffers : public DeltaBuffers {
  public:
   explicit SceBuffers(const InputBlock& inputs)
-      : all_(inputs.buffers),
-        size_(inputs.size),
-        num_models_(all_.size() / size_ - kFurtherBuffers) {}
+      : DeltaBuffers(inputs, inputs.buffers.size() / inputs.size - kFurther) {}
 
-  static std::size_t count(const TensorMerge& task) { return task.models.size() + kFurtherBuffers; }
+  static BlockNeeds needs(const TensorMerge& task) { return DeltaBuffers::needs(task, kFurther); }
 
-  [[nodiscard]] std::size_t num_models() const noexcept { return num_models_; }
-  [[nodiscard]] std::span<float> delta(std::size_t model) const {
-    return all_.subspan(model * size_, size_);
-  }
-  [[nodiscard]] std::span<float> total() const { return delta(num_models_); }
-  [[nodiscard]] std::span<float> divisor() const { return delta(num_models_ + 1); }
-  [[nodiscard]] std::span<float> sum() const { return delta(num_models_ + 2); }
+  [[nodiscard]] std::span<float> total() const { return further(0); }
+  [[nodiscard]] std::span<float> divisor() const { return further(1); }
+  [[nodiscard]] std::span<float> sum() const { return further(2); }
 
  private:
-  std::span<float> all_;
-  std::size_t size_;
-  std::size_t num_models_;
+  static constexpr std::size_t kFurther = 3;
 };
-
-void make_deltas(const InputBlock& inputs, const SceBuffers& buffers) {
-  inputs.visit([&](auto base, const auto& models) {
-    for (std::size_t i = 0; i < models.size(); ++i) subtract(models[i], base, buffers.delta(i));
-  });
-}
 
 // Of the deltas.
 void make_variances(const SceBuffers& buffers, std::span<float> out) {
@@ -73,17 +59,13 @@ struct Selection {
   }
 };
 
-BlockNeeds needs_of(const TensorMerge& task) {
-  return {.buffers = SceBuffers::count(task), .takes_bfloat16 = true};
-}
-
 Quantity variances(const TensorMerge& task) {
   return [&task](std::size_t largest) -> ReadBlock {
-    const auto reader = std::make_shared<InputBlockReader>(task, largest, needs_of(task));
+    const auto reader = std::make_shared<InputBlockReader>(task, largest, SceBuffers::needs(task));
     return [reader](std::size_t first, std::size_t size) {
       const InputBlock& inputs = reader->read(first, size);
       const SceBuffers buffers(inputs);
-      make_deltas(inputs, buffers);
+      buffers.make_deltas(inputs);
       make_variances(buffers, buffers.total());
       return std::span<const float>(buffers.total());
     };
@@ -92,13 +74,14 @@ Quantity variances(const TensorMerge& task) {
 
 std::size_t count_varying(const TensorMerge& task, ThreadPool& pool) {
   std::vector<std::size_t> parts(Parts(elements_of(task)).count());
-  for_each_block(task, needs_of(task), pool, [&](std::size_t part, const InputBlock& inputs) {
-    const SceBuffers buffers(inputs);
-    make_deltas(inputs, buffers);
-    make_variances(buffers, buffers.total());
-    parts[part] +=
-        inputs.size - static_cast<std::size_t>(std::ranges::count(buffers.total(), 0.0F));
-  });
+  for_each_block(
+      task, SceBuffers::needs(task), pool, [&](std::size_t part, const InputBlock& inputs) {
+        const SceBuffers buffers(inputs);
+        buffers.make_deltas(inputs);
+        make_variances(buffers, buffers.total());
+        parts[part] +=
+            inputs.size - static_cast<std::size_t>(std::ranges::count(buffers.total(), 0.0F));
+      });
   return std::accumulate(parts.begin(), parts.end(), std::size_t{0});
 }
 
@@ -143,7 +126,7 @@ class SceMerge {
 
  private:
   void make_selected_deltas(const InputBlock& inputs, const SceBuffers& buffers) const {
-    make_deltas(inputs, buffers);
+    buffers.make_deltas(inputs);
     if (selection_) selection_->apply(inputs, buffers);
   }
 
@@ -153,13 +136,14 @@ class SceMerge {
     const std::size_t num_models = task.models.size();
     std::vector<std::vector<double>> parts(Parts(elements_of(task)).count(),
                                            std::vector<double>(num_models));
-    for_each_block(task, needs_of(task), pool, [&](std::size_t part, const InputBlock& inputs) {
-      const SceBuffers buffers(inputs);
-      make_selected_deltas(inputs, buffers);
-      for (std::size_t i = 0; i < num_models; ++i) {
-        parts[part][i] += dot(buffers.delta(i), buffers.delta(i));
-      }
-    });
+    for_each_block(task, SceBuffers::needs(task), pool,
+                   [&](std::size_t part, const InputBlock& inputs) {
+                     const SceBuffers buffers(inputs);
+                     make_selected_deltas(inputs, buffers);
+                     for (std::size_t i = 0; i < num_models; ++i) {
+                       parts[part][i] += dot(buffers.delta(i), buffers.delta(i));
+                     }
+                   });
     std::vector<double> squares(num_models);
     for (const std::vector<double>& part : parts) {
       for (std::size_t i = 0; i < num_models; ++i) squares[i] += part[i];
@@ -187,7 +171,9 @@ BlockMerge start_sce(const TensorMerge& task, ThreadPool& pool) {
   const auto merge = [sce = SceMerge(task, pool)](const InputBlock& inputs, std::span<float> out) {
     sce.merge(inputs, out);
   };
-  return {.unit = 1, .buffers = SceBuffers::count(task), .takes_bfloat16 = true, .merge = merge};
+  const BlockNeeds needs = SceBuffers::needs(task);
+  return {
+      .unit = 1, .buffers = needs.buffers, .takes_bfloat16 = needs.takes_bfloat16, .merge = merge};
 }
 
 }  // namespace
