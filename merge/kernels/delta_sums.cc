@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "core/check.h"
+#include "merge/kernels/marks.h"
 
 // Highway compiles what is between its two namespace macros once for each instruction set. Sums are
 // made of vectors by hand: compilers leave some of these loops without, and make branches of the
@@ -23,14 +24,6 @@ HWY_BEFORE_NAMESPACE();
 namespace vlm::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::int32_t kHighestBitOfExponent = 0x40000000;
-constexpr std::size_t kMarksOfWord = 32;
-
-template <typename Tag>
-using BitsTag = hn::RebindToSigned<Tag>;
-template <typename Tag>
-using Bits = hn::VFromD<BitsTag<Tag>>;
-
 // Of entries from i on, which lie in one word.
 template <typename Tag>
 HWY_INLINE auto is_marked(Tag /*tag*/, const KeepRule& kept, std::size_t i) {
@@ -39,20 +32,6 @@ HWY_INLINE auto is_marked(Tag /*tag*/, const KeepRule& kept, std::size_t i) {
   const std::uint32_t word = kept.marks[place / kMarksOfWord] >> (place % kMarksOfWord);
   const auto own_bit = hn::Shl(hn::Set(bits, 1), hn::Iota(bits, 0));
   return hn::TestBit(hn::Set(bits, static_cast<std::int32_t>(word)), own_bit);
-}
-
-template <typename Tag>
-HWY_INLINE Bits<Tag> magnitude_of(Tag /*tag*/, Vector<Tag> value) {
-  const BitsTag<Tag> bits;
-  return hn::And(hn::BitCast(bits, value), hn::Set(bits, 0x7FFFFFFF));
-}
-
-// Whether all values are smaller than 2, so that none is infinite or NaN: by the highest bit of
-// their exponents, of which `seen` has those of all.
-template <typename Tag>
-HWY_INLINE bool are_small(Tag /*tag*/, Bits<Tag> seen) {
-  const BitsTag<Tag> bits;
-  return hn::AllFalse(bits, hn::TestBit(seen, hn::Set(bits, kHighestBitOfExponent)));
 }
 
 // Vectors of one run.

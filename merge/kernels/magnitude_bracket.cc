@@ -19,10 +19,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t kChunk = 2048;
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
-constexpr std::int32_t kMagnitude = 0x7FFFFFFF;
-constexpr std::int32_t kHighestBitOfExponent = 0x40000000;  // infinite and NaN have it too
-
-using BitsTag = hn::ScalableTag<std::int32_t>;
 
 // Of values - base, or of the values themselves if there is no base.
 template <typename Value>
@@ -30,14 +26,12 @@ struct Differences {
   std::span<const Value> values;
   std::span<const Value> base;
 
-  // The magnitudes of elements from i on: bits below 2^31, so that signed comparisons do, which all
-  // instruction sets have.
+  // The magnitudes of elements from i on.
   template <typename Tag>
-  HWY_INLINE Vector<Tag> magnitude(Tag bits, std::size_t i) const {
-    const hn::RebindToFloat<Tag> floats;
-    auto difference = load(floats, values.data() + i);
-    if (!base.empty()) difference = hn::Sub(difference, load(floats, base.data() + i));
-    return hn::And(hn::BitCast(bits, difference), hn::Set(bits, kMagnitude));
+  HWY_INLINE Bits<Tag> magnitude(Tag tag, std::size_t i) const {
+    auto difference = load(tag, values.data() + i);
+    if (!base.empty()) difference = hn::Sub(difference, load(tag, base.data() + i));
+    return magnitude_of(tag, difference);
   }
   [[nodiscard]] Differences part(std::size_t first, std::size_t size) const {
     return {values.subspan(first, size), base.empty() ? base : base.subspan(first, size)};
@@ -48,8 +42,8 @@ struct Differences {
 template <typename Value>
 HWY_INLINE bool count_chunk(const Differences<Value>& chunk, const MagnitudeBracket& bracket,
                             BracketCounts& counts) {
-  const BitsTag bits;
-  const hn::RebindToFloat<BitsTag> floats;
+  const hn::ScalableTag<float> floats;
+  const BitsTag<hn::ScalableTag<float>> bits;
   const auto low = static_cast<std::int32_t>(bracket.low);
   const auto high = static_cast<std::int32_t>(bracket.high);
   const std::size_t lanes = hn::Lanes(bits);
@@ -63,7 +57,7 @@ HWY_INLINE bool count_chunk(const Differences<Value>& chunk, const MagnitudeBrac
   auto seen = hn::Zero(bits);
   const std::size_t whole = chunk.values.size() / lanes * lanes;
   for (std::size_t i = 0; i < whole; i += lanes) {
-    const auto magnitude = chunk.magnitude(bits, i);
+    const auto magnitude = chunk.magnitude(floats, i);
     seen = hn::Or(seen, magnitude);
     const auto is_from_high = hn::Gt(magnitude, hn::Set(bits, high - 1));
     const auto is_above_low = hn::Gt(magnitude, hn::Set(bits, low));
@@ -81,19 +75,19 @@ HWY_INLINE bool count_chunk(const Differences<Value>& chunk, const MagnitudeBrac
   counts.above += above;
   counts.at_high += from_high - above;
   counts.at_low += low == high ? 0 : from_low - above_low;
-  std::int32_t seen_alone = 0;
+  bool small = are_small(floats, seen);
+  const hn::CappedTag<float, 1> one;
   for (std::size_t i = whole; i < chunk.values.size(); ++i) {
-    const hn::CappedTag<std::int32_t, 1> one;
-    const std::int32_t magnitude = hn::GetLane(chunk.magnitude(one, i));
-    seen_alone |= magnitude;
+    const auto alone = chunk.magnitude(one, i);
+    small = small && are_small(one, alone);
+    const std::int32_t magnitude = hn::GetLane(alone);
     counts.above += magnitude > high ? 1U : 0U;
     counts.at_high += magnitude == high ? 1U : 0U;
     counts.at_low += magnitude == low && low != high ? 1U : 0U;
     if (magnitude > low && magnitude < high) inside[size++] = std::bit_cast<float>(magnitude);
   }
   counts.inside.insert(counts.inside.end(), inside.data(), inside.data() + size);
-  return (seen_alone & kHighestBitOfExponent) == 0 &&
-         hn::AllFalse(bits, hn::TestBit(seen, hn::Set(bits, kHighestBitOfExponent)));
+  return small;
 }
 
 template <typename Value>

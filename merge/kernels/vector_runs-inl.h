@@ -37,6 +37,27 @@ HWY_INLINE Vector<Tag> load(Tag tag, const Bfloat16* values) {
   return hn::BitCast(tag, hn::ShiftLeft<16>(hn::PromoteTo(words, bits)));
 }
 
+template <typename Tag>
+using BitsTag = hn::RebindToSigned<Tag>;
+template <typename Tag>
+using Bits = hn::VFromD<BitsTag<Tag>>;
+
+// Bits below 2^31, so that signed comparisons do, which all instruction sets have.
+template <typename Tag>
+HWY_INLINE Bits<Tag> magnitude_of(Tag /*tag*/, Vector<Tag> value) {
+  const BitsTag<Tag> bits;
+  return hn::And(hn::BitCast(bits, value), hn::Set(bits, 0x7FFFFFFF));
+}
+
+// Whether all values are smaller than 2, so that none is infinite or NaN: by the highest bit of
+// their exponents, of which `seen` has those of all.
+template <typename Tag>
+HWY_INLINE bool are_small(Tag /*tag*/, Bits<Tag> seen) {
+  const BitsTag<Tag> bits;
+  constexpr std::int32_t kHighestBitOfExponent = 0x40000000;
+  return hn::AllFalse(bits, hn::TestBit(seen, hn::Set(bits, kHighestBitOfExponent)));
+}
+
 // Calls some(tag, count, first) for runs that cover `size` elements: so many vectors of that kind,
 // from an element on. The last ones have one lane.
 template <typename Some>

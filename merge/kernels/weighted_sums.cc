@@ -2,8 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <type_traits>
 
 // Highway compiles what is between its two namespace macros once for each instruction set. Sums are
 // made of vectors by hand: compilers leave some of these loops without.

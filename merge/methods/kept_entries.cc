@@ -40,4 +40,14 @@ EntryMarks KeptEntries::marks(std::size_t first) {
   return {words.subspan(column / kMarksOfWord), column % kMarksOfWord};
 }
 
+void KeptEntries::mark_non_zero(std::size_t first, std::span<const float> block) {
+  for (std::size_t done = 0; done < block.size();) {
+    const std::size_t place = first + done;
+    const std::size_t count = std::min(row_end(place) - place, block.size() - done);
+    const EntryMarks of_row = marks(place);
+    vlm::mark_non_zero(block.subspan(done, count), of_row.first, of_row.words);
+    done += count;
+  }
+}
+
 }  // namespace vlm

@@ -30,6 +30,10 @@ class KeptEntries {
     return (first / row_size_ + 1) * row_size_;
   }
 
+  // Marks those of a block that are not 0, also if they are -0. Several threads may mark different
+  // blocks of Parts.
+  void mark_non_zero(std::size_t first, std::span<const float> block);
+
   static std::size_t size_bytes(std::size_t elements, std::size_t unit);
 
  private:

@@ -15,17 +15,6 @@ KeptBlock::Part marked(std::span<const std::uint32_t> words, std::size_t bit, st
   return part;
 }
 
-// Marks what is not 0, row by row.
-void mark_rows(std::size_t first, std::span<const float> block, KeptEntries& kept) {
-  for (std::size_t done = 0; done < block.size();) {
-    const std::size_t place = first + done;
-    const std::size_t count = std::min(kept.row_end(place) - place, block.size() - done);
-    const EntryMarks marks = kept.marks(place);
-    mark_non_zero(block.subspan(done, count), marks.first, marks.words);
-    done += count;
-  }
-}
-
 }  // namespace
 
 KeptBlock::Part KeptBlock::at(std::size_t place) const {
@@ -61,7 +50,7 @@ KeptBlock look_at_block(const TaskVector& vector, DeltaReader& reader, std::size
     const std::span<float> delta = reader.subtract_base(first, size);
     by_block->filter(first, delta);
     if (vector.kept != nullptr) {
-      mark_rows(first, delta, *vector.kept);
+      vector.kept->mark_non_zero(first, delta);
     } else {
       const auto words = memory.make<std::uint32_t>(words_of_marks(size));
       mark_non_zero(delta, 0, words);

@@ -13,16 +13,6 @@
 namespace vlm {
 namespace {
 
-void mark_block(std::size_t first, std::span<const float> block, KeptEntries& kept) {
-  for (std::size_t done = 0; done < block.size();) {
-    const std::size_t place = first + done;
-    const std::size_t count = std::min(kept.row_end(place) - place, block.size() - done);
-    const EntryMarks marks = kept.marks(place);
-    mark_non_zero(block.subspan(done, count), marks.first, marks.words);
-    done += count;
-  }
-}
-
 TEST(KeptEntries, HaveABitOfTheirOwnInEveryRow) {
   for_each_instruction_set([] {
     for (const auto& [unit, elements] : std::vector<std::pair<std::size_t, std::size_t>>{
@@ -34,7 +24,7 @@ TEST(KeptEntries, HaveABitOfTheirOwnInEveryRow) {
       const Parts parts(elements, unit);
       for (std::size_t part = 0; part < parts.count(); ++part) {
         parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
-          mark_block(first, std::span(filtered).subspan(first, size), kept);
+          kept.mark_non_zero(first, std::span(filtered).subspan(first, size));
         });
       }
       for (std::size_t i = 0; i < elements; ++i) {
