@@ -11,6 +11,7 @@
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/merge_origin.h"
+#include "merge/plan_cost.h"
 #include "merge/source_reader.h"
 
 namespace vlm {
@@ -81,10 +82,7 @@ void MergedCheckpoint::read_ahead_of(const TensorPlan& tensor) const {
 
 std::uint64_t MergedCheckpoint::working_bytes(const TensorInfo& info) const {
   const TensorPlan& tensor = plan_of(info);
-  std::uint64_t bytes = 0;
-  if (!tensor.is_copy && plan_.method->memory) {
-    bytes += plan_.method->memory(describe(tensor)).tensor_bytes;
-  }
+  std::uint64_t bytes = memory_of_method(plan_, tensor).tensor_bytes;
   for_each_source(tensor, [&](const PlannedSource& source) {
     const std::uint64_t held = plan_.inputs[source.input].checkpoint->working_bytes(*source.info);
     if (held > 0) bytes += held + count_elements(*source.info) * sizeof(float);

@@ -39,15 +39,6 @@ std::uint64_t bytes_of(const TensorInfo& info) {
   return elements_of(info) * element_size_bytes(info.dtype);
 }
 
-MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor) {
-  if (tensor.is_copy || !plan.method->memory) return {};
-  TensorMerge task;
-  task.shape = tensor.output.shape;
-  if (!task.shape.empty()) task.shape.front() = tensor.merged_rows;
-  task.models.resize(tensor.sources.size());
-  return plan.method->memory(task);
-}
-
 // Of the tensors that are open at a time (write_checkpoint()).
 MergeMemory memory_of_decompositions(const MergePlan& plan) {
   MergeMemory largest;
@@ -141,6 +132,15 @@ double computing_seconds(const MergePlan& plan, const MethodSpeed& speed) {
 }
 
 }  // namespace
+
+MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor) {
+  if (tensor.is_copy || !plan.method->memory) return {};
+  TensorMerge task;
+  task.shape = tensor.output.shape;
+  if (!task.shape.empty()) task.shape.front() = tensor.merged_rows;
+  task.models.resize(tensor.sources.size());
+  return plan.method->memory(task);
+}
 
 MethodSpeed try_method(const MergePlan& plan) {
   const TensorPlan* largest = nullptr;

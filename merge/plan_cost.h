@@ -30,6 +30,9 @@ MethodSpeed try_method(const MergePlan& plan);
 // what writing takes at 1 GB/s: a rough estimate. The memory is what write_checkpoint() takes.
 PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads);
 
+// What the method takes for a tensor of the plan (MergeMethod::memory).
+MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor);
+
 // Memory of the largest tensors if each of so many threads has one as a whole: in float32 the
 // values of all inputs and of the result, the result as it is stored, and what the method takes.
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads);
