@@ -10,7 +10,8 @@ shortest wall time of each side, the processor time (user and system) of that ru
 both, the bytes that a merge must read and write per second, and the peak memory without mapped
 files (RssAnon, sampled from /proc). `cp` is timed on one model, with and without a flush to the
 disk; a merge of ours ends with one, mergekit's does not. With --cold nothing is in the page cache:
-it is emptied before each run (root only), and `cat` of the inputs is the limit. Needs: tools/build; pip install mergekit.
+it is emptied before each run (root only), and `cat` of the inputs is the limit. Needs: tools/build;
+pip install mergekit.
 """
 import argparse
 import json

