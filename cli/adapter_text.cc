@@ -45,14 +45,14 @@ std::string tensor_text(const AdapterPlan& plan, const PlanSummary::Tensor& tens
 
 }  // namespace
 
-std::string adapter_report_text(const AdapterReport& report) {
+std::string adapter_report_text(const AdapterReport& report, const std::string& target) {
   TextTable table({"module", "count", "relative error", "largest"});
   for (const AdaptedKind& kind : report.kinds) {
     table.add_row({kind.name, std::to_string(kind.modules), fixed(kind.relative_error, 6),
                    fixed(kind.largest_error, 6)});
   }
   return table.to_string() + "saved whole  " + std::to_string(report.saved_whole.size()) +
-         " modules\n";
+         " modules\nwritten      " + target + "\n";
 }
 
 std::string adapter_plan_text(const AdapterPlan& plan, bool with_tensors) {

@@ -9,8 +9,8 @@
 
 namespace vlm {
 
-// A table of the kinds of modules and their errors, and a line on what is saved whole.
-std::string adapter_report_text(const AdapterReport& report);
+// A table of the kinds of modules and their errors, what is saved whole, and where it is written.
+std::string adapter_report_text(const AdapterReport& report, const std::string& target);
 
 // Method, adapters, warnings; with `with_tensors` also a line for each tensor.
 std::string adapter_plan_text(const AdapterPlan& plan, bool with_tensors);

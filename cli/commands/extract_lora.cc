@@ -38,7 +38,7 @@ void run_extract_lora(const ExtractLoraArguments& arguments, const GlobalOptions
                                       .stop_requested = stop_on_interrupt()};
   const AdapterReport report = extract_lora(*base, *model, arguments.target, options, pool);
   progress.finish();
-  std::printf("%swritten      %s\n", adapter_report_text(report).c_str(), arguments.target.c_str());
+  std::printf("%s", adapter_report_text(report, arguments.target).c_str());
 }
 
 }  // namespace

@@ -123,7 +123,7 @@ void run_adapter_merge(const MergeArguments& arguments, const AdapterPlan& plan,
                                     .stop_requested = stop_on_interrupt()};
   const AdapterReport report = merge_adapters(plan, arguments.target, options, pool);
   progress.finish();
-  std::printf("%swritten      %s\n", adapter_report_text(report).c_str(), arguments.target.c_str());
+  std::printf("%s", adapter_report_text(report, arguments.target).c_str());
 }
 
 void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
