@@ -61,18 +61,6 @@ std::shared_ptr<const Checkpoint> adapted(const std::string& base,
                                                    std::make_shared<const LoraAdapter>(adapter));
 }
 
-double largest_difference(const Checkpoint& a, const Checkpoint& b) {
-  double largest = 0;
-  for (const TensorInfo& info : a.tensors()) {
-    const std::vector<float> x = read_all(a, info);
-    const std::vector<float> y = read_all(b, *b.find(info.name));
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      largest = std::max(largest, std::fabs(double{x[i]} - double{y[i]}));
-    }
-  }
-  return largest;
-}
-
 // How far base + merged adapter is from the merge of the models base + adapter.
 double distance_of_ways(const std::string& method, const std::vector<Adapter>& adapters,
                         const std::string& rest, const std::string& only_adapters = "",

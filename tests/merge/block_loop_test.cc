@@ -30,17 +30,8 @@ struct Inputs {
   // Makes all values those of bfloat16, and keeps them as such too.
   void round_to_bfloat16() {
     stored.clear();
-    for (Input& input : inputs) stored.push_back(rounded(input.values));
-    stored.push_back(rounded(base));
-  }
-
-  static std::vector<Bfloat16> rounded(Floats& values) {
-    std::vector<Bfloat16> bits;
-    for (float& value : values) {
-      bits.push_back(Bfloat16{float_to_bf16(value)});
-      value = to_float(bits.back());
-    }
-    return bits;
+    for (Input& input : inputs) stored.push_back(as_bfloat16(input.values));
+    stored.push_back(as_bfloat16(base));
   }
 
   [[nodiscard]] TensorMerge task(bool is_streamed) const {

@@ -27,11 +27,8 @@ struct Models {
   explicit Models(std::size_t size) {
     for (const char* const name : {"base", "a", "b", "c"}) {
       Floats& made = values.emplace_back(random_values(size, name));
-      std::vector<Bfloat16>& bits = stored.emplace_back();
-      for (float& value : made) {
-        bits.push_back(Bfloat16{float_to_bf16(std::clamp(value, -0.9F, 0.9F))});
-        value = to_float(bits.back());
-      }
+      for (float& value : made) value = std::clamp(value, -0.9F, 0.9F);
+      stored.push_back(as_bfloat16(made));
     }
     for (std::size_t i = 0; i < size; i += 7) {  // some entries have nothing to say
       stored[1][i] = stored[0][i];

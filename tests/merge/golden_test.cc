@@ -103,7 +103,7 @@ Differences compare(const MergedCheckpoint& merged, const GoldenCase& golden) {
     EXPECT_EQ(view.shape, info.shape) << info.name;
     EXPECT_EQ(view.dtype, info.dtype) << info.name;
     const std::vector<float> ours = read_all(merged, info);
-    const std::vector<float> theirs = read_all(view);
+    const std::vector<float> theirs = floats_of(view);
     for (std::size_t i = 0; i < ours.size(); ++i) {
       const double difference = std::fabs(double{ours[i]} - double{theirs[i]});
       EXPECT_TRUE(std::isfinite(difference)) << info.name;
@@ -212,7 +212,7 @@ TEST_P(GoldenVlmMerge, MergesIntoTheTowerAndKeepsTheRest) {
       continue;
     }
     const std::vector<float> theirs =
-        read_all(expected.view("language_model." + info.name.substr(5)));
+        floats_of(expected.view("language_model." + info.name.substr(5)));
     ASSERT_EQ(ours.size(), theirs.size()) << info.name;
     for (std::size_t i = 0; i < ours.size(); ++i) {
       largest = std::max(largest, std::fabs(double{ours[i]} - double{theirs[i]}));

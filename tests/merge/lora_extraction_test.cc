@@ -36,19 +36,6 @@ AdapterReport extract(const Checkpoint& base, const Checkpoint& model,
   return extract_lora(base, model, target, options, pool);
 }
 
-// The largest difference between two models, against the largest weight.
-double largest_difference(const Checkpoint& a, const Checkpoint& b) {
-  double largest = 0;
-  for (const TensorInfo& info : a.tensors()) {
-    const std::vector<float> x = read_all(a, info);
-    const std::vector<float> y = read_all(b, *b.find(info.name));
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      largest = std::max(largest, std::fabs(double{x[i]} - double{y[i]}));
-    }
-  }
-  return largest;
-}
-
 // A model that is a base and a known adapter (of PEFT's golden data) gives an adapter that does the
 // same: rank 4, values up to 4, so differences of a few units in the last place.
 TEST(LoraExtraction, RecoversAKnownAdapter) {

@@ -3,6 +3,7 @@
 // A small checkpoint made by a test, and the golden checkpoints in tests/data/merge.
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -56,10 +57,17 @@ inline std::vector<float> read_all(const Checkpoint& checkpoint, const TensorInf
   return values;
 }
 
-inline std::vector<float> read_all(const TensorView& view) {
-  std::vector<float> values(element_count(view.shape).value_or(0));
-  read_floats(view, 0, values);
-  return values;
+// The largest difference between the values of two models.
+inline double largest_difference(const Checkpoint& a, const Checkpoint& b) {
+  double largest = 0;
+  for (const TensorInfo& info : a.tensors()) {
+    const std::vector<float> x = read_all(a, info);
+    const std::vector<float> y = read_all(b, *b.find(info.name));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      largest = std::max(largest, std::fabs(double{x[i]} - double{y[i]}));
+    }
+  }
+  return largest;
 }
 
 }  // namespace vlm

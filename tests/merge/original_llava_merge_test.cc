@@ -67,6 +67,15 @@ class OriginalLlavaMerge : public testing::Test {
   ThreadPool pool{2};
 };
 
+// All components of two VLMs.
+std::string linear_of_all(const std::string& a, const std::string& b) {
+  const std::string both = "{models: [{model: " + a +
+                           ", parameters: {weight: 0.25}}, {model: " + b +
+                           ", parameters: {weight: 0.5}}]}";
+  return "merge_method: linear\nparameters: {normalize: false}\ncomponents:\n  text: " + both +
+         "\n  vision: " + both + "\n  projector: " + both + "\n";
+}
+
 TEST_F(OriginalLlavaMerge, AsBaseAndAsSourceItGivesTheValuesOfTheHubsLayout) {
   const auto expected = values_of(merge(with_japanese("en-vlm", "en-vlm")));
   EXPECT_TRUE(values_of(merge(with_japanese(path, path))) == expected);
@@ -121,17 +130,10 @@ TEST_F(OriginalLlavaMerge, ATowerThatIsInTheCheckpointStaysThere) {
 TEST_F(OriginalLlavaMerge, AMergedTowerIsWrittenAndLoadedFromTheCheckpoint) {
   const OriginalLlavaModel other(kZoo / "en-vlm",
                                  {TowerPlace::kInTheCheckpoint, false, std::nullopt});
-  const auto recipe = [](const std::string& a, const std::string& b) {
-    const std::string both = "{models: [{model: " + a +
-                             ", parameters: {weight: 0.25}}, {model: " + b +
-                             ", parameters: {weight: 0.5}}]}";
-    return "merge_method: linear\nparameters: {normalize: false}\ncomponents:\n  text: " + both +
-           "\n  vision: " + both + "\n  projector: " + both + "\n";
-  };
-  const auto expected = values_of(merge(recipe("en-vlm", "evo-vlm")));
-  const MergedCheckpoint merged = merge(recipe(path, "evo-vlm"));
+  const auto expected = values_of(merge(linear_of_all("en-vlm", "evo-vlm")));
+  const MergedCheckpoint merged = merge(linear_of_all(path, "evo-vlm"));
   EXPECT_TRUE(values_of(merged) == expected);
-  EXPECT_TRUE(values_of(merge(recipe(other.path().string(), "evo-vlm"))) == expected);
+  EXPECT_TRUE(values_of(merge(linear_of_all(other.path().string(), "evo-vlm"))) == expected);
   const auto result = written(merged);
   EXPECT_FALSE(result->config().borrows_tower);
   EXPECT_EQ(result->config().original.at("unfreeze_mm_vision_tower"), true);
@@ -144,15 +146,8 @@ TEST_F(OriginalLlavaMerge, AMergedTowerIsWrittenAndLoadedFromTheCheckpoint) {
 // Both borrow their towers, which are files beside them.
 TEST_F(OriginalLlavaMerge, TwoOfThemMergeAsTheHubsDo) {
   const OriginalLlavaModel other(kZoo / "evo-vlm");
-  const auto recipe = [](const std::string& a, const std::string& b) {
-    const std::string both = "{models: [{model: " + a +
-                             ", parameters: {weight: 0.25}}, {model: " + b +
-                             ", parameters: {weight: 0.5}}]}";
-    return "merge_method: linear\nparameters: {normalize: false}\ncomponents:\n  text: " + both +
-           "\n  vision: " + both + "\n  projector: " + both + "\n";
-  };
-  const MergedCheckpoint merged = merge(recipe(path, other.path().string()));
-  const auto expected = values_of(merge(recipe("en-vlm", "evo-vlm")));
+  const MergedCheckpoint merged = merge(linear_of_all(path, other.path().string()));
+  const auto expected = values_of(merge(linear_of_all("en-vlm", "evo-vlm")));
   EXPECT_TRUE(values_of(merged) == expected);
   const auto result = written(merged);
   EXPECT_EQ(result->layout().kind(), LayoutKind::kOriginalLlava);

@@ -22,7 +22,7 @@ inline constexpr double kErrors = 6;  // standard errors that two means may diff
 inline Floats golden_draws(const std::string& file, const std::string& name) {
   const SafetensorsFile opened(std::filesystem::path(VLM_TEST_DATA) / "merge/stochastic" /
                                (file + ".safetensors"));
-  return read_all(opened.view(name));
+  return floats_of(opened.view(name));
 }
 
 // One draw of a method, on rows of 32 as in the golden data.

@@ -12,6 +12,8 @@
 #include "core/json_fields.h"
 #include "core/philox.h"
 #include "merge/block_loop.h"
+#include "tensor/bfloat16.h"
+#include "tensor/dtype.h"
 
 namespace vlm {
 
@@ -21,6 +23,16 @@ struct Input {
   Floats values;
   ParameterValues parameters;
 };
+
+// Rounds values to bfloat16, and gives them as they are stored then.
+inline std::vector<Bfloat16> as_bfloat16(Floats& values) {
+  std::vector<Bfloat16> stored;
+  for (float& value : values) {
+    stored.push_back(Bfloat16{float_to_bf16(value)});
+    value = to_float(stored.back());
+  }
+  return stored;
+}
 
 // A task of one tensor with the defaults of all parameters that are not given. Its spans show the
 // base and the inputs.

@@ -19,12 +19,7 @@ constexpr std::array<float, 3> kWeights{0.7F, -1.3F, 0.4F};
 struct Models {
   explicit Models(std::size_t size) {
     for (const char* const name : {"base", "a", "b", "c"}) {
-      Floats& made = values.emplace_back(random_values(size, name));
-      std::vector<Bfloat16>& bits = stored.emplace_back();
-      for (float& value : made) {
-        bits.push_back(Bfloat16{float_to_bf16(value)});
-        value = to_float(bits.back());
-      }
+      stored.push_back(as_bfloat16(values.emplace_back(random_values(size, name))));
     }
   }
 
