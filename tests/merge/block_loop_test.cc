@@ -134,14 +134,13 @@ TEST_P(EveryMethod, StreamedFromBfloat16GivesTheBitsOfTheirFloatsInMemory) {
 }
 
 TEST_P(EveryMethod, AnInputThatIsNotANumberEndsTheMerge) {
-  const MergeMethod& method = find_merge_method(GetParam(), "test");
-  const Inputs good(method, {31, 8463});
+  Inputs good(find_merge_method(GetParam(), "test"), {31, 8463});
   const std::size_t count = good.inputs.size() + (good.base.empty() ? 0 : 1);
   for (const bool is_bfloat16 : {false, true}) {
+    if (is_bfloat16) good.round_to_bfloat16();
     for (std::size_t input = 0; input < count; ++input) {
       for (const std::size_t element : {std::size_t{0}, good.size / 2, good.size - 1}) {
-        Inputs inputs(method, {31, 8463});
-        if (is_bfloat16) inputs.round_to_bfloat16();
+        Inputs inputs = good;
         inputs.spoil(input, element);
         EXPECT_THROW(merge_in_pieces(inputs, 1777, 2), Error)
             << input << ": " << element << (is_bfloat16 ? " of bfloat16" : " of float32");
