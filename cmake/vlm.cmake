@@ -3,7 +3,7 @@ function(vlm_library name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cc
     ${PROJECT_SOURCE_DIR}/${name}/*/*.cc)
-  list(FILTER sources EXCLUDE REGEX "/cli/main\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/(cli/main|vision/image_codecs_module)\\.cc$")
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.h
     ${PROJECT_SOURCE_DIR}/${name}/*/*.h)
   if(NOT sources)
@@ -18,6 +18,17 @@ function(vlm_library name)
   foreach(dep ${ARG_DEPS})
     target_link_libraries(vlm_${name} PUBLIC vlm_${dep})
   endforeach()
+endfunction()
+
+# The module with OpenCV's decoders (docs/adr/0010-image-codecs-module.md), beside the programs.
+function(vlm_image_codecs)
+  add_library(vlm_image_codecs MODULE ${PROJECT_SOURCE_DIR}/vision/image_codecs_module.cc)
+  target_compile_features(vlm_image_codecs PRIVATE cxx_std_20)
+  target_include_directories(vlm_image_codecs PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(vlm_image_codecs PRIVATE vlm_flags opencv_core opencv_imgcodecs)
+  set_target_properties(vlm_image_codecs PROPERTIES PREFIX "" CXX_EXTENSIONS OFF
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  add_dependencies(vlm_vision vlm_image_codecs)
 endfunction()
 
 # Every tests/FOLDER/*_test.cc is built and registered, so that no test is forgotten.

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/mapped_file.h"
+#include "vision/image_codecs.h"
 #include "vision/image_header.h"
 #include "vision/quiet_stderr.h"
 
@@ -36,17 +37,9 @@ void check_file_size(std::size_t size_bytes, const std::string& where, const Ima
                                                std::to_string(limits.max_file_bytes) + ")");
 }
 
-// What OpenCV makes of the file: 8 or 16 bits, 1, 3 (BGR) or 4 (BGRA) channels; empty on failure.
 cv::Mat decode_quietly(std::span<const std::byte> bytes, int flags) {
-  // imdecode() takes only a mutable pointer; it reads.
-  const cv::Mat input(1, static_cast<int>(bytes.size()), CV_8UC1,
-                      const_cast<std::byte*>(bytes.data()));
   const QuietStderr quiet;
-  try {
-    return cv::imdecode(input, flags);
-  } catch (const cv::Exception&) {
-    return {};
-  }
+  return decode_with_opencv(bytes, flags);
 }
 
 cv::Mat decode(std::span<const std::byte> bytes, const std::string& where,

@@ -42,8 +42,9 @@ class ProgramTest : public testing::Test {
 
   // Standard output goes to `output_file`, by default the one that finish() reads.
   [[nodiscard]] pid_t start(const std::vector<std::string>& arguments,
-                            const std::filesystem::path& output_file = {}) const {
-    std::vector<std::string> words{VLM_BINARY};
+                            const std::filesystem::path& output_file = {},
+                            const std::filesystem::path& program = VLM_BINARY) const {
+    std::vector<std::string> words{program.string()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> pointers;
     for (std::string& word : words) pointers.push_back(word.data());
@@ -59,7 +60,7 @@ class ProgramTest : public testing::Test {
     ::setenv("VLM_MERGE_HOME", VLM_PROJECT_DIR, 1);  // NOLINT(concurrency-mt-unsafe): one thread
     pid_t process = 0;
     const int failed =
-        ::posix_spawn(&process, VLM_BINARY, &actions, nullptr, pointers.data(), environ);
+        ::posix_spawn(&process, program.c_str(), &actions, nullptr, pointers.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     EXPECT_EQ(failed, 0) << std::strerror(failed);  // NOLINT(concurrency-mt-unsafe)
     return process;
