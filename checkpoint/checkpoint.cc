@@ -27,6 +27,12 @@ class PlainReader final : public TensorReader {
 
 }  // namespace
 
+void TensorReader::read_stored(std::size_t index, std::size_t first, DType dtype,
+                               std::span<float> scratch, std::span<std::byte> out) const {
+  read(index, first, scratch);
+  store_floats(scratch, dtype, out);
+}
+
 std::unique_ptr<TensorReader> Checkpoint::open_tensors(std::span<const TensorInfo* const> tensors,
                                                        ThreadPool& /*pool*/) const {
   return std::make_unique<PlainReader>(*this, tensors);

@@ -60,6 +60,10 @@ class TensorReader {
   // Elements [first, first + out.size()), which end at a multiple of part_size() or at the end of
   // the tensor. May be called from several threads at once.
   virtual void read(std::size_t index, std::size_t first, std::span<float> out) const = 0;
+  // The same elements as a file of `dtype`, the tensor's, stores them, by way of `scratch`, which
+  // holds as many.
+  virtual void read_stored(std::size_t index, std::size_t first, DType dtype,
+                           std::span<float> scratch, std::span<std::byte> out) const;
 };
 
 class Checkpoint {

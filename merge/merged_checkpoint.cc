@@ -6,10 +6,12 @@
 #include <string>
 #include <utility>
 
+#include "checkpoint/finite_weights.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/kernels/finite.h"
 #include "merge/merge_origin.h"
 #include "merge/plan_cost.h"
 #include "merge/source_reader.h"
@@ -116,7 +118,9 @@ const TensorPlan& MergedCheckpoint::plan_of(const TensorInfo& info) const {
 class MergedCheckpoint::Tensor {
  public:
   Tensor(const MergedCheckpoint& checkpoint, const TensorPlan& plan, ThreadPool& pool)
-      : plan_(plan), merged_elements_(merged_elements(plan)) {
+      : plan_(plan),
+        allow_nan_(checkpoint.options_.allow_nan),
+        merged_elements_(merged_elements(plan)) {
     if (plan.is_copy) {
       merged_elements_ = 0;
       donated_ = checkpoint.values_of(plan.sources.front(), count_elements(plan.output), pool);
@@ -132,8 +136,21 @@ class MergedCheckpoint::Tensor {
   [[nodiscard]] std::size_t unit() const noexcept { return merge_ ? merge_->unit() : 1; }
   [[nodiscard]] DType dtype() const noexcept { return plan_.output.dtype; }
 
-  // Merged rows first, then those that are copied.
   void read(std::size_t first, std::span<float> out) const {
+    compute(first, out);
+    round_to_dtype(out, plan_.output.dtype);
+  }
+
+  // As the output's dtype, which must hold the values.
+  void read_stored(std::size_t first, std::span<float> scratch, std::span<std::byte> out) const {
+    compute(first, scratch);
+    store_floats(scratch, plan_.output.dtype, out);
+    if (!allow_nan_) require_finite(first, scratch, out);
+  }
+
+ private:
+  // Merged rows first, then those that are copied.
+  void compute(std::size_t first, std::span<float> out) const {
     const std::size_t end = std::clamp(merged_elements_, first, first + out.size());
     const std::span<float> copied = out.subspan(end - first);
     if (end > first) merge_->read(first, out.first(end - first));
@@ -141,11 +158,27 @@ class MergedCheckpoint::Tensor {
       const std::span<const float> values = donated_.read(end, copied.size(), copied);
       if (values.data() != copied.data()) std::ranges::copy(values, copied.begin());
     }
-    round_to_dtype(out, plan_.output.dtype);
   }
 
- private:
+  // Of the output's dtype: of elements from `first` on, `values`, which are `stored`.
+  void require_finite(std::size_t first, std::span<float> values,
+                      std::span<const std::byte> stored) const {
+    if (dtype() == DType::kBF16) {
+      const auto* const halves = reinterpret_cast<const Bfloat16*>(stored.data());
+      if (!has_non_finite({halves, values.size()})) return;
+    }
+    round_to_dtype(values, dtype());
+    const auto found = find_non_finite(values);
+    if (!found) return;
+    std::ostringstream text;
+    text << "merged weight does not fit into " << torch_name(dtype()) << ": " << plan_.output.name
+         << ": element " << element_position(plan_.output.shape, first + *found) << ": "
+         << values[*found] << " (merge --allow-nan writes it)";
+    throw Error(ErrorCode::kInvalidArgument, text.str());
+  }
+
   const TensorPlan& plan_;
+  bool allow_nan_;
   std::size_t merged_elements_;
   TensorMerge task_;
   std::optional<StartedMerge> merge_;  // of task_; absent for a copy
@@ -181,6 +214,10 @@ class MergedCheckpoint::Reader final : public TensorReader {
   }
   void read(std::size_t index, std::size_t first, std::span<float> out) const override {
     tensors_[index]->read(first, out);
+  }
+  void read_stored(std::size_t index, std::size_t first, DType /*dtype*/, std::span<float> scratch,
+                   std::span<std::byte> out) const override {
+    tensors_[index]->read_stored(first, scratch, out);
   }
 
  private:

@@ -103,8 +103,8 @@ struct InputBlock {
   std::span<const Bfloat16> bfloat16_base;
   std::vector<std::span<const Bfloat16>> bfloat16_models;
   std::span<float> buffers;  // [BlockMerge::buffers * size], to work in
-  // Of merges with BlockMerge::finds_non_finite: throws Error if an input is NaN or infinite in
-  // this block and may not be.
+  // Throws Error if an input is NaN or infinite in this block and may not be. For those who were
+  // not promised finite values: merges with BlockMerge::finds_non_finite.
   std::function<void()> require_finite;
 
   // Calls use(base, models) with those that are there: float32 or bfloat16.
@@ -122,8 +122,8 @@ struct BlockMerge {
   std::size_t unit = 1;
   std::size_t buffers = 0;      // memory of the block's size that `merge` works in
   bool takes_bfloat16 = false;  // whether `merge` knows what to do with InputBlock::is_bfloat16
-  // Whether it then calls InputBlock::require_finite where it meets NaN or infinities, which it
-  // does while it computes. Otherwise blocks are looked at before.
+  // Whether it then sees to NaN and infinities itself: calls InputBlock::require_finite where it
+  // meets them, or has seen all inputs when it was started. Otherwise blocks are looked at before.
   bool finds_non_finite = false;
   // Writes the elements of the block to out [size]. Runs on the calling thread; may be called from
   // several at once. The result of an element does not depend on how the tensor is cut into blocks.

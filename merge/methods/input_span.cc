@@ -1,26 +1,52 @@
 #include "merge/methods/input_span.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "merge/kernels/finite.h"
+
 namespace vlm {
+namespace {
+
+// Whether all vectors are.
+bool is_finite(const GramMatrix& gram) {
+  bool all = true;
+  for (std::size_t i = 0; i < gram.size(); ++i) all = all && std::isfinite(gram.at(i, i));
+  return all;
+}
+
+}  // namespace
 
 GramMatrix gram_of(const TensorMerge& task, ThreadPool& pool) {
   std::vector<GramMatrix> parts(Parts(elements_of(task)).count(), GramMatrix(task.models.size()));
   const auto add_block = [&](std::size_t part, const InputBlock& block) {
-    block.visit([&](auto base, const auto& models) { parts[part].add(gram_matrix(models, base)); });
+    block.visit([&](auto base, const auto& models) {
+      const GramMatrix products = gram_matrix(models, base);
+      if (!is_finite(products)) block.require_finite();
+      parts[part].add(products);
+    });
   };
-  for_each_block(task, {.buffers = 0, .takes_bfloat16 = true}, pool, add_block);
+  const BlockNeeds needs{.buffers = 0, .takes_bfloat16 = true, .finds_non_finite = true};
+  for_each_block(task, needs, pool, add_block);
   GramMatrix sum(task.models.size());
   for (const GramMatrix& part : parts) sum.add(part);
   return sum;
 }
 
 BlockMerge combine_models(std::vector<double> coefficients) {
-  const auto merge = [coefficients = std::move(coefficients)](const InputBlock& inputs,
-                                                              std::span<float> out) {
+  const bool all_count = std::ranges::all_of(
+      coefficients, [](double coefficient) { return static_cast<float>(coefficient) != 0.0F; });
+  const auto merge = [coefficients = std::move(coefficients), all_count](const InputBlock& inputs,
+                                                                         std::span<float> out) {
     inputs.visit([&](auto base, const auto& models) { combine(models, base, coefficients, out); });
+    if (all_count && find_non_finite(out)) inputs.require_finite();  // it may be more than large
   };
-  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
+  return {.unit = 1,
+          .buffers = 0,
+          .takes_bfloat16 = true,
+          .finds_non_finite = all_count,
+          .merge = merge};
 }
 
 BlockMerge combine_each_run(std::size_t length, FindCoefficients find) {

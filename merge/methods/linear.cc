@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <span>
 #include <vector>
 
+#include "merge/kernels/finite.h"
 #include "merge/kernels/weighted_sums.h"
 #include "merge/method.h"
 #include "merge/methods/methods.h"
@@ -19,12 +21,18 @@ BlockMerge start_linear(const TensorMerge& task, ThreadPool& /*pool*/) {
     weights.push_back(static_cast<float>(model.parameters.at("weight")));
   }
   const float divisor = normalizes(task) ? static_cast<float>(weight_sum(task)) : 1.0F;
-  const auto merge = [weights, divisor](const InputBlock& inputs, std::span<float> out) {
+  const bool all_count = std::ranges::find(weights, 0.0F) == weights.end();
+  const auto merge = [weights, divisor, all_count](const InputBlock& inputs, std::span<float> out) {
     inputs.visit([&](auto /*base*/, const auto& models) {
       weighted_sum(weighted_terms<float>(models, weights), divisor, out);
     });
+    if (all_count && find_non_finite(out)) inputs.require_finite();  // it may be more than large
   };
-  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
+  return {.unit = 1,
+          .buffers = 0,
+          .takes_bfloat16 = true,
+          .finds_non_finite = all_count,
+          .merge = merge};
 }
 
 }  // namespace

@@ -35,10 +35,13 @@ InnerProducts products_of(const TensorMerge& task, ThreadPool& pool) {
   std::vector<InnerProducts> parts(Parts(elements_of(task)).count());
   const auto add_block = [&](std::size_t part, const InputBlock& block) {
     block.visit([&](auto base, const auto& models) {
-      parts[part] += inner_products(base, models.front());
+      const InnerProducts products = inner_products(base, models.front());
+      if (!std::isfinite(products.aa + products.bb)) block.require_finite();
+      parts[part] += products;
     });
   };
-  for_each_block(task, {.buffers = 0, .takes_bfloat16 = true}, pool, add_block);
+  const BlockNeeds needs{.buffers = 0, .takes_bfloat16 = true, .finds_non_finite = true};
+  for_each_block(task, needs, pool, add_block);
   return std::accumulate(parts.begin(), parts.end(), InnerProducts());
 }
 
@@ -52,7 +55,8 @@ BlockMerge start_slerp(const TensorMerge& task, ThreadPool& pool) {
             static_cast<float>(factors.other), out);
     });
   };
-  return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = merge};
+  return {
+      .unit = 1, .buffers = 0, .takes_bfloat16 = true, .finds_non_finite = true, .merge = merge};
 }
 
 }  // namespace

@@ -122,14 +122,17 @@ TEST(MergeMethods, NanInBfloat16IsFoundWhateverTheWeights) {
   bad[7] = Bfloat16{float_to_bf16(kNan)};
   ThreadPool alone(1);
   for (const char* const name :
-       {"task_arithmetic", "ties", "dare_linear", "della", "breadcrumbs"}) {
+       {"task_arithmetic", "ties", "dare_linear", "della", "breadcrumbs", "linear", "nuslerp",
+        "multislerp", "karcher", "model_stock", "lines"}) {
     const MergeMethod& method = find_merge_method(name, "test");
+    const bool has_base = method.base == BaseRole::kRequired;
     const auto merge = [&](double weight, const std::vector<Bfloat16>& base,
                            const std::vector<Bfloat16>& model) {
       const ParameterValues own{{"weight", weight}, {"density", 0.5}};
       const std::vector<Input> inputs{{Floats(24), own}, {Floats(24), {{"weight", 0}}}};
-      TensorMerge task = make_task(method, Floats(24), inputs, {}, {4, 6});
-      task.base = stored_values(base);
+      const ParameterValues global{{"alpha", 1}, {"beta", 1}};
+      TensorMerge task = make_task(method, Floats(24), inputs, global, {4, 6});
+      task.base = has_base ? stored_values(base) : TensorValues();
       task.models[0].values = stored_values(good);
       task.models[1].values = stored_values(model);
       Floats out(24);
@@ -137,8 +140,60 @@ TEST(MergeMethods, NanInBfloat16IsFoundWhateverTheWeights) {
     };
     EXPECT_EQ(merge(1, good, good), "") << name;
     EXPECT_EQ(merge(1, good, bad), "not a number") << name;
-    EXPECT_EQ(merge(0, bad, good), "not a number") << name;
+    if (has_base) {
+      EXPECT_EQ(merge(0, bad, good), "not a number") << name;
+    }
   }
+}
+
+TEST(MergeMethods, NanInBfloat16IsFoundInBothInputsOfSlerp) {
+  std::vector<Bfloat16> good(24, Bfloat16{float_to_bf16(0.5F)});
+  good[3] = Bfloat16{float_to_bf16(-2.0F)};
+  std::vector<Bfloat16> bad = good;
+  bad[7] = Bfloat16{float_to_bf16(kInfinity)};
+  ThreadPool alone(1);
+  const MergeMethod& method = find_merge_method("slerp", "test");
+  for (const double t : {0.0, 0.5, 1.0}) {
+    const auto merge = [&](const std::vector<Bfloat16>& base, const std::vector<Bfloat16>& model) {
+      TensorMerge task = make_task(method, Floats(24), {{Floats(24), {}}}, {{"t", t}}, {4, 6});
+      task.base = stored_values(base);
+      task.models[0].values = stored_values(model);
+      Floats out(24);
+      return message_of([&] { merge_tensor(method.start, task, alone, out); });
+    };
+    EXPECT_EQ(merge(good, good), "") << t;
+    EXPECT_EQ(merge(bad, good), "not a number") << t;
+    EXPECT_EQ(merge(good, bad), "not a number") << t;
+  }
+}
+
+// What a merge makes of numbers may be too large for the file.
+TEST(MergedCheckpoint, RefusesToStoreWhatDoesNotFit) {
+  const MadeUpModels models{{"a", {.value = 1}}};
+  const auto store = [&](const std::string& weight, const std::string& dtype, bool allow_nan) {
+    const MergedCheckpoint merged(
+        plan_of("merge_method: linear\nmodels: [{model: a}]\nparameters: {normalize: false, "
+                "weight: " +
+                    weight + "}\nout_dtype: " + dtype + "\n",
+                models),
+        {.seed = 0, .cache = nullptr, .allow_nan = allow_nan});
+    return message_of([&] {
+      ThreadPool alone(1);
+      const TensorInfo* const info = merged.find("text/model.norm.weight");
+      const auto reader = merged.open_tensors({&info, 1}, alone);
+      Floats scratch(*element_count(info->shape));
+      std::vector<std::byte> out(scratch.size() * element_size_bytes(info->dtype));
+      reader->read_stored(0, 0, info->dtype, scratch, out);
+    });
+  };
+  EXPECT_EQ(store("60000", "float16", false), "");
+  EXPECT_EQ(store("70000", "float16", false),
+            "merged weight does not fit into float16: text/model.norm.weight: element [0]: inf "
+            "(merge --allow-nan writes it)");
+  EXPECT_EQ(store("70000", "bfloat16", false), "");
+  EXPECT_THAT(store("-1e39", "bfloat16", false), HasSubstr("into bfloat16: "));
+  EXPECT_THAT(store("-1e39", "float32", false), HasSubstr("element [0]: -inf"));
+  EXPECT_EQ(store("1e39", "bfloat16", true), "");
 }
 
 // Those that compare entries with others keep the rest as it is.
