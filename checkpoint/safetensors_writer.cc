@@ -18,9 +18,9 @@ namespace vlm {
 namespace {
 
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kLargestCall = std::size_t{1} << 30U;  // Linux moves at most 2 GiB a call
 
-// Length and JSON of the header, padded with blanks so that the data begins at a multiple of 8.
+// Length and JSON of the header, padded with blanks so that the data begins with a block of the
+// file.
 std::string header_bytes(std::span<const TensorInfo> tensors, const SafetensorsMetadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -36,12 +36,22 @@ std::string header_bytes(std::span<const TensorInfo> tensors, const SafetensorsM
                            {"data_offsets", {begin_bytes, offset_bytes}}};
   }
   std::string text = header.dump();
-  text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
+  const std::size_t in_block = (kLengthBytes + text.size()) % DirectFile::kBlockBytes;
+  text.append((DirectFile::kBlockBytes - in_block) % DirectFile::kBlockBytes, ' ');
   std::string length(kLengthBytes, '\0');
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
     length[i] = static_cast<char>((std::uint64_t{text.size()} >> (8 * i)) & 0xFFU);
   }
   return length + text;
+}
+
+// Where the tensors begin, and where the last ends.
+std::vector<std::size_t> places(std::span<const TensorInfo> tensors, std::size_t header_size) {
+  std::vector<std::size_t> begins{header_size};
+  for (const TensorInfo& tensor : tensors) {
+    begins.push_back(begins.back() + stored_size_bytes(tensor));
+  }
+  return begins;
 }
 
 }  // namespace
@@ -58,29 +68,13 @@ std::size_t stored_size_bytes(const TensorInfo& tensor) {
 SafetensorsWriter::SafetensorsWriter(std::filesystem::path path,
                                      std::span<const TensorInfo> tensors,
                                      const SafetensorsMetadata& metadata, Existing existing)
-    : path_(std::move(path)) {
-  const std::string header = header_bytes(tensors, metadata);
-  begins_bytes_.push_back(header.size());
-  for (const TensorInfo& tensor : tensors) {
-    begins_bytes_.push_back(begins_bytes_.back() + stored_size_bytes(tensor));
-  }
-  constexpr mode_t kReadableByAll = 0644;
-  const int refuse = existing == Existing::kRefuse ? O_EXCL : 0;
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | refuse | O_CLOEXEC, kReadableByAll);
-  if (descriptor_ < 0) fail_writing("cannot create file", path_);
-  try {
-    write_at(0, std::as_bytes(std::span(header)));
-    if (::ftruncate(descriptor_, static_cast<off_t>(begins_bytes_.back())) != 0) {
-      fail_writing("cannot write file", path_);
-    }
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
-}
+    : SafetensorsWriter(header_bytes(tensors, metadata), std::move(path), tensors, existing) {}
 
-SafetensorsWriter::~SafetensorsWriter() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+SafetensorsWriter::SafetensorsWriter(const std::string& header, std::filesystem::path path,
+                                     std::span<const TensorInfo> tensors, Existing existing)
+    : begins_bytes_(places(tensors, header.size())),
+      file_(std::move(path), begins_bytes_.back(), existing) {
+  file_.write(0, std::as_bytes(std::span(header)));
 }
 
 std::size_t SafetensorsWriter::place(std::size_t tensor, std::size_t first,
@@ -94,40 +88,16 @@ std::size_t SafetensorsWriter::place(std::size_t tensor, std::size_t first,
 
 void SafetensorsWriter::write(std::size_t tensor, std::size_t first,
                               std::span<const std::byte> bytes) const {
-  const std::size_t offset_bytes = place(tensor, first, bytes.size());
-  write_at(offset_bytes, bytes);
-  // Begins to flush; a system that refuses flushes later.
-  ::sync_file_range(descriptor_, static_cast<off_t>(offset_bytes), static_cast<off_t>(bytes.size()),
-                    SYNC_FILE_RANGE_WRITE);
+  file_.write(place(tensor, first, bytes.size()), bytes);
 }
 
 void SafetensorsWriter::read(std::size_t tensor, std::size_t first,
                              std::span<std::byte> bytes) const {
-  std::size_t offset_bytes = place(tensor, first, bytes.size());
-  while (!bytes.empty()) {
-    const ssize_t count = ::pread(descriptor_, bytes.data(), std::min(bytes.size(), kLargestCall),
-                                  static_cast<off_t>(offset_bytes));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_writing("cannot read file", path_);
-    if (count == 0) throw Error(ErrorCode::kIo, "file ended early: " + path_.string());
-    offset_bytes += static_cast<std::size_t>(count);
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
+  file_.read(place(tensor, first, bytes.size()), bytes);
 }
 
-void SafetensorsWriter::finish() {
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail_writing("cannot close file", path_);
-}
-
-void SafetensorsWriter::write_at(std::size_t offset_bytes, std::span<const std::byte> bytes) const {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(descriptor_, bytes.data(), std::min(bytes.size(), kLargestCall),
-                                   static_cast<off_t>(offset_bytes));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_writing("cannot write file", path_);
-    offset_bytes += static_cast<std::size_t>(count);
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
+std::size_t SafetensorsWriter::address_offset(std::size_t tensor, std::size_t first) const {
+  return place(tensor, first, 0) % DirectFile::kBlockBytes;
 }
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
@@ -139,7 +109,6 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   AtomicFile file(path);
   SafetensorsWriter writer(file.path(), infos, metadata);
   for (std::size_t i = 0; i < tensors.size(); ++i) writer.write(i, 0, tensors[i].tensor.bytes);
-  writer.finish();
   file.commit();
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "core/direct_file.h"
 #include "tensor/tensor_view.h"
 
 namespace vlm {
@@ -21,35 +22,27 @@ using SafetensorsMetadata = std::map<std::string, std::string>;
 // into an AtomicDirectory. Throws Error{kIo} naming the file, e.g. when the disk is full.
 class SafetensorsWriter {
  public:
-  enum class Existing : std::uint8_t {
-    kRefuse,   // Error{kIo} if the file exists
-    kContinue  // the data of a file that is there stays until it is written again
-  };
+  using Existing = DirectFile::Existing;
 
   // The names of `tensors` are those for the file. REQUIRES: names are unique.
   SafetensorsWriter(std::filesystem::path path, std::span<const TensorInfo> tensors,
                     const SafetensorsMetadata& metadata, Existing existing = Existing::kRefuse);
-  ~SafetensorsWriter();
-  SafetensorsWriter(const SafetensorsWriter&) = delete;
-  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
-  SafetensorsWriter(SafetensorsWriter&&) = delete;
-  SafetensorsWriter& operator=(SafetensorsWriter&&) = delete;
-
   // Bytes of a tensor (number `tensor` of the constructor's), from byte `first` of it on. May be
-  // called from several threads at once. REQUIRES: inside the tensor.
+  // called from several threads at once. The system's cache of files is passed by if an address is
+  // equal to address_offset() modulo DirectFile::kBlockBytes. REQUIRES: inside the tensor.
   void write(std::size_t tensor, std::size_t first, std::span<const std::byte> bytes) const;
   // Reads back what was written there.
   void read(std::size_t tensor, std::size_t first, std::span<std::byte> bytes) const;
-  // Closes the file.
-  void finish();
+  // What the address of the bytes from `first` on should be, modulo DirectFile::kBlockBytes.
+  [[nodiscard]] std::size_t address_offset(std::size_t tensor, std::size_t first) const;
 
  private:
-  void write_at(std::size_t offset_bytes, std::span<const std::byte> bytes) const;
+  SafetensorsWriter(const std::string& header, std::filesystem::path path,
+                    std::span<const TensorInfo> tensors, Existing existing);
   [[nodiscard]] std::size_t place(std::size_t tensor, std::size_t first, std::size_t size) const;
 
-  std::filesystem::path path_;
   std::vector<std::size_t> begins_bytes_;  // of the tensors in the file, and the end of the last
-  int descriptor_ = -1;
+  DirectFile file_;
 };
 
 struct NamedTensor {
