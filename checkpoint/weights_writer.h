@@ -38,7 +38,7 @@ class WeightsWriter {
   // A part, and its tensor among those that are open.
   struct OpenPart {
     TensorPart part;
-    std::size_t index;
+    std::size_t index = 0;
   };
   // What is open of some tensors of a shard: what earlier runs have finished is not.
   struct Batch {
