@@ -1,6 +1,6 @@
 #pragma once
 
-// Opens the models a recipe names, each once, and compares their tokenizers once.
+// Opens the models a recipe names, each once, and compares and aligns their tokenizers once.
 
 #include <filesystem>
 #include <map>
@@ -12,6 +12,7 @@
 #include "checkpoint/lora_adapter.h"
 #include "merge/plan.h"
 #include "merge/token_comparison.h"
+#include "merge/vocabulary_alignment.h"
 
 namespace vlm {
 
@@ -39,6 +40,7 @@ class ModelPool {
 
   // Of the models that it keeps open.
   TokenComparisons& token_comparisons() noexcept { return token_comparisons_; }
+  VocabularyAlignments& vocabulary_alignments() noexcept { return vocabulary_alignments_; }
 
   // An adapter alone, and whether a name is that of one: checkpoint/model_location.h.
   [[nodiscard]] std::shared_ptr<const LoraAdapter> open_adapter(const std::string& adapter) const;
@@ -53,10 +55,11 @@ class ModelPool {
   std::filesystem::path recipe_folder_;
   std::map<std::string, std::shared_ptr<const Checkpoint>> open_models_;
   TokenComparisons token_comparisons_;
+  VocabularyAlignments vocabulary_alignments_;
 };
 
-// make_merge_plan() of merge/plan.h for models of a pool, whose tokenizers are compared once for
-// all plans.
+// make_merge_plan() of merge/plan.h for models of a pool, whose tokenizers are compared and aligned
+// once for all plans.
 MergePlan make_merge_plan(const Recipe& recipe, ModelPool& models);
 
 }  // namespace vlm

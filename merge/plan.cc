@@ -30,8 +30,9 @@ std::string counted(std::size_t count, const char* noun) {
 
 class PlanMaker {
  public:
-  PlanMaker(const Recipe& recipe, const OpenModel& open_model, TokenComparisons& comparisons)
-      : open_model_(open_model), comparisons_(comparisons) {
+  PlanMaker(const Recipe& recipe, const OpenModel& open_model, TokenComparisons& comparisons,
+            VocabularyAlignments& alignments)
+      : open_model_(open_model), comparisons_(comparisons), alignments_(alignments) {
     plan_.recipe = recipe;
     plan_.warnings = recipe.warnings;
     plan_.method = &find_merge_method(recipe.merge_method, recipe.where);
@@ -65,6 +66,7 @@ class PlanMaker {
 
   const OpenModel& open_model_;
   TokenComparisons& comparisons_;
+  VocabularyAlignments& alignments_;
   MergePlan plan_;
   std::vector<InputTensors> inputs_;            // parallel to plan_.inputs
   std::optional<std::size_t> base_;             // the recipe's base_model
@@ -272,13 +274,13 @@ void PlanMaker::align_vocabularies() {
   for (const SliceSource& source : text().slices.back().sources) {
     roles.of_head.insert(source.input);
   }
-  AlignedInputs aligned =
-      vlm::align_vocabularies(*plan_.recipe.tokenizer, plan_.inputs, roles, plan_.recipe.where);
+  const AlignedInputs& aligned =
+      alignments_.align(*plan_.recipe.tokenizer, plan_.inputs, roles, plan_.recipe.where);
   for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
     plan_.inputs[i].checkpoint = aligned.checkpoints[i];
     inputs_[i] = InputTensors(*plan_.inputs[i].checkpoint);
   }
-  plan_.side_files = std::move(aligned.side_files);
+  plan_.side_files = aligned.side_files;
   tokenizer_owner_ = aligned.vocabulary.owner;
   add_warnings(aligned.warnings);
 }
@@ -358,12 +360,14 @@ void PlanMaker::choose_template() {
 
 MergePlan make_merge_plan(const Recipe& recipe, const OpenModel& open_model) {
   TokenComparisons comparisons;
-  return PlanMaker(recipe, open_model, comparisons).make();
+  VocabularyAlignments alignments;
+  return PlanMaker(recipe, open_model, comparisons, alignments).make();
 }
 
 MergePlan make_merge_plan(const Recipe& recipe, ModelPool& models) {
   const OpenModel open_model = std::ref(models);
-  return PlanMaker(recipe, open_model, models.token_comparisons()).make();
+  return PlanMaker(recipe, open_model, models.token_comparisons(), models.vocabulary_alignments())
+      .make();
 }
 
 }  // namespace vlm

@@ -24,6 +24,9 @@ using OpenModel = std::function<std::shared_ptr<const Checkpoint>(const std::str
 struct PlanInput {
   std::string name;  // as in the recipe
   std::shared_ptr<const Checkpoint> checkpoint;
+
+  // The same object under the same name.
+  bool operator==(const PlanInput&) const = default;
 };
 
 // A tensor of an input. `info` lives as long as the input's checkpoint.

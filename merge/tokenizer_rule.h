@@ -32,6 +32,8 @@ struct TokenRule {
   std::optional<std::string> of_token;  // kModelToken: this or the id
   std::optional<std::size_t> of_id;
   bool is_forced = false;  // models that have the token get the row as well
+
+  bool operator==(const TokenRule&) const = default;
 };
 
 struct TokenizerRule {
@@ -39,6 +41,8 @@ struct TokenizerRule {
   std::string model;  // kModel
   std::vector<TokenRule> tokens;
   std::size_t multiple = 1;  // rows are added until their number is a multiple of this
+
+  bool operator==(const TokenizerRule&) const = default;
 };
 
 }  // namespace vlm

@@ -146,4 +146,15 @@ AlignedInputs align_vocabularies(const TokenizerRule& rule, const std::vector<Pl
   return Aligner(rule, inputs, roles, where).align();
 }
 
+const AlignedInputs& VocabularyAlignments::align(const TokenizerRule& rule,
+                                                 const std::vector<PlanInput>& inputs,
+                                                 const VocabularyRoles& roles,
+                                                 const std::string& where) {
+  for (const Entry& entry : entries_) {
+    if (entry.rule == rule && entry.inputs == inputs && entry.roles == roles) return entry.aligned;
+  }
+  AlignedInputs aligned = align_vocabularies(rule, inputs, roles, where);
+  return entries_.emplace_back(Entry{rule, inputs, roles, std::move(aligned)}).aligned;
+}
+
 }  // namespace vlm

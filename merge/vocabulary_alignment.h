@@ -3,6 +3,7 @@
 // Aligning the inputs of a merge to one vocabulary, as its recipe's tokenizer rule says.
 
 #include <cstddef>
+#include <list>
 #include <memory>
 #include <optional>
 #include <set>
@@ -22,6 +23,8 @@ struct VocabularyRoles {
   std::optional<std::size_t> base;
   std::set<std::size_t> of_embedding;  // whose embeddings are merged
   std::set<std::size_t> of_head;
+
+  bool operator==(const VocabularyRoles&) const = default;
 };
 
 struct AlignedInputs {
@@ -36,5 +39,24 @@ struct AlignedInputs {
 // the token, or moves a VLM's image token; what TokenTable::load() throws. `where` is the recipe.
 AlignedInputs align_vocabularies(const TokenizerRule& rule, const std::vector<PlanInput>& inputs,
                                  const VocabularyRoles& roles, const std::string& where);
+
+// Aligns the same inputs by the same rule only once, with the tokenizers as they then are: later
+// plans get the same checkpoints, whose tensors a SourceCache knows. Not thread-safe.
+class VocabularyAlignments {
+ public:
+  // What align_vocabularies() gives or throws; lives as long as this object.
+  const AlignedInputs& align(const TokenizerRule& rule, const std::vector<PlanInput>& inputs,
+                             const VocabularyRoles& roles, const std::string& where);
+
+ private:
+  struct Entry {
+    TokenizerRule rule;
+    std::vector<PlanInput> inputs;
+    VocabularyRoles roles;
+    AlignedInputs aligned;
+  };
+
+  std::list<Entry> entries_;
+};
 
 }  // namespace vlm

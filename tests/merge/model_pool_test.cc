@@ -69,6 +69,33 @@ TEST(ModelPool, ASecondPlanReadsNoTokenizerAndIsThatOfANewPool) {
               testing::Contains(HasSubstr("token tables were not compared")));
 }
 
+TEST(ModelPool, ASecondPlanWithATokenizerAlignsNothingAndIsThatOfANewPool) {
+  const TemporaryDirectory folder;
+  for (const char* const model : {"tok_a", "tok_b"}) {
+    std::filesystem::copy(kData / "merge/models" / model, folder.path() / model);
+  }
+  const auto recipe = [](const std::string& weight, const std::string& source) {
+    return parse_recipe("models:\n- {model: tok_a}\n- {model: tok_b, parameters: {weight: " +
+                            weight + "}}\nmerge_method: linear\nparameters: {weight: 0.5}\n" +
+                            "tokenizer_source: " + source + "\n",
+                        "r.yaml");
+  };
+  const OpenModel open = [](const std::string& model) { return FileCheckpoint::open(model); };
+  ModelPool models(open, folder.path());
+  ModelPool others(open, folder.path());
+  const MergePlan first = make_merge_plan(recipe("0.5", "union"), models);
+  const MergedCheckpoint wanted(make_merge_plan(recipe("0.25", "union"), others));
+  folder.add("tok_b/tokenizer.json", "no tokenizer");
+  const MergedCheckpoint second(make_merge_plan(recipe("0.25", "union"), models));
+  EXPECT_EQ(second.plan().inputs, first.inputs);  // the same objects, which a SourceCache knows
+  EXPECT_EQ(second.config().original, wanted.config().original);
+  EXPECT_EQ(second.plan().side_files.written, wanted.plan().side_files.written);
+  for (const TensorInfo& info : wanted.tensors()) {
+    EXPECT_EQ(read_all(second, *second.find(info.name)), read_all(wanted, info)) << info.name;
+  }
+  EXPECT_THROW(make_merge_plan(recipe("0.25", "base"), models), Error);  // another rule
+}
+
 // An adapted model keeps its base's directory, but is a model of its own.
 TEST(ModelPool, AnAdaptedModelMergesWithItsBase) {
   ModelPool models = pool();
