@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/check.h"
@@ -12,6 +14,7 @@
 #include "merge/methods/delta_cuts.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
+#include "merge/methods/whole_model.h"
 #include "tensor/bfloat16_values.h"
 
 namespace vlm {
@@ -40,7 +43,32 @@ class PcbBuffers : public DeltaBuffers {
   }
 };
 
-// Looks at something of each model, over all blocks: look(inputs, buffers, model).
+// How the models compete in a tensor.
+struct Competition {
+  Ranges deltas;
+  std::vector<std::optional<MagnitudeCut>> cuts;  // of the scores; absent: none is kept
+  Ranges scores;                                  // of those that are kept
+
+  // beta = exp(N norm(|d|)^2) tanh(d sum_j d_j), norm: from the smallest to the largest |d| as 0 to
+  // 1. Not above 0: the other models contradict the entry, and it is not kept.
+  void make_scores(const PcbBuffers& buffers, std::size_t model) const {
+    competition_scores(buffers.delta(model), buffers.total(), buffers.num_models(), deltas[model],
+                       buffers.scores(model));
+  }
+
+  // The `density` largest scores; 0 for the others.
+  void make_kept_scores(std::size_t first, const PcbBuffers& buffers, std::size_t model) const {
+    const std::span<float> scores_of_model = buffers.scores(model);
+    if (cuts[model]) {
+      make_scores(buffers, model);
+      keep_largest(*cuts[model], first, scores_of_model);
+    } else {
+      std::ranges::fill(scores_of_model, 0.0F);
+    }
+  }
+};
+
+// Looks at something of each model, over all blocks: look(first, buffers, model).
 template <typename Look>
 Ranges find_ranges(const TensorMerge& task, ThreadPool& pool, const Look& look) {
   const std::size_t num_models = task.models.size();
@@ -50,7 +78,7 @@ Ranges find_ranges(const TensorMerge& task, ThreadPool& pool, const Look& look) 
                    const PcbBuffers buffers(inputs);
                    buffers.make_deltas_and_total(inputs);
                    for (std::size_t i = 0; i < num_models; ++i) {
-                     parts[part][i].add(look(inputs, buffers, i));
+                     parts[part][i].add(look(inputs.first, buffers, i));
                    }
                  });
   Ranges ranges(num_models);
@@ -60,24 +88,134 @@ Ranges find_ranges(const TensorMerge& task, ThreadPool& pool, const Look& look) 
   return ranges;
 }
 
-// Du et al., section 3: parameters compete within a model and between models. Differences here:
-// norms and shares are those of a tensor, not of the whole model, and the few smallest and largest
-// entries are not clipped.
+Ranges ranges_of_deltas(const TensorMerge& task, ThreadPool& pool) {
+  return find_ranges(task, pool,
+                     [](std::size_t /*first*/, const PcbBuffers& buffers, std::size_t model) {
+                       return magnitude_range(buffers.delta(model));
+                     });
+}
+
+Ranges ranges_of_kept_scores(const TensorMerge& task, const Competition& competition,
+                             ThreadPool& pool) {
+  return find_ranges(task, pool,
+                     [&](std::size_t first, const PcbBuffers& buffers, std::size_t model) {
+                       competition.make_kept_scores(first, buffers, model);
+                       return magnitude_range(buffers.scores(model));
+                     });
+}
+
+Quantity scores_of(const TensorMerge& task, const Competition& competition, std::size_t model) {
+  return [&task, &competition, model](std::size_t largest) -> ReadBlock {
+    const auto reader = std::make_shared<InputBlockReader>(task, largest, PcbBuffers::needs(task));
+    return [&competition, reader, model](std::size_t first, std::size_t size) {
+      const InputBlock& inputs = reader->read(first, size);
+      const PcbBuffers buffers(inputs);
+      buffers.make_deltas_and_total(inputs);
+      competition.make_scores(buffers, model);
+      return std::span<const float>(buffers.scores(model));
+    };
+  };
+}
+
+Competition compete_in_tensor(const TensorMerge& task, ThreadPool& pool) {
+  const std::size_t num_models = task.models.size();
+  Competition competition;
+  competition.deltas = ranges_of_deltas(task, pool);
+  std::vector<Quantity> quantities;
+  std::vector<WantedCut> wanted;
+  for (std::size_t i = 0; i < num_models; ++i) {
+    quantities.push_back(scores_of(task, competition, i));
+    const double kept =
+        task.models[i].parameters.at("density") * static_cast<double>(elements_of(task));
+    const auto k = static_cast<std::size_t>(kept);
+    if (k > 0) wanted.push_back({i, k});
+  }
+  const std::vector<MagnitudeCut> found = find_cuts(elements_of(task), quantities, wanted, pool);
+  competition.cuts.resize(num_models);
+  for (std::size_t i = 0; i < found.size(); ++i) competition.cuts[wanted[i].quantity] = found[i];
+  competition.scores = ranges_of_kept_scores(task, competition, pool);
+  return competition;
+}
+
+// Over all tensors with `scope: model`, as in the paper, whose task vectors are whole models.
+class WholeModelCompetition {
+ public:
+  explicit WholeModelCompetition(const MergeTasks& tasks)
+      : deltas_(find(tasks, [](const TensorMerge& task,
+                               ThreadPool& pool) { return ranges_of_deltas(task, pool); })),
+        cuts_(
+            tasks, {"density"},
+            [](const std::vector<std::size_t>& shares, std::size_t /*elements*/) { return shares; },
+            [this](const TensorMerge& task, const SeeNumbers& see) { show_scores(task, see); }),
+        scores_(find(tasks, [this](const TensorMerge& task, ThreadPool& pool) {
+          return ranges_of_kept_scores(task, with_cuts(task), pool);
+        })) {}
+
+  [[nodiscard]] bool empty() const noexcept { return cuts_.empty(); }
+
+  [[nodiscard]] Competition of(const TensorMerge& task) const {
+    Competition competition = with_cuts(task);
+    competition.scores = of_models(task, scores_);
+    return competition;
+  }
+
+ private:
+  using RangesByModel = std::map<std::size_t, MagnitudeRange>;  // by ModelTensor::model
+
+  template <typename FindRanges>
+  static RangesByModel find(const MergeTasks& tasks, const FindRanges& find_ranges) {
+    ThreadPool alone(1);
+    RangesByModel found;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (tasks.describe(i).parameters.at("scope") != kScopeModel) continue;
+      tasks.load(i, [&](const TensorMerge& task) {
+        const Ranges ranges = find_ranges(task, alone);
+        for (std::size_t m = 0; m < ranges.size(); ++m) found[task.models[m].model].add(ranges[m]);
+      });
+    }
+    return found;
+  }
+
+  static Ranges of_models(const TensorMerge& task, const RangesByModel& ranges) {
+    Ranges found;
+    for (const ModelTensor& model : task.models) found.push_back(ranges.at(model.model));
+    return found;
+  }
+
+  [[nodiscard]] Competition with_cuts(const TensorMerge& task) const {
+    Competition competition{of_models(task, deltas_), {}, {}};
+    for (const ModelTensor& model : task.models) {
+      competition.cuts.push_back(cuts_.find(task, model, 0));
+    }
+    return competition;
+  }
+
+  void show_scores(const TensorMerge& task, const SeeNumbers& see) const {
+    const Competition competition{of_models(task, deltas_), {}, {}};
+    ThreadPool alone(1);
+    for_each_block(task, PcbBuffers::needs(task), alone,
+                   [&](std::size_t /*part*/, const InputBlock& inputs) {
+                     const PcbBuffers buffers(inputs);
+                     buffers.make_deltas_and_total(inputs);
+                     for (std::size_t i = 0; i < task.models.size(); ++i) {
+                       competition.make_scores(buffers, i);
+                       see(i, buffers.scores(i));
+                     }
+                   });
+  }
+
+  RangesByModel deltas_;
+  WholeModelCuts cuts_;
+  RangesByModel scores_;
+};
+
+// Du et al., section 3: parameters compete within a model and between models. The difference here:
+// the few smallest and largest entries are not clipped before norms are taken.
 class PcbMerge {
  public:
-  PcbMerge(const TensorMerge& task, ThreadPool& pool)
-      : deltas_(
-            find_ranges(task, pool,
-                        [](const InputBlock& /*inputs*/, const PcbBuffers& buffers,
-                           std::size_t model) { return magnitude_range(buffers.delta(model)); })) {
-    find_cuts_of_scores(task, pool);
-    scores_ = find_ranges(
-        task, pool, [&](const InputBlock& inputs, const PcbBuffers& buffers, std::size_t model) {
-          make_kept_scores(inputs.first, buffers, model);
-          return magnitude_range(buffers.scores(model));
-        });
+  PcbMerge(const TensorMerge& task, Competition competition)
+      : competition_(std::move(competition)), lambda_(task.parameters.at("lambda")) {
     for (const ModelTensor& model : task.models) weights_.push_back(model.parameters.at("weight"));
-    lambda_ = task.parameters.at("lambda");
   }
 
   void merge(const InputBlock& inputs, std::span<float> out) const {
@@ -86,8 +224,8 @@ class PcbMerge {
     std::array<Competitor, kMostModels> memory;
     const std::span<Competitor> models = std::span(memory).first(weights_.size());
     for (std::size_t i = 0; i < models.size(); ++i) {
-      make_kept_scores(inputs.first, buffers, i);
-      models[i] = {buffers.delta(i), buffers.scores(i), scores_[i], weights_[i]};
+      competition_.make_kept_scores(inputs.first, buffers, i);
+      models[i] = {buffers.delta(i), buffers.scores(i), competition_.scores[i], weights_[i]};
     }
     if (inputs.is_bfloat16) {
       // The sum of the deltas is no longer needed.
@@ -99,68 +237,33 @@ class PcbMerge {
   }
 
  private:
-  // beta = exp(N norm(|d|)^2) tanh(d sum_j d_j), norm: from the smallest to the largest |d| as 0 to
-  // 1. Not above 0: the other models contradict the entry, and it is not kept.
-  void make_scores(const PcbBuffers& buffers, std::size_t model) const {
-    competition_scores(buffers.delta(model), buffers.total(), buffers.num_models(), deltas_[model],
-                       buffers.scores(model));
-  }
-
-  // The `density` largest scores; 0 for the others.
-  void make_kept_scores(std::size_t first, const PcbBuffers& buffers, std::size_t model) const {
-    const std::span<float> scores = buffers.scores(model);
-    if (cuts_[model]) {
-      make_scores(buffers, model);
-      keep_largest(*cuts_[model], first, scores);
-    } else {
-      std::ranges::fill(scores, 0.0F);
-    }
-  }
-
-  [[nodiscard]] Quantity scores_of(const TensorMerge& task, std::size_t model) const {
-    return [this, &task, model](std::size_t largest) -> ReadBlock {
-      const auto reader =
-          std::make_shared<InputBlockReader>(task, largest, PcbBuffers::needs(task));
-      return [this, reader, model](std::size_t first, std::size_t size) {
-        const InputBlock& inputs = reader->read(first, size);
-        const PcbBuffers buffers(inputs);
-        buffers.make_deltas_and_total(inputs);
-        make_scores(buffers, model);
-        return std::span<const float>(buffers.scores(model));
-      };
-    };
-  }
-
-  void find_cuts_of_scores(const TensorMerge& task, ThreadPool& pool) {
-    const auto size = static_cast<double>(elements_of(task));
-    std::vector<Quantity> quantities;
-    std::vector<WantedCut> wanted;
-    for (std::size_t i = 0; i < task.models.size(); ++i) {
-      quantities.push_back(scores_of(task, i));
-      const auto k = static_cast<std::size_t>(task.models[i].parameters.at("density") * size);
-      if (k > 0) wanted.push_back({i, k});
-    }
-    const std::vector<MagnitudeCut> found = find_cuts(elements_of(task), quantities, wanted, pool);
-    cuts_.resize(task.models.size());
-    for (std::size_t i = 0; i < found.size(); ++i) cuts_[wanted[i].quantity] = found[i];
-  }
-
-  Ranges deltas_;
-  std::vector<std::optional<MagnitudeCut>> cuts_;  // of the scores; absent: none is kept
-  Ranges scores_;                                  // of those that are kept
+  Competition competition_;
   std::vector<double> weights_;
-  double lambda_ = 1;
+  double lambda_;
 };
 
-BlockMerge start_pcb(const TensorMerge& task, ThreadPool& pool) {
+BlockMerge merge_with(const TensorMerge& task, Competition competition) {
   check(task.models.size() <= kMostModels, "pcb: at most 64 models");
-  const auto pcb = std::make_shared<const PcbMerge>(task, pool);
-  const auto merge = [pcb](const InputBlock& inputs, std::span<float> out) {
-    pcb->merge(inputs, out);
+  const auto merge = [pcb = PcbMerge(task, std::move(competition))](const InputBlock& inputs,
+                                                                    std::span<float> out) {
+    pcb.merge(inputs, out);
   };
   const BlockNeeds needs = PcbBuffers::needs(task);
   return {
       .unit = 1, .buffers = needs.buffers, .takes_bfloat16 = needs.takes_bfloat16, .merge = merge};
+}
+
+BlockMerge start_pcb(const TensorMerge& task, ThreadPool& pool) {
+  return merge_with(task, compete_in_tensor(task, pool));
+}
+
+StartMerge prepare_pcb(const MergeTasks& tasks) {
+  const auto whole = std::make_shared<const WholeModelCompetition>(tasks);
+  if (whole->empty()) return nullptr;
+  return [whole](const TensorMerge& task, ThreadPool& pool) {
+    if (task.parameters.at("scope") != kScopeModel) return start_pcb(task, pool);
+    return merge_with(task, whole->of(task));
+  };
 }
 
 }  // namespace
@@ -170,7 +273,7 @@ MergeMethod pcb_method() {
       .name = "pcb",
       .paper =
           "Du et al., NeurIPS 2024, \"Parameter competition balancing for model merging\" "
-          "(arXiv:2410.02396), section 3, by tensor",
+          "(arXiv:2410.02396), section 3",
       .formula =
           "base + lambda sum_i w_i b_i d_i / sum_i b_i; b_i: the largest entries of exp(N a_i^2) "
           "tanh(d_i sum_j d_j), spread from 0 to 1; a_i: abs(d_i), spread from 0 to 1; N models",
@@ -181,9 +284,13 @@ MergeMethod pcb_method() {
                      number_in("density", ParameterScope::kPerModel, {0, 1}, 0.1,
                                "share of the entries that compete"),
                      any_number("lambda", ParameterScope::kGlobal, 1,
-                                "factor of the combined delta")},
+                                "factor of the combined delta"),
+                     choice("scope", {"tensor", "model"},
+                            "what density is a share of, and what entries are spread over; model, "
+                            "as in the paper, reads the models six times more")},
       .start = start_pcb,
-      .complaint = nullptr};
+      .complaint = nullptr,
+      .prepare = prepare_pcb};
 }
 
 }  // namespace vlm

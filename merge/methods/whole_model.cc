@@ -26,9 +26,20 @@ std::vector<std::size_t> count_shares(const Demand& demand) {
 
 }  // namespace
 
+void show_deltas(const TensorMerge& task, const SeeNumbers& see) {
+  const Parts parts(elements_of(task));
+  for (std::size_t model = 0; model < task.models.size(); ++model) {
+    for (std::size_t part = 0; part < parts.count(); ++part) {
+      for_each_delta_block(
+          task, model, parts, part,
+          [&](std::size_t /*first*/, std::span<const float> delta) { see(model, delta); });
+    }
+  }
+}
+
 WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
                                const std::vector<std::string>& share_parameters,
-                               const CountsToCuts& counts_to_cuts) {
+                               const CountsToCuts& counts_to_cuts, const ShowNumbers& show) {
   std::map<std::size_t, Demand> demands;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const TensorMerge task = tasks.describe(i);
@@ -50,33 +61,23 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
       models_[model].searches.push_back(k == 0 ? std::nullopt : std::optional(MagnitudeSearch(k)));
     }
   }
-  for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) run_pass(tasks);
+  for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) run_pass(tasks, show);
 }
 
-void WholeModelCuts::run_pass(const MergeTasks& tasks) {
+void WholeModelCuts::run_pass(const MergeTasks& tasks, const ShowNumbers& show) {
   for (const std::size_t tensor : tensors_) {
     tasks.load(tensor, [&](const TensorMerge& task) {
-      for (std::size_t i = 0; i < task.models.size(); ++i) {
-        show(task, i, models_.at(task.models[i].model));
-      }
+      show(task, [&](std::size_t index, std::span<const float> numbers) {
+        for (auto& search : models_.at(task.models[index].model).searches) {
+          if (search) search->show(numbers, {});
+        }
+      });
     });
   }
   for (auto& [index, model] : models_) {
     for (auto& search : model.searches) {
       if (search) search->end_pass();
     }
-  }
-}
-
-void WholeModelCuts::show(const TensorMerge& task, std::size_t index, Model& model) {
-  const Parts parts(elements_of(task));
-  for (std::size_t part = 0; part < parts.count(); ++part) {
-    for_each_delta_block(task, index, parts, part,
-                         [&](std::size_t /*first*/, std::span<const float> delta) {
-                           for (auto& search : model.searches) {
-                             if (search) search->show(delta, {});
-                           }
-                         });
   }
 }
 

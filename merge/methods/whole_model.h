@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,16 +27,26 @@ inline constexpr double kScopeRow = 2;  // not all methods have it
 using CountsToCuts = std::function<std::vector<std::size_t>(const std::vector<std::size_t>& shares,
                                                             std::size_t elements)>;
 
-// The exact cuts of each model through its deltas in all tensors with `scope: model`, earlier
-// tensors first among equals. Reads those tensors four times. A share that differs between tensors
-// counts by their sizes.
+// Is shown a number for each element of a task's model, in order and in pieces of any size.
+using SeeNumbers = std::function<void(std::size_t model, std::span<const float> numbers)>;
+// Shows those of all models of a task.
+using ShowNumbers = std::function<void(const TensorMerge& task, const SeeNumbers& see)>;
+
+// The differences from the base.
+void show_deltas(const TensorMerge& task, const SeeNumbers& see);
+
+// The exact cuts of each model through its deltas (or other numbers) in all tensors with
+// `scope: model`, earlier tensors first among equals. Reads those tensors four times. A share that
+// differs between tensors counts by their sizes.
 class WholeModelCuts {
  public:
   WholeModelCuts(const MergeTasks& tasks, const std::vector<std::string>& share_parameters,
-                 const CountsToCuts& counts_to_cuts);
+                 const CountsToCuts& counts_to_cuts, const ShowNumbers& show = show_deltas);
 
   // Whether no tensor has `scope: model`.
   [[nodiscard]] bool empty() const noexcept { return tensors_.empty(); }
+  // Indices of the tasks that have it.
+  [[nodiscard]] const std::vector<std::size_t>& tensors() const noexcept { return tensors_; }
 
   // The model's cut number `cut` in a tensor with `scope: model`; nothing if it keeps no entry.
   [[nodiscard]] std::optional<MagnitudeCut> find(const TensorMerge& task, const ModelTensor& model,
@@ -48,11 +59,9 @@ class WholeModelCuts {
     std::vector<std::optional<MagnitudeSearch>> searches;  // one per cut
   };
 
-  void run_pass(const MergeTasks& tasks);
-  // Shows the delta of model number `index` of the task to that model's searches.
-  static void show(const TensorMerge& task, std::size_t index, Model& model);
+  void run_pass(const MergeTasks& tasks, const ShowNumbers& show);
 
-  std::vector<std::size_t> tensors_;     // indices of the tasks with `scope: model`
+  std::vector<std::size_t> tensors_;
   std::map<std::size_t, Model> models_;  // by ModelTensor::model
 };
 

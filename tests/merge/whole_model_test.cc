@@ -118,5 +118,31 @@ TEST(WholeModel, RegionsAreStitchedByTheirMean) {
       .expect_merged(tensors({5, 2.5F}, {2, -0.5F}), 0);
 }
 
+Json in_two_tensors(const Floats& values) {
+  return tensors({values.begin(), values.begin() + 100}, {values.begin() + 100, values.end()});
+}
+
+// Du et al. compete over whole task vectors: where a model is cut into tensors does not matter.
+TEST(WholeModel, PcbOfTwoTensorsIsThatOfOneWithAllElements) {
+  const Floats zeros(300);
+  std::vector<Input> inputs;
+  Json vectors = Json::array();
+  for (const char* const name : {"x", "y", "z"}) {
+    Floats values = random_values(300, name);
+    vectors.push_back(in_two_tensors(values));
+    inputs.push_back({values, {{"weight", 0.8}, {"density", 0.3}}});
+  }
+  const Json models = {{"base", in_two_tensors(zeros)}, {"task_vectors", vectors}};
+  const Json together = in_two_tensors(run("pcb", zeros, inputs, {{"lambda", 1.5}}));
+  const ParameterValues each{{"weight", 0.8}, {"density", 0.3}};
+  Models("pcb", models, each, {{"lambda", 1.5}, {"scope", 1}}).expect_merged(together, 0);
+  const Floats alone = run("pcb", Floats(100),
+                           {{flatten(vectors[0].at("a")), each},
+                            {flatten(vectors[1].at("a")), each},
+                            {flatten(vectors[2].at("a")), each}},
+                           {{"lambda", 1.5}});
+  EXPECT_NE(alone, flatten(together.at("a")));  // over a tensor alone
+}
+
 }  // namespace
 }  // namespace vlm
