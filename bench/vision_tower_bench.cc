@@ -16,6 +16,7 @@
 #include "checkpoint/file_checkpoint.h"
 #include "core/json_fields.h"
 #include "core/thread_pool.h"
+#include "model/picture_geometry.h"
 #include "model/vision_storage.h"
 #include "vision/vision_encoder.h"
 
@@ -50,10 +51,11 @@ int run(const std::vector<const char*>& arguments) {
   }
   ThreadPool pool(count_of(arguments[3]));
   const Clock::time_point start = Clock::now();
-  const VisionStorage storage = VisionStorage::load(FileCheckpoint(arguments[1]), pool, *format);
+  const FileCheckpoint checkpoint(arguments[1]);
+  const VisionStorage storage = VisionStorage::load(checkpoint, pool, *format);
   const double load_seconds = seconds_since(start);
   const VisionEncoder encoder(storage.vision_config(), storage.vision_weights());
-  const int layer = storage.projector_config().vision_feature_layer;
+  const int layer = PictureGeometry(checkpoint).projector().vision_feature_layer;
   const auto few = made_up_images(encoder.config(), pool.num_threads());
   static_cast<void>(encoder.encode(few, layer, pool));  // kernels are made, pages are there
   const auto images = made_up_images(encoder.config(), count_of(arguments[4]));

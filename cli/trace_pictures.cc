@@ -81,7 +81,7 @@ std::vector<ImageSize> image_sizes_of(const JsonFields& input) {
 std::vector<ImageSize> sizes_for(const JsonFields& input, const VisionTower& tower,
                                  const StoredPixels& pixels) {
   if (input.has("image_sizes")) return image_sizes_of(input);
-  if (tower.tiles_pictures()) {
+  if (tower.geometry().tiles_pictures()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "pixel_values of tiled pictures need their image_sizes: " + input.where());
   }
@@ -97,7 +97,7 @@ std::vector<PictureViews> views_of_file(const JsonFields& input, const VisionTow
   std::vector<PictureViews> pictures;
   std::size_t next = 0;
   for (const ImageSize& size : sizes_for(input, tower, pixels)) {
-    const std::size_t count = tower.num_views(size);
+    const std::size_t count = tower.geometry().num_views(size);
     const std::size_t stored = pixels.views_per_picture == 0 ? count : pixels.views_per_picture;
     if (stored < count || stored > pixels.views.size() - next) {
       throw Error(ErrorCode::kCorruptFile,

@@ -42,13 +42,6 @@ GenerationOptions generation_options(const AnswerOptions& answer_options) {
   return options;
 }
 
-// Tokens of a picture in a prompt, at most.
-std::size_t tokens_of_picture(const Model& model) {
-  if (!model.sees_images()) return 0;
-  const std::size_t row_bytes = model.decoder().config().hidden_size * sizeof(float);
-  return model.shared_parts().vision->max_bytes_per_picture() / row_bytes;
-}
-
 }  // namespace
 
 AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool,
@@ -72,14 +65,23 @@ AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadP
   };
 }
 
-std::size_t least_cache_bytes(const Model& model, std::span<const EvalPrompt> prompts,
+std::size_t least_cache_bytes(const DecoderConfig& config, const Tokenizer& tokenizer,
+                              std::size_t picture_rows, std::span<const EvalPrompt> prompts,
                               const AnswerOptions& options) {
   std::size_t longest = 0;
   for (const EvalPrompt& prompt : prompts) {
-    const std::size_t picture = prompt.image ? tokens_of_picture(model) : 0;
-    longest = std::max(longest, model.tokenizer().encode(prompt.text).size() + picture);
+    const std::size_t picture = prompt.image ? picture_rows : 0;
+    longest = std::max(longest, tokenizer.encode(prompt.text).size() + picture);
   }
-  return vlm::least_cache_bytes(model.decoder(), longest, generation_options(options));
+  return vlm::least_cache_bytes(config, longest, generation_options(options));
+}
+
+std::size_t least_cache_bytes(const Model& model, std::span<const EvalPrompt> prompts,
+                              const AnswerOptions& options) {
+  const std::size_t picture_rows =
+      model.sees_images() ? model.shared_parts().vision->geometry().max_rows() : 0;
+  return least_cache_bytes(model.decoder().config(), model.tokenizer(), picture_rows, prompts,
+                           options);
 }
 
 }  // namespace vlm

@@ -19,7 +19,12 @@ namespace vlm {
 AnswerFunction answers_of(const Model& model, ImageFeatureCache* images, ThreadPool& pool,
                           std::size_t cache_bytes = std::numeric_limits<std::size_t>::max());
 
-// The least `cache_bytes` for these prompts, foretold from the longest of them.
+// The least `cache_bytes` of a model for these prompts, foretold from the longest of them; a
+// picture has `picture_rows` rows.
+std::size_t least_cache_bytes(const DecoderConfig& config, const Tokenizer& tokenizer,
+                              std::size_t picture_rows, std::span<const EvalPrompt> prompts,
+                              const AnswerOptions& options);
+// Those of `model`.
 std::size_t least_cache_bytes(const Model& model, std::span<const EvalPrompt> prompts,
                               const AnswerOptions& options);
 

@@ -37,6 +37,10 @@ struct DecoderConfig {
   [[nodiscard]] std::size_t query_key_value_width() const noexcept {
     return query_width() + 2 * kv_width();
   }
+  // Executions of layers for a token.
+  [[nodiscard]] std::size_t num_hops() const noexcept {
+    return path.hops.empty() ? num_layers : path.hops.size();
+  }
   bool operator==(const DecoderConfig&) const = default;
   // Query heads that share one key and value head.
   [[nodiscard]] std::size_t group_size() const noexcept { return num_heads / num_kv_heads; }

@@ -55,7 +55,7 @@ std::size_t prompts_that_fit(const Decoder& decoder, std::span<const GenerationP
                              const GenerationOptions& options, const BatchOptions& batch) {
   std::size_t longest = 0;
   for (const GenerationPrompt& prompt : prompts) longest = std::max(longest, prompt.ids.size());
-  const std::size_t least = least_cache_bytes(decoder, longest, options);
+  const std::size_t least = least_cache_bytes(decoder.config(), longest, options);
   if (least > batch.cache_bytes) {
     throw Error(ErrorCode::kInvalidArgument,
                 "memory: two prompts of " + std::to_string(longest) + " tokens with " +
@@ -118,10 +118,10 @@ std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* to
 
 }  // namespace
 
-std::size_t least_cache_bytes(const Decoder& decoder, std::size_t prompt_tokens,
+std::size_t least_cache_bytes(const DecoderConfig& config, std::size_t prompt_tokens,
                               const GenerationOptions& options) {
   const auto bytes_for = [&](std::size_t count) {
-    return KvCache::bytes_for(decoder.hops().size(), decoder.config().kv_width(), count);
+    return KvCache::bytes_for(config.num_hops(), config.kv_width(), count);
   };
   // Beams share the whole pages of their prompt.
   const std::size_t shared = bytes_for(prompt_tokens / KvCache::kPageTokens * KvCache::kPageTokens);

@@ -44,7 +44,7 @@ struct BatchOptions {
 
 // The least BatchOptions::cache_bytes for prompts of up to `prompt_tokens` tokens: one that runs
 // and one that has ended.
-std::size_t least_cache_bytes(const Decoder& decoder, std::size_t prompt_tokens,
+std::size_t least_cache_bytes(const DecoderConfig& config, std::size_t prompt_tokens,
                               const GenerationOptions& options);
 
 // Continues every prompt; results are in the order of the prompts. A prompt takes the place of one

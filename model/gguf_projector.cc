@@ -10,6 +10,7 @@
 #include "model/gguf_names.h"
 #include "model/gguf_tensors.h"
 #include "model/image_processor.h"
+#include "model/projector_storage.h"
 #include "model/vision_storage.h"
 #include "projector/projector.h"
 #include "tensor/activation.h"
@@ -124,6 +125,7 @@ void export_gguf_projector(const Checkpoint& model, const std::filesystem::path&
   }
   // Throws for tensors that are missing or of another shape than the config says.
   static_cast<void>(VisionStorage::bytes(model, WeightFormat::kFloat32));
+  static_cast<void>(ProjectorStorage::bytes(model, WeightFormat::kFloat32));
   const GgufType type = options.type.value_or(gguf_type_of(matrix_of(model, kFirstLayer).dtype));
   const GgufMetadata metadata = projector_metadata(model, type);
   write_gguf(model, path, metadata, projector_sources(model, type), options, pool);

@@ -7,6 +7,7 @@
 #include "language/decoder_config.h"
 #include "language/decoder_scratch.h"
 #include "model/decoder_storage.h"
+#include "model/projector_storage.h"
 #include "model/vision_storage.h"
 #include "vision/vision_encoder.h"
 
@@ -32,7 +33,7 @@ std::size_t looking_bytes(const VisionConfig& config, std::size_t num_threads) {
 // Of features when `kept_bytes` of them are kept: each model may hold half as much of others while
 // it is asked about them (ImageFeatureCache::pictures_at_a_time).
 std::size_t features_bytes(std::size_t kept_bytes, ModelCounts num_models) {
-  return num_models.vision_towers * kept_bytes + num_models.language_models * (kept_bytes / 2);
+  return num_models.projectors * kept_bytes + num_models.language_models * (kept_bytes / 2);
 }
 
 }  // namespace
@@ -49,12 +50,16 @@ MemoryPlan plan_memory(const Checkpoint& checkpoint, WeightFormat format, std::s
   plan.working_bytes = num_models.language_models * step_bytes(config);
   plan.sees_images = checkpoint.config().is_vlm();
   if (plan.sees_images) {
-    const StorageBytes vision = VisionStorage::bytes(checkpoint, vision_weight_format(format));
+    const WeightFormat vision_format = vision_weight_format(format);
+    const StorageBytes vision = VisionStorage::bytes(checkpoint, vision_format);
+    const StorageBytes projector = ProjectorStorage::bytes(checkpoint, vision_format);
     const std::size_t towers = num_models.vision_towers;
-    plan.weight_bytes += towers * vision.values;
-    plan.loading_bytes = std::max(plan.loading_bytes, towers * vision.loading);
+    plan.weight_bytes += towers * vision.values + num_models.projectors * projector.values;
+    plan.loading_bytes = std::max(
+        {plan.loading_bytes, towers * vision.loading, num_models.projectors * projector.loading});
     plan.working_bytes +=
-        towers * looking_bytes(VisionConfig::from_json(checkpoint.config().vision()), num_threads);
+        num_models.projectors *
+        looking_bytes(VisionConfig::from_json(checkpoint.config().vision()), num_threads);
   }
   return plan;
 }
@@ -82,7 +87,7 @@ MemoryShares share_memory(const MemoryPlan& plan, std::size_t budget_bytes,
   MemoryShares shares;
   const std::size_t for_pictures =
       plan.sees_images ? std::min(left / kPictureShare, left - cache_bytes) : 0;
-  shares.picture_bytes = std::min(2 * for_pictures / (2 * plan.num_models.vision_towers + models),
+  shares.picture_bytes = std::min(2 * for_pictures / (2 * plan.num_models.projectors + models),
                                   ImageFeatureCache::kHeldBytes);
   shares.cache_bytes = (left - features_bytes(shares.picture_bytes, plan.num_models)) / models;
   return shares;

@@ -17,7 +17,8 @@ namespace vlm {
 // Models of one shape that are in memory at a time.
 struct ModelCounts {
   std::size_t language_models = 1;
-  std::size_t vision_towers = 1;  // with their projectors; each has pictures of its own
+  std::size_t vision_towers = 1;
+  std::size_t projectors = 1;  // each looks at pictures and keeps features of its own
 };
 
 struct MemoryPlan {

@@ -17,12 +17,8 @@ constexpr std::string_view kPlaceOfPicture = "<image>";
 
 SharedModelParts load_shared_parts(const Checkpoint& checkpoint, ThreadPool& pool,
                                    WeightFormat format) {
-  SharedModelParts parts;
-  const ModelConfig& config = checkpoint.config();
-  parts.tokenizer = std::make_shared<const Tokenizer>(
-      config.is_original_llava() ? Tokenizer::load_with(checkpoint.directory(), kPlaceOfPicture)
-                                 : Tokenizer::load(checkpoint.directory()));
-  if (config.is_vlm()) {
+  SharedModelParts parts{load_tokenizer(checkpoint), nullptr};
+  if (checkpoint.config().is_vlm()) {
     parts.vision = std::make_shared<const VisionTower>(checkpoint, pool, format);
   }
   return parts;
@@ -91,6 +87,13 @@ void check_run(std::span<const TokenId> ids, TokenId image_token, std::size_t le
 
 }  // namespace
 
+std::shared_ptr<const Tokenizer> load_tokenizer(const Checkpoint& checkpoint) {
+  return std::make_shared<const Tokenizer>(
+      checkpoint.config().is_original_llava()
+          ? Tokenizer::load_with(checkpoint.directory(), kPlaceOfPicture)
+          : Tokenizer::load(checkpoint.directory()));
+}
+
 Model::Model(const Checkpoint& checkpoint, ThreadPool& pool, WeightFormat format)
     : Model(checkpoint, load_shared_parts(checkpoint, pool, format), pool, format) {}
 
@@ -105,12 +108,6 @@ Model::Model(const Checkpoint& checkpoint, SharedModelParts shared, ThreadPool& 
 
 void Model::replace_language_model(const Checkpoint& checkpoint, ThreadPool& pool) {
   storage_.refill(checkpoint, pool);
-}
-
-void Model::replace_vision_tower(const Checkpoint& checkpoint, ThreadPool& pool,
-                                 WeightFormat format) {
-  shared_.vision.reset();
-  shared_.vision = std::make_shared<const VisionTower>(checkpoint, pool, format);
 }
 
 GenerationPrompt Model::build_prompt(const ModelPrompt& prompt) const {

@@ -37,6 +37,10 @@ struct SharedModelParts {
   std::shared_ptr<const VisionTower> vision;  // null: a text model
 };
 
+// The tokenizer of a checkpoint's directory, as its model takes it. Throws what Tokenizer::load()
+// throws.
+std::shared_ptr<const Tokenizer> load_tokenizer(const Checkpoint& checkpoint);
+
 class Model {
  public:
   // Loads all parts; `format` is that of the language model, and of the vision tower as
@@ -50,10 +54,6 @@ class Model {
 
   // Takes the language model of another checkpoint of the same config, in the same memory.
   void replace_language_model(const Checkpoint& checkpoint, ThreadPool& pool);
-
-  // Takes vision tower and projector of another checkpoint of the same config; the ones there were
-  // go first. If it throws (as the constructor), the model sees no images.
-  void replace_vision_tower(const Checkpoint& checkpoint, ThreadPool& pool, WeightFormat format);
 
   [[nodiscard]] const Decoder& decoder() const noexcept { return decoder_; }
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept { return *shared_.tokenizer; }

@@ -63,9 +63,10 @@ std::vector<ImageFeatures> trace_vision(Trace& trace, const VisionTower& tower,
   std::vector<Matrix<float>> projected;
   projected.reserve(pictures.size());
   for (const PictureViews& picture : pictures) {
-    projected.push_back(tower.project_views(picture, pool, [&](const VisionHiddenState& state) {
+    const SeenPicture seen = tower.look(picture, pool, [&](const VisionHiddenState& state) {
       append_rows(trace, "vision.hidden_" + std::to_string(state.layer), state.values);
-    }));
+    });
+    projected.push_back(tower.project(seen, pool));
   }
   for (const Matrix<float>& rows : projected) append_rows(trace, "projected", rows.view());
   const std::size_t views = count_views(pictures);
@@ -76,7 +77,7 @@ std::vector<ImageFeatures> trace_vision(Trace& trace, const VisionTower& tower,
   std::vector<ImageFeatures> features;
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     Matrix<float> packed = tower.pack(std::move(projected[i]), pictures[i].size);
-    if (tower.tiles_pictures()) append_rows(trace, "packed_features", packed.view());
+    if (tower.geometry().tiles_pictures()) append_rows(trace, "packed_features", packed.view());
     features.push_back(std::make_shared<const Matrix<float>>(std::move(packed)));
   }
   return features;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "projector/projector.h"
 
 namespace vlm {
 namespace {
@@ -26,9 +27,8 @@ class TensorCollector {
   LayerNormWeights norm(const std::string& name, std::size_t size) {
     return {.scale = vector(name + ".weight", size), .bias = vector(name + ".bias", size)};
   }
-  LinearWeights linear(const std::string& name, std::size_t out, std::size_t in,
-                       bool biased = true) {
-    return tensors_.add_linears(checkpoint_, {{name, {out, in}}}, format_, biased);
+  LinearWeights linear(const std::string& name, std::size_t out, std::size_t in) {
+    return tensors_.add_linears(checkpoint_, {{name, {out, in}}}, format_, true);
   }
   // Linear layers of equal shape, their weights and biases one below the other.
   LinearWeights stacked_linears(const std::vector<std::string>& names, std::size_t out,
@@ -37,9 +37,6 @@ class TensorCollector {
     modules.reserve(names.size());
     for (const std::string& name : names) modules.push_back({name, {out, in}});
     return tensors_.add_linears(checkpoint_, modules, format_, true);
-  }
-  LinearWeights linear_with_any_bias(const std::string& name, std::size_t out, std::size_t in) {
-    return linear(name, out, in, checkpoint_.find(name + ".bias") != nullptr);
   }
 
  private:
@@ -103,7 +100,7 @@ WeightFormat vision_weight_format(WeightFormat format) noexcept {
 VisionStorage VisionStorage::load(const Checkpoint& checkpoint, ThreadPool& pool,
                                   WeightFormat format) {
   VisionStorage storage(checkpoint, format);
-  storage.tensors_.fill(checkpoint, pool);
+  storage.refill(checkpoint, pool);
   return storage;
 }
 
@@ -115,28 +112,11 @@ VisionStorage::VisionStorage(const Checkpoint& checkpoint, WeightFormat format) 
   const ModelConfig& config = checkpoint.config();
   require_vlm(config);
   vision_config_ = VisionConfig::from_json(config.vision());
-  projector_config_ = ProjectorConfig::from_json(JsonFields(config.json, config.where));
-  const std::size_t num_blocks =
-      hidden_state_index(vision_config_, projector_config_.vision_feature_layer);
-  const std::size_t text_hidden = config.text().size("hidden_size");
+  const ProjectorConfig projector =
+      ProjectorConfig::from_json(JsonFields(config.json, config.where));
+  const std::size_t num_blocks = hidden_state_index(vision_config_, projector.vision_feature_layer);
   TensorCollector tensors(checkpoint, format, tensors_);
   vision_weights_ = collect_vision(tensors, vision_config_, num_blocks);
-  projector_weights_ = {.linear_1 = tensors.linear_with_any_bias("projector/linear_1", text_hidden,
-                                                                 vision_config_.hidden_size),
-                        .linear_2 = std::nullopt};
-  if (!projector_config_.is_linear) {
-    projector_weights_.linear_2 =
-        tensors.linear_with_any_bias("projector/linear_2", text_hidden, text_hidden);
-  }
-  if (config.family == ModelFamily::kLlavaNext) {
-    image_newline_ = tensors.vector("projector/image_newline", text_hidden);
-  }
-}
-
-std::size_t VisionStorage::features_per_view() const noexcept {
-  // "default" drops the first token, whatever it is; transformers does so with SigLIP, too.
-  const std::size_t dropped = projector_config_.selection == FeatureSelection::kAll ? 0 : 1;
-  return vision_config_.num_tokens() - dropped;
 }
 
 }  // namespace vlm

@@ -1,16 +1,13 @@
 #pragma once
 
-// The vision tower and projector of a checkpoint in memory, in the form the encoder takes: matrices
-// of the blocks and of the projector in a chosen format, all else in float32.
+// The vision tower of a checkpoint in memory, in the form the encoder takes: matrices of the blocks
+// in a chosen format, all else in float32.
 
-#include <cstddef>
 #include <optional>
-#include <span>
 
 #include "checkpoint/checkpoint.h"
 #include "core/thread_pool.h"
 #include "model/stored_tensors.h"
-#include "projector/projector.h"
 #include "tensor/weight_matrix.h"
 #include "vision/vision_config.h"
 #include "vision/vision_weights.h"
@@ -31,33 +28,24 @@ class VisionStorage {
   static VisionStorage load(const Checkpoint& checkpoint, ThreadPool& pool,
                             WeightFormat format = WeightFormat::kFloat32);
 
+  // Replaces the values by those of another checkpoint of the same config, as
+  // StoredTensors::fill() does. Errors as in load(); the values are then undefined.
+  void refill(const Checkpoint& checkpoint, ThreadPool& pool) { tensors_.fill(checkpoint, pool); }
+
   // What load() takes, from the checkpoint's headers alone. Throws as load().
   static StorageBytes bytes(const Checkpoint& checkpoint, WeightFormat format);
 
   [[nodiscard]] const VisionConfig& vision_config() const noexcept { return vision_config_; }
-  [[nodiscard]] const ProjectorConfig& projector_config() const noexcept {
-    return projector_config_;
-  }
   // Views that live as long as this object; moves of it keep them valid.
   [[nodiscard]] const VisionWeights& vision_weights() const noexcept { return *vision_weights_; }
-  [[nodiscard]] const ProjectorWeights& projector_weights() const noexcept {
-    return projector_weights_;
-  }
-  // What ends a row of features of a tiled picture; empty unless the model is of LLaVA 1.6.
-  [[nodiscard]] std::span<const float> image_newline() const noexcept { return image_newline_; }
-  // Features of one view of a picture, after the projector.
-  [[nodiscard]] std::size_t features_per_view() const noexcept;
 
  private:
   // Finds and checks every tensor; reads no values.
   VisionStorage(const Checkpoint& checkpoint, WeightFormat format);
 
   VisionConfig vision_config_;
-  ProjectorConfig projector_config_;
   StoredTensors tensors_;
   std::optional<VisionWeights> vision_weights_;
-  ProjectorWeights projector_weights_;
-  std::span<const float> image_newline_;
 };
 
 }  // namespace vlm

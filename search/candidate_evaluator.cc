@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "eval/model_answers.h"
 #include "eval/runner.h"
@@ -26,22 +27,43 @@ void add_items(const BenchmarkResult& result, Evaluation& evaluation) {
   }
 }
 
+// What a candidate sees with and others do not; null if they all see alike.
+std::shared_ptr<VisionTower> own_tower(const SearchContext& context, WeightFormat weights,
+                                       ThreadPool& pool) {
+  const Checkpoint& first = context.initial_merge();
+  switch (context.feature_changes()) {
+    case FeatureChanges::kNone:
+      break;
+    case FeatureChanges::kProjector:
+      return std::make_shared<VisionTower>(context.shared_encoder(), first, pool, weights);
+    case FeatureChanges::kTower:
+      return std::make_shared<VisionTower>(first, pool, weights);
+  }
+  return nullptr;
+}
+
+SharedModelParts parts_with(SharedModelParts shared, std::shared_ptr<const VisionTower> own) {
+  if (own) shared.vision = std::move(own);
+  return shared;
+}
+
 }  // namespace
 
 CandidateEvaluator::CandidateEvaluator(SearchContext& context, WeightFormat weights,
                                        ThreadPool& pool)
     : context_(&context),
-      weights_(weights),
       pool_(&pool),
-      model_(context.initial_merge(), context.shared_parts(), pool, weights) {}
+      tower_(own_tower(context, weights, pool)),
+      model_(context.initial_merge(), parts_with(context.shared_parts(), tower_), pool, weights) {}
 
 void CandidateEvaluator::load(const Checkpoint& candidate) {
   model_.replace_language_model(candidate, *pool_);
-  if (!context_->changes_features()) return;
+  if (!tower_) return;
   images_.reset();
-  model_.replace_vision_tower(candidate, *pool_, weights_);
-  images_ = std::make_unique<ImageFeatureCache>(model_.shared_parts().vision, ImagePolicy::kPillow,
-                                                context_->memory().shares.picture_bytes);
+  tower_->refill(candidate, *pool_);
+  images_ = std::make_unique<ImageFeatureCache>(tower_, ImagePolicy::kPillow,
+                                                context_->memory().shares.picture_bytes,
+                                                context_->seen_pictures());
 }
 
 Evaluation CandidateEvaluator::evaluate(const Checkpoint& candidate, ItemPart part) {

@@ -17,12 +17,12 @@ namespace vlm {
 
 enum class ItemPart : std::uint8_t { kFitted, kHeldOut };
 
-// Owns the memory of one merged language model and reuses it from candidate to candidate; if these
-// differ in what they see with, also a vision tower and the features of its pictures. One per
-// worker; not thread-safe.
+// Owns the memory of one merged language model and reuses it from candidate to candidate; of what
+// these differ in when they see, also that: a projector or a vision tower with one, and the
+// features of its pictures. One per worker; not thread-safe.
 class CandidateEvaluator {
  public:
-  // `context` and `pool` must outlive this object.
+  // Loads the first merge. `context` and `pool` must outlive this object.
   CandidateEvaluator(SearchContext& context, WeightFormat weights, ThreadPool& pool);
 
   // Merges and answers the items of one part. The fitness, values[0], is the weighted mean of the
@@ -34,8 +34,8 @@ class CandidateEvaluator {
   void load(const Checkpoint& candidate);
 
   SearchContext* context_;
-  WeightFormat weights_;
   ThreadPool* pool_;
+  std::shared_ptr<VisionTower> tower_;  // of the candidate alone; null if all see alike
   Model model_;
   std::unique_ptr<ImageFeatureCache> images_;  // of the candidate alone
 };

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "eval/model_answers.h"
+#include "language/decoder_config.h"
 #include "merge/plan.h"
 #include "merge/recipe_parser.h"
 #include "search/model_hash.h"
@@ -47,29 +48,47 @@ SearchContext::SearchContext(const SearchConfig& config, const std::filesystem::
       scorer_(identifier_),
       initial_(merge_of(plan_.first_recipe)) {
   require_sound_end(config, models_, data_root, pool.num_threads());
-  const Model model(*initial_, pool, config.weights);
-  shared_ = model.shared_parts();
-  if (!shared_.vision) require_no_pictures(objectives_, where_);
+  shared_.tokenizer = load_tokenizer(*initial_);
+  if (initial_->config().is_vlm()) {
+    geometry_.emplace(*initial_);
+  } else {
+    require_no_pictures(objectives_, where_);
+  }
   if (config.memory_bytes) {
-    memory_ =
-        share_search_memory(config, plan_, pool.num_threads(), workers, least_cache_bytes(model));
+    memory_ = share_search_memory(config, plan_, pool.num_threads(), workers, least_cache_bytes());
     cache_ = std::make_shared<SourceCache>(memory_.source_bytes);  // which is less now
     initial_ = merge_of(plan_.first_recipe);
   }
-  if (plan_.changes_features) shared_.vision.reset();
-  if (shared_.vision) {
-    images_ = std::make_unique<ImageFeatureCache>(shared_.vision, ImagePolicy::kPillow,
-                                                  memory_.shares.picture_bytes);
-  }
+  if (geometry_) load_shared_eyes(config.weights, pool);
   identify(config, workers, pool);
 }
 
-std::size_t SearchContext::least_cache_bytes(const Model& model) const {
+void SearchContext::load_shared_eyes(WeightFormat weights, ThreadPool& pool) {
+  switch (plan_.feature_changes) {
+    case FeatureChanges::kNone:
+      shared_.vision = std::make_shared<const VisionTower>(*initial_, pool, weights);
+      images_ = std::make_unique<ImageFeatureCache>(shared_.vision, ImagePolicy::kPillow,
+                                                    memory_.shares.picture_bytes);
+      break;
+    case FeatureChanges::kProjector:
+      encoder_ = std::make_shared<const VisionStorage>(
+          VisionStorage::load(*initial_, pool, vision_weight_format(weights)));
+      seen_pictures_ = std::make_unique<SeenPictureCache>(memory_.seen_bytes);
+      break;
+    case FeatureChanges::kTower:
+      break;
+  }
+}
+
+std::size_t SearchContext::least_cache_bytes() const {
+  const DecoderConfig decoder = parse_decoder_config(initial_->config().text());
+  const std::size_t picture_rows = geometry_ ? geometry_->max_rows() : 0;
   std::size_t least = 0;
   for (const ObjectiveData& data : objectives_) {
     for (const Benchmark* part : {&data.fitted, &data.held_out}) {
       const std::vector<EvalPrompt> prompts = build_prompts(data.task, part->items);
-      least = std::max(least, vlm::least_cache_bytes(model, prompts, data.task.options));
+      least = std::max(least, vlm::least_cache_bytes(decoder, *shared_.tokenizer, picture_rows,
+                                                     prompts, data.task.options));
     }
   }
   return least;

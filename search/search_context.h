@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@
 #include "merge/model_pool.h"
 #include "model/image_features.h"
 #include "model/model.h"
+#include "model/picture_geometry.h"
+#include "model/seen_pictures.h"
+#include "model/vision_storage.h"
 #include "search/objective_data.h"
 #include "search/search_config.h"
 #include "search/search_memory.h"
@@ -29,7 +33,7 @@ namespace vlm {
 
 class SearchContext {
  public:
-  // Plans the search, loads data and the first model. Throws what these throw, and
+  // Plans the search, loads data and what all candidates share. Throws what these throw, and
   // share_search_memory().
   SearchContext(const SearchConfig& config, const std::filesystem::path& data_root,
                 std::size_t workers, ThreadPool& pool);
@@ -40,10 +44,13 @@ class SearchContext {
   }
   [[nodiscard]] const MetricScorer& scorer() const noexcept { return scorer_; }
   [[nodiscard]] const SharedModelParts& shared_parts() const noexcept { return shared_; }
-  // Whether each candidate sees with a vision tower of its own. Then shared_parts() have none.
-  [[nodiscard]] bool changes_features() const noexcept { return plan_.changes_features; }
-  // Null for a text model, and if changes_features().
+  [[nodiscard]] FeatureChanges feature_changes() const noexcept { return plan_.feature_changes; }
+  // Null for a text model, and if candidates differ in features, as the tower of shared_parts().
   [[nodiscard]] ImageFeatureCache* images() noexcept { return images_.get(); }
+  // Null unless candidates differ in their projectors alone: the tower before them, and what it
+  // saw.
+  [[nodiscard]] std::shared_ptr<const VisionStorage> shared_encoder() const { return encoder_; }
+  [[nodiscard]] SeenPictureCache* seen_pictures() noexcept { return seen_pictures_.get(); }
   [[nodiscard]] const SearchMemory& memory() const noexcept { return memory_; }
   [[nodiscard]] const StudyIdentity& identity() const noexcept { return identity_; }
   [[nodiscard]] const MergedCheckpoint& initial_merge() const noexcept { return *initial_; }
@@ -55,8 +62,10 @@ class SearchContext {
 
  private:
   void identify(const SearchConfig& config, std::size_t workers, ThreadPool& pool);
+  // Of all that sees, what candidates have in common.
+  void load_shared_eyes(WeightFormat weights, ThreadPool& pool);
   // Of an answer to any of the objectives' questions, as BatchOptions::cache_bytes.
-  [[nodiscard]] std::size_t least_cache_bytes(const Model& model) const;
+  [[nodiscard]] std::size_t least_cache_bytes() const;
 
   std::string where_;
   std::uint64_t seed_;
@@ -70,7 +79,10 @@ class SearchContext {
   MetricScorer scorer_;
   std::shared_ptr<const MergedCheckpoint> initial_;
   SharedModelParts shared_;
+  std::optional<PictureGeometry> geometry_;  // of a vision-language model
   std::unique_ptr<ImageFeatureCache> images_;
+  std::shared_ptr<const VisionStorage> encoder_;
+  std::unique_ptr<SeenPictureCache> seen_pictures_;
   StudyIdentity identity_;
 };
 

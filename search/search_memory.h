@@ -14,6 +14,7 @@ namespace vlm {
 struct SearchMemory {
   std::size_t workers = 1;                           // candidates at a time
   std::size_t source_bytes = std::size_t{2} << 30U;  // SourceCache, at most
+  std::size_t seen_bytes = 0;  // SeenPictureCache, if candidates differ in their projectors alone
   // Pictures of all workers, or of each if candidates differ in features; cache of each.
   MemoryShares shares;
 };

@@ -56,17 +56,21 @@ LayerCounts layers_of(const ModelConfig& config) {
   return {config.num_layers(), config.is_vlm() ? config.vision().size("num_hidden_layers") : 0};
 }
 
-// Whether some gene may change a tensor besides those of the language model.
-bool genes_reach_features(const RecipeTemplate& recipe, const MergePlan& first_merge) {
-  for (const TensorPlan& tensor : first_merge.tensors) {
-    const auto component = component_of(tensor.output.name);
-    if (tensor.is_copy || component == Component::kText) continue;
-    const auto reaches = [&](const Gene& gene) {
-      return !gene.component || gene.component == component;
-    };
-    if (std::ranges::any_of(recipe.genes(), reaches)) return true;
-  }
-  return false;
+// Whether some gene may change a tensor of that component.
+bool genes_reach(Component component, const RecipeTemplate& recipe, const MergePlan& first_merge) {
+  const auto reaches = [&](const Gene& gene) {
+    return !gene.component || gene.component == component;
+  };
+  return std::ranges::any_of(recipe.genes(), reaches) &&
+         std::ranges::any_of(first_merge.tensors, [&](const TensorPlan& tensor) {
+           return !tensor.is_copy && component_of(tensor.output.name) == component;
+         });
+}
+
+FeatureChanges feature_changes(const RecipeTemplate& recipe, const MergePlan& first_merge) {
+  if (genes_reach(Component::kVision, recipe, first_merge)) return FeatureChanges::kTower;
+  return genes_reach(Component::kProjector, recipe, first_merge) ? FeatureChanges::kProjector
+                                                                 : FeatureChanges::kNone;
 }
 
 }  // namespace
@@ -94,9 +98,9 @@ SearchPlan plan_search(const SearchConfig& config, ModelPool& models) {
   MergePlan first_merge = make_merge_plan(parse_recipe(first_recipe, config.where), models);
   SearchSpace space = space_of(recipe);
   static_cast<void>(make_optimizer(config.optimizer, space));  // throws before anything is written
-  const bool changes_features = genes_reach_features(recipe, first_merge);
+  const FeatureChanges changes = feature_changes(recipe, first_merge);
   return {std::move(recipe), std::move(space), std::move(first_recipe), std::move(first_merge),
-          changes_features};
+          changes};
 }
 
 }  // namespace vlm

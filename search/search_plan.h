@@ -2,6 +2,7 @@
 
 // What a search file asks for, resolved against the headers of its models; reads no weights.
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -13,14 +14,19 @@
 
 namespace vlm {
 
+// What candidates differ in of all that makes features of pictures.
+enum class FeatureChanges : std::uint8_t {
+  kNone,       // features are computed once for all
+  kProjector,  // pictures are looked at once for all
+  kTower       // in the vision tower, maybe also in the projector
+};
+
 struct SearchPlan {
   RecipeTemplate recipe;
   SearchSpace space;         // a dimension for each gene
   std::string first_recipe;  // YAML text with the initial values
   MergePlan first_merge;     // of that recipe
-  // Whether candidates differ in vision tower or projector. If not, features of pictures are
-  // computed once for all of them.
-  bool changes_features = false;
+  FeatureChanges feature_changes = FeatureChanges::kNone;
 };
 
 // Opens the models, expands the genes and plans the merge with the initial values.

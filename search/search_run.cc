@@ -50,6 +50,26 @@ StudyStore open_store(const SearchConfig& config, const SearchOptions& options,
   return store;
 }
 
+// Who evaluates candidates, each with a share of the threads.
+struct Workers {
+  std::vector<std::unique_ptr<ThreadPool>> pools;  // of the evaluators, if there are several
+  std::vector<CandidateEvaluator> evaluators;
+
+  // A single one has `pool`. Throws what loading the first merge throws.
+  Workers(SearchContext& context, WeightFormat weights, ThreadPool& pool) {
+    const std::size_t count = context.memory().workers;
+    if (count == 1) {
+      evaluators.emplace_back(context, weights, pool);
+      return;
+    }
+    const std::size_t share = std::max<std::size_t>(pool.num_threads() / count, 1);
+    for (std::size_t i = 0; i < count; ++i) {
+      pools.push_back(std::make_unique<ThreadPool>(share));
+      evaluators.emplace_back(context, weights, *pools.back());
+    }
+  }
+};
+
 // The state of one run, shared by its workers.
 class Run {
  public:
@@ -58,6 +78,7 @@ class Run {
         options_(options),
         pool_(options.num_threads),
         context_(config, options.data_root, std::max<std::size_t>(options.workers, 1), pool_),
+        workers_(context_, config.weights, pool_),
         store_(open_store(config, options, context_)),
         lock_(options.study_file, store_.id()),
         worker_name_(own_worker_name()) {
@@ -66,12 +87,11 @@ class Run {
     optimizer_ = make_optimizer(config.optimizer, context_.space());
     if (const auto last = store_.last_generation()) optimizer_->restore(last->optimizer_state);
     count_finished();
-    make_evaluators();
   }
 
   SearchOutcome run() {
     SearchOutcome outcome;
-    outcome.workers = evaluators_.size();
+    outcome.workers = workers_.evaluators.size();
     while (finished_ < config_.optimizer.trials) {
       if ((outcome.stopped_early = optimizer_->stop())) break;
       store_.ask_generation({optimizer_->generation(), optimizer_->save()}, context_.space(),
@@ -105,17 +125,6 @@ class Run {
     ++complete_;
   }
 
-  // The first worker has the run's own pool, the others get their share of the threads.
-  void make_evaluators() {
-    const std::size_t workers = context_.memory().workers;
-    const std::size_t share = std::max<std::size_t>(pool_.num_threads() / workers, 1);
-    for (std::size_t i = 0; i < workers; ++i) {
-      if (workers > 1) worker_pools_.push_back(std::make_unique<ThreadPool>(share));
-      ThreadPool& pool = workers > 1 ? *worker_pools_.back() : pool_;
-      evaluators_.emplace_back(context_, config_.weights, pool);
-    }
-  }
-
   [[nodiscard]] bool stop_requested() const {
     return options_.stop_requested && options_.stop_requested();
   }
@@ -123,11 +132,12 @@ class Run {
   // Evaluates what waits, until nothing does, the trials are used up or a stop is requested.
   void evaluate_waiting() {
     report();
+    std::vector<CandidateEvaluator>& evaluators = workers_.evaluators;
     std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < evaluators_.size(); ++i) {
-      threads.emplace_back([this, i] { work(evaluators_[i]); });
+    for (std::size_t i = 1; i < evaluators.size(); ++i) {
+      threads.emplace_back([this, &evaluators, i] { work(evaluators[i]); });
     }
-    work(evaluators_[0]);
+    work(evaluators[0]);
     for (std::thread& thread : threads) thread.join();
     if (failure_) std::rethrow_exception(failure_);
     if (stop_requested()) {
@@ -240,7 +250,7 @@ class Run {
     double best_score = 0.0;
     for (std::size_t i = 0; i < std::min(kFinalists, complete.size()); ++i) {
       const auto merge = context_.merge_of(context_.recipe_of(complete[i].parameters));
-      const double held_out = evaluators_[0].evaluate(*merge, ItemPart::kHeldOut).values[0];
+      const double held_out = workers_.evaluators[0].evaluate(*merge, ItemPart::kHeldOut).values[0];
       const double score =
           (1.0 - config_.holdout) * complete[i].values[0] + config_.holdout * held_out;
       complete[i].attributes[kHeldOutKey] = held_out;
@@ -257,12 +267,11 @@ class Run {
   const SearchOptions& options_;
   ThreadPool pool_;
   SearchContext context_;
+  Workers workers_;  // before the store: a model that cannot be loaded leaves no study
   StudyStore store_;
   StudyLock lock_;
   std::string worker_name_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::vector<std::unique_ptr<ThreadPool>> worker_pools_;
-  std::vector<CandidateEvaluator> evaluators_;
 
   std::mutex mutex_;  // guards the store and all below while workers run
   std::exception_ptr failure_;

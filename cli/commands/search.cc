@@ -115,8 +115,13 @@ ModelTable measure(const SearchConfig& config, const SearchOutcome& outcome,
 }
 
 std::string shared_out(const SearchMemory& memory) {
+  const std::string seen =
+      memory.seen_bytes == 0
+          ? ""
+          : ", what is seen of pictures up to " + byte_text(memory.seen_bytes, ByteRounding::kDown);
   return "memory      workers " + std::to_string(memory.workers) + "; remembered tensors up to " +
-         byte_text(memory.source_bytes, ByteRounding::kDown) + ", features of pictures up to " +
+         byte_text(memory.source_bytes, ByteRounding::kDown) + seen +
+         ", features of pictures up to " +
          byte_text(memory.shares.picture_bytes, ByteRounding::kDown) +
          ", keys and values of a worker up to " +
          byte_text(memory.shares.cache_bytes, ByteRounding::kDown) + "\n";

@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "core/json_fields.h"
+#include "projector/projector.h"
 #include "vision/preprocess.h"
 
 namespace vlm {
@@ -35,6 +36,10 @@ inline std::vector<PixelValues> split_images(std::span<const float> pixels, std:
                 image.values.values().begin());
   }
   return images;
+}
+
+inline ProjectorConfig projector_config_of(const Checkpoint& checkpoint) {
+  return ProjectorConfig::from_json({checkpoint.config().json, checkpoint.config().where});
 }
 
 // A CLIPVisionModel or SiglipVisionModel file seen as the vision part of a LLaVA checkpoint, with

@@ -269,10 +269,9 @@ TEST_F(LlavaNext, TraceShowsViewsProjectedAndPackedRows) {
 TEST_F(LlavaNext, RefusesOtherNumbersOfViewsThanThePicturesSizeGives) {
   PictureViews picture = golden_views(golden, cases.at("cases").at(0));
   picture.views.pop_back();
-  EXPECT_THAT(error_message([&] {
-                static_cast<void>(model.shared_parts().vision->project_views(picture, pool));
-              }),
-              HasSubstr("a picture of 70x40 px has 5 views: 4 given"));
+  EXPECT_THAT(
+      error_message([&] { static_cast<void>(model.shared_parts().vision->look(picture, pool)); }),
+      HasSubstr("a picture of 70x40 px has 5 views: 4 given"));
 }
 
 TEST(LlavaNextFiles, ImageProcessorAndConfigMustAgree) {
@@ -325,7 +324,7 @@ TEST(LlavaNextFiles, UnderTheArchitectureOfLlava15APictureHasOneView) {
   folder.change("config.json", "architectures", Json::array({"LlavaForConditionalGeneration"}));
   folder.change("config.json", "model_type", "llava");
   const Model model = folder.load(pool);
-  EXPECT_FALSE(model.shared_parts().vision->tiles_pictures());
+  EXPECT_FALSE(model.shared_parts().vision->geometry().tiles_pictures());
   ImageFeatureCache images(model.shared_parts().vision);
   const std::vector<std::filesystem::path> files{kPictures / "in_300x60.png"};
   EXPECT_EQ(images.get(files, pool).at(0)->rows(), 16U);

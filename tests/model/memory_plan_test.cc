@@ -7,6 +7,7 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
+#include "model/projector_storage.h"
 #include "model/vision_storage.h"
 #include "tests/error_message.h"
 #include "vision/vision_encoder.h"
@@ -59,10 +60,10 @@ TEST(PlanMemory, EveryThreadEncodesAPictureOfItsOwn) {
 
 TEST(PlanMemory, SeveralModelsShareTheirEyesAndTheProgram) {
   const FileCheckpoint checkpoint(kModels / "en-vlm");
-  const std::size_t tower =
-      VisionStorage::bytes(checkpoint, vision_weight_format(WeightFormat::kBfloat16)).values;
-  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, {1, 1});
-  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, {3, 1});
+  const std::size_t tower = VisionStorage::bytes(checkpoint, WeightFormat::kBfloat16).values +
+                            ProjectorStorage::bytes(checkpoint, WeightFormat::kBfloat16).values;
+  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, {1, 1, 1});
+  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kBfloat16, 3, {3, 1, 1});
   EXPECT_EQ(three.weight_bytes, 3 * one.weight_bytes - 2 * tower);
   EXPECT_EQ(three.program_bytes, one.program_bytes);
   EXPECT_GT(three.working_bytes, one.working_bytes);
@@ -71,8 +72,8 @@ TEST(PlanMemory, SeveralModelsShareTheirEyesAndTheProgram) {
 
 TEST(PlanMemory, ModelsWithEyesOfTheirOwnTakeAllOfThem) {
   const FileCheckpoint checkpoint(kModels / "en-vlm");
-  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {1, 1});
-  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {3, 3});
+  const MemoryPlan one = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {1, 1, 1});
+  const MemoryPlan three = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {3, 3, 3});
   EXPECT_EQ(three.weight_bytes, 3 * one.weight_bytes);
   EXPECT_EQ(three.working_bytes, 3 * one.working_bytes);
   // Each keeps pictures, and holds half as many besides.
@@ -85,9 +86,18 @@ TEST(PlanMemory, ModelsWithEyesOfTheirOwnTakeAllOfThem) {
   EXPECT_GT(all + 3, kBudget);
 }
 
+TEST(PlanMemory, ProjectorsBehindOneTowerLookAtPicturesAtTheSameTime) {
+  const FileCheckpoint checkpoint(kModels / "en-vlm");
+  const MemoryPlan towers = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {3, 3, 3});
+  const MemoryPlan projectors = plan_memory(checkpoint, WeightFormat::kFloat32, 3, {3, 1, 3});
+  EXPECT_EQ(towers.weight_bytes - projectors.weight_bytes,
+            2 * VisionStorage::bytes(checkpoint, WeightFormat::kFloat32).values);
+  EXPECT_EQ(towers.working_bytes, projectors.working_bytes);
+}
+
 MemoryPlan plan_of(std::size_t num_models) {
   return plan_memory(FileCheckpoint(kModels / "en-vlm"), WeightFormat::kFloat32, 2,
-                     {num_models, 1});
+                     {num_models, 1, 1});
 }
 
 TEST(ShareMemory, GivesAllThatIsLeft) {
@@ -118,7 +128,7 @@ TEST(ShareMemory, PicturesGiveWayToTheLeastOfKeysAndValues) {
 }
 
 TEST(ShareMemory, ABudgetTheWeightsDoNotFitIsRefusedWithTheNumbers) {
-  const MemoryPlan plan{.num_models = {1, 1},
+  const MemoryPlan plan{.num_models = {1, 1, 1},
                         .weight_bytes = 14'000'000'000,
                         .program_bytes = 100'000'000,
                         .loading_bytes = 1'000'000'000,

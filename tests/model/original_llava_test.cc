@@ -12,6 +12,7 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "model/model.h"
+#include "model/projector_storage.h"
 #include "model/trace.h"
 #include "tests/checkpoint/original_llava_model.h"
 #include "vision/image.h"
@@ -101,8 +102,8 @@ TEST_F(OriginalLlava, ALinearProjectorIsItsFirstLayerAlone) {
   const OriginalLlavaModel original(kLlava15, {TowerPlace::kClipModel, true, std::nullopt});
   const FileCheckpoint checkpoint(original.path());
   const Model model(checkpoint, pool);
-  const VisionStorage storage = VisionStorage::load(checkpoint, pool);
-  EXPECT_FALSE(storage.projector_weights().linear_2.has_value());
+  const ProjectorStorage projector = ProjectorStorage::load(checkpoint, pool);
+  EXPECT_FALSE(projector.weights().linear_2.has_value());
   const Trace trace = traced(model);
   const auto named = [&](const std::string& name) {
     return std::ranges::find(trace.tensors, name, &TraceTensor::name);

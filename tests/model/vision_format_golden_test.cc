@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint/file_checkpoint.h"
+#include "model/projector_storage.h"
 #include "model/vision_storage.h"
 #include "tests/model/format_errors.h"
 #include "tests/model/golden_tower.h"
@@ -41,6 +42,8 @@ class VisionFormatGolden : public ::testing::TestWithParam<std::string> {
  protected:
   TowerRun run(WeightFormat format, ThreadPool& pool) {
     const VisionStorage storage = VisionStorage::load(*checkpoint_, pool, format);
+    const ProjectorStorage projector = ProjectorStorage::load(*checkpoint_, pool, format);
+    const ProjectorConfig projector_config = projector_config_of(*checkpoint_);
     const VisionConfig& config = storage.vision_config();
     const VisionEncoder encoder(config, storage.vision_weights());
     const SafetensorsFile golden(kProject / golden_["pictures"].get<std::string>());
@@ -49,10 +52,10 @@ class VisionFormatGolden : public ::testing::TestWithParam<std::string> {
     for (std::size_t block = 1; block <= storage.vision_weights().blocks.size(); ++block) {
       run.layers.push_back(encoder.encode(images, static_cast<int>(block), pool));
     }
-    const Matrix<float> selected = select_features(run.layers.back().view(), config.num_tokens(),
-                                                   storage.projector_config().selection);
-    run.projected = project(selected.view(), storage.projector_weights(),
-                            storage.projector_config().activation, pool);
+    const Matrix<float> selected =
+        select_features(run.layers.back().view(), config.num_tokens(), projector_config.selection);
+    run.projected =
+        project(selected.view(), projector.weights(), projector_config.activation, pool);
     return run;
   }
 

@@ -13,6 +13,7 @@
 #include "checkpoint/safetensors.h"
 #include "core/error.h"
 #include "core/json_fields.h"
+#include "model/projector_storage.h"
 #include "model/vision_storage.h"
 #include "tests/model/golden_tower.h"
 #include "vision/image.h"
@@ -73,19 +74,20 @@ INSTANTIATE_TEST_SUITE_P(Tiny, VisionGoldenTower, testing::Values("clip", "sigli
 
 TEST(VisionGolden, TinyLlavaProjectedFeatures) {
   ThreadPool pool(2);
-  const VisionStorage storage = VisionStorage::load(FileCheckpoint(kData / "vision/llava15"), pool);
+  const FileCheckpoint checkpoint(kData / "vision/llava15");
+  const VisionStorage storage = VisionStorage::load(checkpoint, pool);
+  const ProjectorStorage projector = ProjectorStorage::load(checkpoint, pool);
+  const ProjectorConfig config = projector_config_of(checkpoint);
   const SafetensorsFile golden(kData / "vision/llava15/tensors.safetensors");
   const VisionEncoder encoder(storage.vision_config(), storage.vision_weights());
   const auto images = split_images(floats_of(golden, "pixel_values"), 32);
-  const Matrix<float> hidden =
-      encoder.encode(images, storage.projector_config().vision_feature_layer, pool);
+  const Matrix<float> hidden = encoder.encode(images, config.vision_feature_layer, pool);
   EXPECT_LT(max_difference(hidden.values(), floats_of(golden, "vision_hidden_penultimate")),
             kHiddenTolerance);
-  const Matrix<float> features = select_features(
-      hidden.view(), storage.vision_config().num_tokens(), storage.projector_config().selection);
-  EXPECT_EQ(features.rows(), storage.features_per_view());
-  const Matrix<float> projected = project(features.view(), storage.projector_weights(),
-                                          storage.projector_config().activation, pool);
+  const Matrix<float> features =
+      select_features(hidden.view(), storage.vision_config().num_tokens(), config.selection);
+  const Matrix<float> projected =
+      project(features.view(), projector.weights(), config.activation, pool);
   EXPECT_LT(max_difference(projected.values(), floats_of(golden, "projected")), kHiddenTolerance);
 }
 
@@ -99,7 +101,10 @@ float relative_difference(std::span<const float> a, std::span<const float> b) {
 TEST(VisionGolden, BundledVlmFromPictureFileToProjectedFeatures) {
   ThreadPool pool(2);
   const std::filesystem::path model = kProject / "zoo/models/en-vlm";
-  const VisionStorage storage = VisionStorage::load(FileCheckpoint(model), pool);
+  const FileCheckpoint checkpoint(model);
+  const VisionStorage storage = VisionStorage::load(checkpoint, pool);
+  const ProjectorStorage projector = ProjectorStorage::load(checkpoint, pool);
+  const ProjectorConfig config = projector_config_of(checkpoint);
   const Json processor = read_json_file(model / "preprocessor_config.json");
   const auto preprocessing =
       PreprocessConfig::from_json(JsonFields(processor, "preprocessor_config.json"));
@@ -116,15 +121,14 @@ TEST(VisionGolden, BundledVlmFromPictureFileToProjectedFeatures) {
     pixels.push_back(preprocess(rgb, preprocessing, pool));
     EXPECT_EQ(max_difference(pixels[0].values.values(), floats_of(golden, "pixel_values")), 0.0F)
         << id;
-    const Matrix<float> hidden =
-        encoder.encode(pixels, storage.projector_config().vision_feature_layer, pool);
-    const Matrix<float> features = select_features(
-        hidden.view(), storage.vision_config().num_tokens(), storage.projector_config().selection);
+    const Matrix<float> hidden = encoder.encode(pixels, config.vision_feature_layer, pool);
+    const Matrix<float> features =
+        select_features(hidden.view(), storage.vision_config().num_tokens(), config.selection);
     const float feature_difference =
         relative_difference(features.values(), floats_of(golden, "vision_features"));
     EXPECT_LT(feature_difference, kHiddenTolerance) << id;
-    const Matrix<float> projected = project(features.view(), storage.projector_weights(),
-                                            storage.projector_config().activation, pool);
+    const Matrix<float> projected =
+        project(features.view(), projector.weights(), config.activation, pool);
     const float projected_difference =
         relative_difference(projected.values(), floats_of(golden, "projected"));
     EXPECT_LT(projected_difference, kHiddenTolerance) << id;

@@ -17,6 +17,7 @@
 #include "merge/plan.h"
 #include "merge/recipe_parser.h"
 #include "model/decoder_storage.h"
+#include "model/projector_storage.h"
 #include "model/vision_storage.h"
 #include "search/model_source.h"
 #include "vision/vision_encoder.h"
@@ -49,11 +50,12 @@ Matrix<float> project_picture(const Checkpoint& checkpoint, const std::vector<fl
   pictures[0] = {Matrix<float>(3, std::size_t{24} * 24), 24, 24};
   std::copy(pixels.begin(), pixels.end(), pictures[0].values.values().begin());
   const VisionEncoder encoder(storage.vision_config(), storage.vision_weights());
-  const ProjectorConfig& config = storage.projector_config();
+  const ProjectorStorage projector = ProjectorStorage::load(checkpoint, pool);
+  const auto config = ProjectorConfig::from_json({checkpoint.config().json, "config.json"});
   const Matrix<float> hidden = encoder.encode(pictures, config.vision_feature_layer, pool);
   const Matrix<float> selected =
       select_features(hidden.view(), storage.vision_config().num_tokens(), config.selection);
-  return project(selected.view(), storage.projector_weights(), config.activation, pool);
+  return project(selected.view(), projector.weights(), config.activation, pool);
 }
 
 // Logits of all positions, the picture's rows in place of the image tokens.

@@ -50,7 +50,7 @@ class ShareSearchMemory : public testing::Test {
   // What so many workers take with the shares they have.
   std::size_t taken(const SearchMemory& memory) {
     const MergedCheckpoint first(plan.first_merge, {config.optimizer.seed, nullptr, false});
-    const MemoryPlan needed = plan_memory(first, config.weights, kThreads, {memory.workers, 1});
+    const MemoryPlan needed = plan_memory(first, config.weights, kThreads, {memory.workers, 1, 1});
     const std::size_t merging =
         whole_tensor_bytes(plan.first_merge, std::max(kThreads, memory.workers));
     return needed.weight_bytes + needed.program_bytes + needed.loading_bytes +

@@ -68,20 +68,25 @@ std::string of_components(const std::string& text, const std::string& vision,
 
 TEST(PlanSearch, FeaturesOfPicturesAreSharedUnlessAGeneReachesThem) {
   const std::string gene = "{gene: g}";
-  EXPECT_FALSE(plan_of(of_components(gene, "0.5", "0.5")).changes_features);
-  EXPECT_TRUE(plan_of(of_components("0.5", gene, "0.5")).changes_features);
-  EXPECT_TRUE(plan_of(of_components("0.5", "0.5", gene)).changes_features);
-  EXPECT_FALSE(plan_of(std::string("  vlm: zoo/models/en-vlm\n  models: ") + kModels + "\n")
-                   .changes_features);
+  EXPECT_EQ(plan_of(of_components(gene, "0.5", "0.5")).feature_changes, FeatureChanges::kNone);
+  EXPECT_EQ(plan_of(of_components("0.5", gene, "0.5")).feature_changes, FeatureChanges::kTower);
+  EXPECT_EQ(plan_of(of_components("0.5", gene, "{gene: h}")).feature_changes,
+            FeatureChanges::kTower);
+  EXPECT_EQ(plan_of(of_components("0.5", "0.5", gene)).feature_changes, FeatureChanges::kProjector);
+  EXPECT_EQ(
+      plan_of(std::string("  vlm: zoo/models/en-vlm\n  models: ") + kModels + "\n").feature_changes,
+      FeatureChanges::kNone);
 }
 
 TEST(PlanSearch, AGeneOfTheRecipeReachesWhatIsMerged) {
   const std::string models =
       "{models: [{model: zoo/models/en-vlm}, {model: zoo/models/evo-vlm}]}\n";
   const std::string gene = "  parameters: {weight: {gene: g, low: 0.5, high: 1}}\n";
-  EXPECT_FALSE(plan_of(gene + "  components:\n    text: " + models).changes_features);
-  EXPECT_TRUE(plan_of(gene + "  components:\n    text: " + models + "    projector: " + models)
-                  .changes_features);
+  EXPECT_EQ(plan_of(gene + "  components:\n    text: " + models).feature_changes,
+            FeatureChanges::kNone);
+  EXPECT_EQ(plan_of(gene + "  components:\n    text: " + models + "    projector: " + models)
+                .feature_changes,
+            FeatureChanges::kProjector);
 }
 
 }  // namespace
