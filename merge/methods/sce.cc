@@ -35,7 +35,10 @@ class SceBuffers : public DeltaBuffers {
   static constexpr std::size_t kFurther = 3;
 };
 
-// Of the deltas.
+// Of the deltas. How many vary tells how many are kept, and which those are tells the weights, so
+// that there are three passes before the one that merges. Each makes variances again of deltas that
+// it reads anyway and that are in the cache: kept, they would take 4 bytes for each entry of a
+// tensor.
 void make_variances(const SceBuffers& buffers, std::span<float> out) {
   Vectors deltas;
   for (std::size_t i = 0; i < buffers.num_models(); ++i) deltas.push_back(buffers.delta(i));
