@@ -1,6 +1,7 @@
 #include "merge/kernels/gram.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 
@@ -11,35 +12,43 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kBlock =
-    2048;  // elements of each vector that are worked on at once, in cache
+// Elements of each vector that are worked on at once, in cache.
+constexpr std::size_t kBlock = 2048;
+constexpr std::size_t kMostAtOnce = 12;  // products that are added together
 
 template <typename Value>
 void add_products(const std::vector<std::span<const Value>>& vectors, GramMatrix& gram) {
+  std::array<double, kMostAtOnce> products{};
   for (std::size_t i = 0; i < vectors.size(); ++i) {
-    for (std::size_t j = i; j < vectors.size(); ++j) gram.add(i, j, dot(vectors[i], vectors[j]));
+    for (std::size_t j = i; j < vectors.size(); j += kMostAtOnce) {
+      const std::size_t count = std::min(kMostAtOnce, vectors.size() - j);
+      dots(vectors[i], std::span(vectors).subspan(j, count), std::span(products).first(count));
+      for (std::size_t k = 0; k < count; ++k) gram.add(i, j + k, products[k]);
+    }
   }
 }
 
 template <typename Value>
-GramMatrix gram_of_values(const std::vector<std::span<const Value>>& vectors,
-                          std::span<const Value> base) {
+void add_gram_of_values(const std::vector<std::span<const Value>>& vectors,
+                        std::span<const Value> base, GramScratch& scratch, GramMatrix& gram) {
   const std::size_t count = vectors.size();
-  GramMatrix gram(count);
   const std::size_t size = count == 0 ? 0 : vectors.front().size();
-  std::vector<float> memory(base.empty() ? 0 : count * std::min(kBlock, size));
-  Vectors deltas(count);
+  if (base.empty() && size <= kBlock) return add_products(vectors, gram);
+  scratch.memory.resize(base.empty() ? 0 : count * std::min(kBlock, size));
+  scratch.deltas.resize(count);
   for (std::size_t first = 0; first < size; first += kBlock) {
-    const auto block = part_of(vectors, first, std::min(kBlock, size - first));
-    const std::size_t length = block.front().size();
-    for (std::size_t i = 0; i < count && !base.empty(); ++i) {
-      const auto delta = std::span(memory).subspan(i * length, length);
-      subtract(block[i], base.subspan(first, length), delta);
-      deltas[i] = delta;
+    const std::size_t length = std::min(kBlock, size - first);
+    if (base.empty()) {
+      add_products(part_of(vectors, first, length), gram);
+      continue;
     }
-    base.empty() ? add_products(block, gram) : add_products(deltas, gram);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto delta = std::span(scratch.memory).subspan(i * length, length);
+      subtract(vectors[i].subspan(first, length), base.subspan(first, length), delta);
+      scratch.deltas[i] = delta;
+    }
+    add_products(scratch.deltas, gram);
   }
-  return gram;
 }
 
 template <typename Value>
@@ -80,12 +89,14 @@ double GramMatrix::norm(std::span<const double> a) const {
   return std::sqrt(std::max(0.0, product(a, a)));
 }
 
-GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base) {
-  return gram_of_values(vectors, base);
+void add_gram_matrix(const Vectors& vectors, std::span<const float> base, GramScratch& scratch,
+                     GramMatrix& gram) {
+  add_gram_of_values(vectors, base, scratch, gram);
 }
 
-GramMatrix gram_matrix(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base) {
-  return gram_of_values(vectors, base);
+void add_gram_matrix(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base,
+                     GramScratch& scratch, GramMatrix& gram) {
+  add_gram_of_values(vectors, base, scratch, gram);
 }
 
 void combine(const Vectors& vectors, std::span<const float> base,

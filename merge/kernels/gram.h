@@ -34,9 +34,18 @@ class GramMatrix {
   std::vector<double> products_;
 };
 
-// Of the vectors, or of their differences from `base` unless that is empty.
-GramMatrix gram_matrix(const Vectors& vectors, std::span<const float> base);
-GramMatrix gram_matrix(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base);
+// Memory of add_gram_matrix() between its calls.
+struct GramScratch {
+  std::vector<float> memory;
+  Vectors deltas;
+};
+
+// Adds the products of the vectors, or of their differences from `base` unless that is empty, to
+// those of `gram`. REQUIRES: gram.size() == vectors.size().
+void add_gram_matrix(const Vectors& vectors, std::span<const float> base, GramScratch& scratch,
+                     GramMatrix& gram);
+void add_gram_matrix(const Bfloat16Vectors& vectors, std::span<const Bfloat16> base,
+                     GramScratch& scratch, GramMatrix& gram);
 
 // out = sum_i c_i x_i, or base + sum_i c_i (x_i - base) unless `base` is empty.
 void combine(const Vectors& vectors, std::span<const float> base,

@@ -32,4 +32,10 @@ InnerProducts inner_products(std::span<const Bfloat16> a, std::span<const Bfloat
 double dot(std::span<const float> a, std::span<const float> b) noexcept;
 double dot(std::span<const Bfloat16> a, std::span<const Bfloat16> b) noexcept;
 
+// products[k] = dot(a, others[k]), all in one pass. REQUIRES: as many products as others.
+void dots(std::span<const float> a, std::span<const std::span<const float>> others,
+          std::span<double> products) noexcept;
+void dots(std::span<const Bfloat16> a, std::span<const std::span<const Bfloat16>> others,
+          std::span<double> products) noexcept;
+
 }  // namespace vlm

@@ -143,6 +143,36 @@ TEST(Reduce, SumsInDouble) {
   EXPECT_NEAR(products.ab, ab, 1e-9 * aa);
 }
 
+template <typename Value>
+GramMatrix gram_matrix(const std::vector<std::span<const Value>>& vectors,
+                       std::span<const Value> base) {
+  GramScratch scratch;
+  GramMatrix gram(vectors.size());
+  add_gram_matrix(vectors, base, scratch, gram);
+  return gram;
+}
+
+TEST(Reduce, SeveralDotProductsAtOnceHaveTheBitsOfEachAlone) {
+  for (const std::size_t size : {0U, 7U, 8U, 1003U}) {
+    Vectors vectors;
+    std::vector<Floats> values;
+    for (std::size_t k = 0; k < 8; ++k) {
+      values.push_back(ramp(size));
+      for (float& value : values.back()) value = value * static_cast<float>(k + 1) - 0.3F;
+    }
+    vectors.assign(values.begin(), values.end());
+    for_each_instruction_set([&] {
+      for (std::size_t count = 0; count <= vectors.size(); ++count) {
+        std::vector<double> products(count);
+        dots(vectors.back(), std::span(vectors).first(count), products);
+        for (std::size_t k = 0; k < count; ++k) {
+          EXPECT_EQ(products[k], dot(vectors.back(), vectors[k])) << size << " " << k;
+        }
+      }
+    });
+  }
+}
+
 TEST(Reduce, SumsOfBfloat16AreThoseOfTheirFloatsBitForBit) {
   for (const std::size_t size : {1U, 8U, 37U, 4100U}) {
     std::vector<Bfloat16> a;
@@ -160,8 +190,9 @@ TEST(Reduce, SumsOfBfloat16AreThoseOfTheirFloatsBitForBit) {
       EXPECT_EQ(stored.aa, wide.aa);
       EXPECT_EQ(stored.ab, wide.ab);
       EXPECT_EQ(stored.bb, wide.bb);
-      const GramMatrix of_stored = gram_matrix(Bfloat16Vectors{a, b}, std::span(b));
-      const GramMatrix of_wide = gram_matrix(Vectors{wide_a, wide_b}, std::span(wide_b));
+      const GramMatrix of_stored = gram_matrix(Bfloat16Vectors{a, b}, std::span<const Bfloat16>(b));
+      const GramMatrix of_wide =
+          gram_matrix(Vectors{wide_a, wide_b}, std::span<const float>(wide_b));
       EXPECT_EQ(of_stored.at(0, 0), of_wide.at(0, 0));
       EXPECT_EQ(of_stored.at(0, 1), 0) << "the second is the base";
       const GramMatrix without_base = gram_matrix(Bfloat16Vectors{a, b}, {});
