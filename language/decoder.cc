@@ -207,17 +207,10 @@ void Decoder::forward(MatrixView<float> hidden, std::span<const SequenceRows> se
   for (const SequenceRows& sequence : sequences) {
     check(sequence.cache->num_hops() == hops().size(), "Decoder::forward: a cache of this path");
   }
-  forward_hops({0, hops().size()}, hidden, sequences, scratch, pool, observer);
-}
-
-void Decoder::forward_hops(HopRange range, MatrixView<float> hidden,
-                           std::span<const SequenceRows> sequences, DecoderScratch& scratch,
-                           ThreadPool& pool, const HiddenObserver& observer) const {
   check(hidden.cols() == config_.hidden_size, "Decoder::forward: hidden [rows, hidden]");
-  check(range.end <= hops().size(), "Decoder::forward: hops of the path");
   scratch.reserve(config_, hidden.rows());
   for (const SequenceRows& sequence : sequences) prepare(sequence, hidden.rows(), scratch);
-  for (std::size_t hop = range.first; hop < range.end; ++hop) {
+  for (std::size_t hop = 0; hop < hops().size(); ++hop) {
     scale_rows(hidden, stream_scale(hop));
     attention(hop, hidden, sequences, scratch, pool);
     mlp(hop, hidden, scratch, pool);

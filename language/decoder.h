@@ -30,12 +30,6 @@ struct SequenceRows {
   std::size_t num_rows = 0;
 };
 
-// Hops first ... end - 1 of a path.
-struct HopRange {
-  std::size_t first = 0;
-  std::size_t end = 0;
-};
-
 // Sees the residual stream [rows, hidden] after hop number `hop`.
 using HiddenObserver = std::function<void(std::size_t hop, MatrixView<const float> hidden)>;
 
@@ -66,13 +60,6 @@ class Decoder {
   void forward(MatrixView<float> hidden, std::span<const SequenceRows> sequences,
                DecoderScratch& scratch, ThreadPool& pool,
                const HiddenObserver& observer = {}) const;
-
-  // Runs some of the hops (language/path_prefix.h). hidden: the stream before the first of them in,
-  // behind the last of them out. REQUIRES: as forward(), but the caches need only have the hops up
-  // to `hops.end`, and hold the new tokens' keys and values of those before `hops.first`.
-  void forward_hops(HopRange range, MatrixView<float> hidden,
-                    std::span<const SequenceRows> sequences, DecoderScratch& scratch,
-                    ThreadPool& pool, const HiddenObserver& observer = {}) const;
 
   // The final norm of hidden [rows, hidden], into out [rows, hidden].
   void final_norm(MatrixView<const float> hidden, MatrixView<float> out) const noexcept;

@@ -39,8 +39,8 @@ KvCache KvCache::prefix(std::size_t count) const {
   return result;
 }
 
-void KvCache::copy_rows(const Page& from, std::size_t num_hops, std::size_t count, Page& to) const {
-  for (std::size_t hop = 0; hop < num_hops; ++hop) {
+void KvCache::copy_rows(const Page& from, std::size_t count, Page& to) const {
+  for (std::size_t hop = 0; hop < num_hops_; ++hop) {
     const std::size_t first = hop * kPageTokens * width_;
     const auto copy = [&](const Matrix<float>& source, Matrix<float>& target) {
       std::ranges::copy(source.values().subspan(first, count * width_),
@@ -56,7 +56,7 @@ void KvCache::reserve(std::size_t count) {
   if (count > 0 && used > 0 && pages_[num_tokens_ / kPageTokens].use_count() > 1) {
     std::shared_ptr<Page>& page = pages_[num_tokens_ / kPageTokens];
     auto own = std::make_shared<Page>(num_hops_, width_);
-    copy_rows(*page, num_hops_, used, *own);
+    copy_rows(*page, used, *own);
     page = std::move(own);
   }
   while (pages_.size() < pages_of(num_tokens_ + count)) {
@@ -92,16 +92,6 @@ std::vector<KeyValueBlock> KvCache::blocks(std::size_t hop, std::size_t tokens, 
     blocks.push_back({part(page.keys), part(page.values)});
   }
   return blocks;
-}
-
-void KvCache::begin_with(const KvCache& prefix) {
-  check(num_tokens_ == 0 && prefix.num_hops_ <= num_hops_ && prefix.width_ == width_,
-        "KvCache::begin_with: an empty cache of these hops and more");
-  reserve(prefix.num_tokens_);
-  for (std::size_t i = 0; i * kPageTokens < prefix.num_tokens_; ++i) {
-    const std::size_t rows = std::min(kPageTokens, prefix.num_tokens_ - i * kPageTokens);
-    copy_rows(*prefix.pages_[i], prefix.num_hops_, rows, *pages_[i]);
-  }
 }
 
 }  // namespace vlm

@@ -50,10 +50,6 @@ class KvCache {
   [[nodiscard]] std::vector<KeyValueBlock> blocks(std::size_t hop, std::size_t tokens,
                                                   std::size_t first, std::size_t count) const;
 
-  // Writes the tokens that `prefix` holds into the first hops of this empty cache, as rows that are
-  // not yet committed. REQUIRES: equal width, at most as many hops.
-  void begin_with(const KvCache& prefix);
-
  private:
   struct Page {
     Page(std::size_t num_hops, std::size_t width);
@@ -63,7 +59,7 @@ class KvCache {
   };
 
   // The first rows of all hops of a page.
-  void copy_rows(const Page& from, std::size_t num_hops, std::size_t count, Page& to) const;
+  void copy_rows(const Page& from, std::size_t count, Page& to) const;
 
   std::vector<std::shared_ptr<Page>> pages_;
   std::size_t num_hops_;
