@@ -151,6 +151,13 @@ std::vector<YamlEntry> yaml_entries(const YAML::Node& map, const std::string& wh
   return entries;
 }
 
+// What is known of keys that recipes have where they mean nothing; "" of others.
+std::string hint_of(const std::string& key) {
+  if (key == "revision") return " (a revision stands behind a name: MODEL@REVISION)";
+  if (key == "override_architecture") return " (a model is what its config.json says)";
+  return "";
+}
+
 YamlFields::YamlFields(const YAML::Node& node, std::string where, const std::string& what,
                        const std::vector<std::string>& known, IgnoredKeys* ignored)
     : node_(node), where_(std::move(where)), what_(what) {
@@ -158,11 +165,12 @@ YamlFields::YamlFields(const YAML::Node& node, std::string where, const std::str
   for (const YamlEntry& entry : yaml_entries(node, where_)) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
     if (ignored != nullptr) {
-      ignored->add(entry.key_node, where_, entry.key);
+      ignored->add(entry.key_node, where_, entry.key, hint_of(entry.key));
       continue;
     }
+    const std::string hint = hint_of(entry.key);
     fail_at(entry.key_node, where_, "unknown key in " + what,
-            "'" + entry.key + "'" + name_hint(entry.key, known));
+            "'" + entry.key + "'" + (hint.empty() ? name_hint(entry.key, known) : hint));
   }
 }
 

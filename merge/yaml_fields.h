@@ -30,8 +30,11 @@ std::string yaml_place(const YAML::Node& node, const std::string& where);
 // Keys that have no effect, in words.
 class IgnoredKeys {
  public:
-  void add(const YAML::Node& key_node, const std::string& where, const std::string& key) {
-    warnings_.push_back("a key is ignored: " + yaml_place(key_node, where) + ": '" + key + "'");
+  // `hint` goes behind the key.
+  void add(const YAML::Node& key_node, const std::string& where, const std::string& key,
+           const std::string& hint = "") {
+    warnings_.push_back("a key is ignored: " + yaml_place(key_node, where) + ": '" + key + "'" +
+                        hint);
   }
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 

@@ -277,21 +277,6 @@ TEST(RecipeParser, RefusesTokenizersThatMakeNoSense) {
       HasSubstr("vocabularies are said twice"));
 }
 
-TEST(RecipeParser, AModelMayBeAMappingAsInMergekit) {
-  const auto name_of = [](const std::string& model) {
-    return parse_recipe("models:\n- model: " + model + "\nmerge_method: passthrough\n", "r.yaml")
-        .components[0]
-        .slices[0]
-        .sources[0]
-        .model;
-  };
-  EXPECT_EQ(name_of("a@1+lora"), "a@1+lora");
-  EXPECT_EQ(name_of("{model: {path: a, revision: v1}, lora: b}"), "a@v1+b");
-  EXPECT_EQ(name_of("{model: a, lora: {path: b, revision: v2}}"), "a+b@v2");
-  EXPECT_THAT(refusal("models:\n- model: {model: a, lroa: b}\nmerge_method: passthrough\n"),
-              HasSubstr("did you mean 'lora'?"));
-}
-
 TEST(RecipeParser, WrongValuesAreRefused) {
   const auto with_weight = [](const std::string& weight) {
     return refusal("models:\n- {model: a, parameters: {weight: " + weight +
