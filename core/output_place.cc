@@ -1,10 +1,13 @@
 #include "core/output_place.h"
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
 #include "core/error.h"
 
@@ -63,6 +66,11 @@ OutputPlace output_place(const fs::path& named) {
   OutputPlace place = behind_links(named);
   if (!fs::is_directory(directory_of(place.path), error)) {
     fail(place.path, "no such directory", ErrorCode::kNotFound);
+  }
+  const fs::path directory = directory_of(place.path);
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    const std::error_code reason(errno, std::system_category());
+    fail(place.path, "no file can be made in its directory: " + reason.message());
   }
   return place;
 }

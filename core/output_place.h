@@ -19,8 +19,8 @@ struct OutputPlace {
 
 // `/dev/stdout`, `/dev/fd/N` and their like are streams even where they stand for a regular file,
 // which whoever opened it goes on using. Nothing is created or opened.
-// Throws Error{kIo} for a directory, a block device, a socket and what cannot be looked at,
-// Error{kNotFound} if the directory of the file is missing.
+// Throws Error{kIo} for a directory, a block device, a socket, what cannot be looked at and a
+// directory in which no file can be made, Error{kNotFound} if the directory of the file is missing.
 OutputPlace output_place(const std::filesystem::path& named);
 
 }  // namespace vlm

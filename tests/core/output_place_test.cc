@@ -111,6 +111,20 @@ TEST_F(OutputPlaceTest, AMissingDirectoryIsToldAsSuch) {
               testing::HasSubstr((root / "no/file").string()));
 }
 
+TEST_F(OutputPlaceTest, ADirectoryThatMayNotBeWrittenIsToldBeforeTheWork) {
+  write_file_atomically(root / "file", "x");
+  fs::permissions(root, fs::perms(0555));
+  constexpr uid_t kNobody = 65534;
+  const uid_t user = ::geteuid();
+  ASSERT_EQ(::seteuid(user == 0 ? kNobody : user), 0);  // root may write everywhere
+  const std::string free = refusal(root / "free");
+  const std::string there = refusal(root / "file");
+  ASSERT_EQ(::seteuid(user), 0);
+  fs::permissions(root, fs::perms(0755));
+  EXPECT_THAT(free, testing::HasSubstr("free: no file can be made in its directory: Permission"));
+  EXPECT_THAT(there, testing::HasSubstr("Permission denied")) << "it would be replaced as a whole";
+}
+
 TEST_F(OutputPlaceTest, LinksInACircleAreRefused) {
   fs::create_symlink("b", root / "a");
   fs::create_symlink("a", root / "b");
