@@ -17,9 +17,16 @@ extern "C" void end_at_once(int) {
   ::_exit(1);
 }
 
-extern "C" void remember_signal(int signal_number) {
+extern "C" void remember_signal(int) {
   signal_seen = 1;
-  static_cast<void>(std::signal(signal_number, SIG_DFL));
+}
+
+// Without SA_RESTART: a call that waits, as open() does for a pipe's reader, fails instead.
+void remember_once(int signal_number) {
+  struct sigaction action {};
+  action.sa_handler = remember_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  static_cast<void>(::sigaction(signal_number, &action, nullptr));
 }
 
 }  // namespace
@@ -30,8 +37,8 @@ void catch_interrupts() noexcept {
 }
 
 StopRequested stop_on_interrupt() {
-  static_cast<void>(std::signal(SIGINT, remember_signal));
-  static_cast<void>(std::signal(SIGTERM, remember_signal));
+  remember_once(SIGINT);
+  remember_once(SIGTERM);
   return [] { return signal_seen != 0; };
 }
 

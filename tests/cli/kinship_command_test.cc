@@ -1,8 +1,12 @@
 // The program's command `kinship` on the bundled models.
 
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "core/files.h"
 #include "core/json_fields.h"
@@ -65,6 +69,36 @@ TEST_F(KinshipCommand, ALinearRecipeIsPredictedAndABadOneIsAnError) {
   EXPECT_EQ(plot.exit_code, 1);
   EXPECT_EQ(plot.errors, "vlm-merge: error: cannot write file: no/such/k.svg: no such directory\n");
   EXPECT_EQ(run({"kinship", model("ja-lm")}).exit_code, 2) << "without --base";
+}
+
+// The main thread's state in /proc/PID/stat: S while a call waits.
+bool is_waiting(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/stat");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text.substr(name_end + 2, 1) == "S";
+}
+
+TEST_F(KinshipCommand, OneInterruptEndsTheWaitForAReaderOfAPipe) {
+  ASSERT_EQ(::mkfifo((folder() / "pipe").c_str(), 0600), 0);
+  ::setenv("TMPDIR", folder().c_str(), 1);  // NOLINT(concurrency-mt-unsafe): one thread
+  const pid_t process = start({"kinship", model("ja-lm"), "--base", model("base-lm"), "--plot",
+                               "pipe", "--threads", "1", "--quiet"});
+  ::unsetenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe)
+  const auto has_drawn = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(folder())) {
+      const auto content = entry.path() / "content";
+      if (std::filesystem::exists(content) && read_text_file(content).ends_with("</svg>\n")) {
+        return is_waiting(process);
+      }
+    }
+    return false;
+  };
+  ASSERT_TRUE(wait_until(process, has_drawn));
+  ::kill(process, SIGINT);
+  const ProgramResult result = finish(process);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors, HasSubstr("pipe: Interrupted system call"));
 }
 
 }  // namespace
