@@ -33,24 +33,28 @@ def expand_image(ids, config):
     return [i for x in ids for i in ([x] * length if x == token else [x])]
 
 
-def compare_generations(description, peer, version, ids_by_peer):
-    """The whole of a script that compares greedy ids: ids_by_peer(model_dir, prompts, images, max_tokens)."""
+def compare_generations(description, peer, ids_by_peer):
+    """The whole of a script that compares greedy ids.
+
+    ids_by_peer(model_dir, prompts, images, max_tokens, dtype) gives the ids and the peer's version."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("data")
     parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--prompt", default=VQA_PROMPT)
     parser.add_argument("--max-tokens", type=int, default=64)
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     arguments = parser.parse_args()
     data = pathlib.Path(arguments.data)
     items = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()][: arguments.limit]
     prompts = [arguments.prompt.replace("{question}", item["question"]) for item in items]
     images = [data.parent.resolve() / item["image"] if "image" in item else None for item in items]
-    ours = continue_prompts(arguments.model, prompts, images, "--max-tokens", arguments.max_tokens)
-    theirs = ids_by_peer(arguments.model, prompts, images, arguments.max_tokens)
+    ours = continue_prompts(arguments.model, prompts, images, "--max-tokens", arguments.max_tokens,
+                            "--weights", arguments.dtype)
+    theirs, version = ids_by_peer(arguments.model, prompts, images, arguments.max_tokens, arguments.dtype)
     equal = sum(a == b for a, b in zip(ours, theirs))
     for item, a, b in zip(items, ours, theirs):
         if a != b:
             print(f"{item['id']}: vlm-merge {a} {peer} {b}")
-    print(f"{equal} of {len(items)} generations have equal ids ({peer} {version})")
+    print(f"{equal} of {len(items)} generations have equal ids ({peer} {version}, {arguments.dtype})")
     raise SystemExit(equal != len(items))

