@@ -58,7 +58,7 @@ HWY_INLINE Lanes add(Lanes lanes, const Value* a, const Value* b) {
 template <typename Value>
 HWY_INLINE double total(const Lanes& lanes, std::span<const Value> a, std::span<const Value> b,
                         std::size_t first) {
-  std::array<double, kLanes> sums;
+  std::array<double, kLanes> sums{};
   for (std::size_t v = 0; v < kVectors; ++v) {
     hn::StoreU(lanes.sums[v], Doubles(), sums.data() + v * kWidth);
   }
