@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include <yaml-cpp/node/node.h>
+#include <yaml-cpp/yaml.h>
 
 #include "merge/yaml_fields.h"
 

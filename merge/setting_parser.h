@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include <yaml-cpp/node/node.h>
+#include <yaml-cpp/yaml.h>
 
 #include "merge/method.h"
 #include "merge/recipe.h"
