@@ -42,6 +42,9 @@ class AdaptedCheckpoint final : public Checkpoint {
   // What the adapter has for a tensor.
   [[nodiscard]] std::uint64_t adapter_bytes(const TensorInfo& info) const;
   void read_ahead(const TensorInfo& info) const override { model_->read_ahead(info); }
+  void prepare_all(const RecallNumbers& recall, ThreadPool& pool) const override {
+    model_->prepare_all(recall, pool);
+  }
   [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override {
     return model_->working_bytes(info);
   }

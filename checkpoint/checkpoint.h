@@ -22,6 +22,7 @@
 
 #include "checkpoint/layout.h"
 #include "checkpoint/model_config.h"
+#include "checkpoint/recall_numbers.h"
 #include "core/file_state.h"
 #include "tensor/bfloat16.h"
 #include "tensor/tensor_view.h"
@@ -103,6 +104,10 @@ class Checkpoint {
   // Says that a tensor will be opened soon: what lies on a disk may be fetched meanwhile. REQUIRES:
   // `info` is from tensors().
   virtual void read_ahead(const TensorInfo& /*info*/) const {}
+
+  // Finds what is found from many tensors before the first can be opened. Tensors that are opened
+  // without it find it then.
+  virtual void prepare_all(const RecallNumbers& /*recall*/, ThreadPool& /*pool*/) const {}
 
   // Memory that open_tensors() and the reader take for a tensor, beside a few blocks for each
   // thread and mapped files. REQUIRES: `info` is from tensors().

@@ -1,11 +1,15 @@
 #include "checkpoint/write_journal.h"
 
+#include <iterator>
+#include <span>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "core/checksum.h"
 #include "core/descriptor.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -13,6 +17,8 @@
 
 namespace vlm {
 namespace {
+
+constexpr std::string_view kNumbers = "= ";  // how their lines begin
 
 void check_identity(const Json& before, const Json& now, const std::filesystem::path& path) {
   if (before == now) return;
@@ -52,12 +58,30 @@ void WriteJournal::read_lines(const Json& identity) {
   }
   check_identity(parse_json(line, path_.string()), identity, path_);
   while (std::getline(lines, line) && !lines.eof()) {
-    std::istringstream fields(line);
-    TensorPart part;
-    std::uint64_t sum = 0;
-    fields >> part.shard >> part.tensor >> part.first >> part.count >> sum;
-    if (fields && (fields >> std::ws).eof()) parts_[part] = sum;
+    line.starts_with(kNumbers) ? read_numbers(line) : read_part(line);
   }
+}
+
+void WriteJournal::read_part(const std::string& line) {
+  std::istringstream fields(line);
+  TensorPart part;
+  std::uint64_t sum = 0;
+  fields >> part.shard >> part.tensor >> part.first >> part.count >> sum;
+  if (fields && (fields >> std::ws).eof()) parts_[part] = sum;
+}
+
+void WriteJournal::read_numbers(const std::string& line) {
+  std::istringstream fields(line.substr(kNumbers.size()));
+  std::uint64_t sum = 0;
+  std::string content;
+  fields >> sum >> std::ws;
+  std::getline(fields, content);
+  if (sum != checksum(std::as_bytes(std::span(content)))) return;
+  fields = std::istringstream(content);
+  std::string name;
+  fields >> name;
+  Numbers& numbers = numbers_[name];
+  numbers.assign(std::istream_iterator<std::uint64_t>(fields), {});
 }
 
 std::optional<std::uint64_t> WriteJournal::find(const TensorPart& part) const {
@@ -80,6 +104,17 @@ void WriteJournal::add(const TensorPart& part, std::uint64_t checksum) {
   line << part.shard << ' ' << part.tensor << ' ' << part.first << ' ' << part.count << ' '
        << checksum << '\n';
   append(line.str());
+}
+
+Numbers WriteJournal::recall(const std::string& name, const std::function<Numbers()>& make) {
+  const auto found = numbers_.find(name);
+  if (found != numbers_.end()) return found->second;
+  const Numbers numbers = make();
+  std::string content = name;
+  for (const std::uint64_t number : numbers) content += " " + std::to_string(number);
+  const std::uint64_t sum = checksum(std::as_bytes(std::span(content)));
+  append(std::string(kNumbers) + std::to_string(sum) + " " + content + "\n");
+  return numbers_[name] = numbers;
 }
 
 void WriteJournal::append(const std::string& line) {

@@ -1,14 +1,16 @@
 #pragma once
 
 // What a writer that is killed leaves behind so that the next one can go on: what it was writing,
-// and which parts of which tensors are in their files.
+// which parts of which tensors are in their files, and numbers that took long to find.
 //
-// A text file. The first line is the identity, a JSON object; each further line is one part: shard,
-// tensor, first element, elements, checksum of the stored bytes.
+// A text file. The first line is the identity, a JSON object; each further line is one part (shard,
+// tensor, first element, elements, checksum of the stored bytes) or, behind "=", numbers (checksum
+// of the rest of the line, name, numbers).
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -16,6 +18,7 @@
 #include <tuple>
 #include <vector>
 
+#include "checkpoint/recall_numbers.h"
 #include "core/json_fields.h"
 
 namespace vlm {
@@ -50,15 +53,21 @@ class WriteJournal {
   [[nodiscard]] std::vector<TensorPart> parts_of(std::size_t shard, std::size_t tensor) const;
   // Notes a part that is in its file. May be called from several threads at once.
   void add(const TensorPart& part, std::uint64_t checksum);
+  // What an earlier run noted under that name, else what `make` returns, which is noted.
+  // REQUIRES: no white space in the name.
+  Numbers recall(const std::string& name, const std::function<Numbers()>& make);
   // Removes the file: all is written.
   void remove();
 
  private:
   void read_lines(const Json& identity);
+  void read_part(const std::string& line);
+  void read_numbers(const std::string& line);
   void append(const std::string& line);
 
   std::filesystem::path path_;
   std::map<TensorPart, std::uint64_t> parts_;  // of earlier runs
+  std::map<std::string, Numbers, std::less<>> numbers_;
   int descriptor_ = -1;
   std::mutex mutex_;
 };

@@ -118,6 +118,11 @@ void write_checkpoint(const Checkpoint& source, const fs::path& target, const Wr
   check_room(shards, directory.path().parent_path().empty() ? "." : directory.path().parent_path(),
              directory.path());
   write_other_files(source, directory.path(), options);
+  if (journal) {
+    source.prepare_all(
+        [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
+        pool);
+  }
   WeightsWriter writer(source, options, count_tensors(shards), journal ? &*journal : nullptr, pool);
   try {
     for (const Shard& shard : shards) writer.write_shard(shard, directory.path() / shard.file_name);

@@ -42,6 +42,9 @@ class AlignedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   void read_ahead(const TensorInfo& info) const override { model().read_ahead(stored(info)); }
+  void prepare_all(const RecallNumbers& recall, ThreadPool& pool) const override {
+    model().prepare_all(recall, pool);
+  }
   // The model's; rows that come from others are in theirs.
   [[nodiscard]] std::vector<FileState> weight_files() const override {
     return model().weight_files();

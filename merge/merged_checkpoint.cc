@@ -82,6 +82,16 @@ void MergedCheckpoint::read_ahead_of(const TensorPlan& tensor) const {
   });
 }
 
+void MergedCheckpoint::prepare_all(const RecallNumbers& recall, ThreadPool& pool) const {
+  for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
+    const auto recall_of_input = [&](const std::string& what, const auto& make) {
+      return recall(std::to_string(i) + "/" + what, make);
+    };
+    plan_.inputs[i].checkpoint->prepare_all(recall_of_input, pool);
+  }
+  if (plan_.method != nullptr) static_cast<void>(start_merge(pool, recall));
+}
+
 std::uint64_t MergedCheckpoint::working_bytes(const TensorInfo& info) const {
   const TensorPlan& tensor = plan_of(info);
   std::uint64_t bytes = memory_of_method(plan_, tensor).tensor_bytes;
@@ -293,8 +303,9 @@ TensorMerge MergedCheckpoint::make_task(const TensorPlan& tensor, ThreadPool& po
 
 class MergedCheckpoint::Tasks final : public MergeTasks {
  public:
-  Tasks(const MergedCheckpoint& checkpoint, ThreadPool& pool)
-      : checkpoint_(checkpoint), pool_(pool) {
+  // `recall` may be empty.
+  Tasks(const MergedCheckpoint& checkpoint, const RecallNumbers& recall, ThreadPool& pool)
+      : checkpoint_(checkpoint), recall_(recall), pool_(pool) {
     for (const TensorPlan& tensor : checkpoint.plan_.tensors) {
       if (!tensor.is_copy) tensors_.push_back(&tensor);
     }
@@ -308,16 +319,22 @@ class MergedCheckpoint::Tasks final : public MergeTasks {
     if (index + 1 < tensors_.size()) checkpoint_.read_ahead_of(*tensors_[index + 1]);
     use(checkpoint_.make_task(*tensors_[index], pool_));
   }
+  [[nodiscard]] Numbers recall(const std::string& what,
+                               const std::function<Numbers()>& make) const override {
+    return recall_ ? recall_(what, make) : make();
+  }
 
  private:
   const MergedCheckpoint& checkpoint_;
+  const RecallNumbers& recall_;
   ThreadPool& pool_;
   std::vector<const TensorPlan*> tensors_;
 };
 
-const StartMerge& MergedCheckpoint::start_merge(ThreadPool& pool) const {
+const StartMerge& MergedCheckpoint::start_merge(ThreadPool& pool,
+                                                const RecallNumbers& recall) const {
   std::call_once(prepared_, [&] {
-    if (plan_.method->prepare) start_merge_ = plan_.method->prepare(Tasks(*this, pool));
+    if (plan_.method->prepare) start_merge_ = plan_.method->prepare(Tasks(*this, recall, pool));
     if (!start_merge_) start_merge_ = plan_.method->start;
   });
   return start_merge_;

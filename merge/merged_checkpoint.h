@@ -39,6 +39,8 @@ class MergedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
       std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   void read_ahead(const TensorInfo& info) const override;
+  // Of inputs that are merges too. What this merge finds is "cuts", theirs "N/cuts" for input N.
+  void prepare_all(const RecallNumbers& recall, ThreadPool& pool) const override;
   // What the method holds of its own, and of inputs that are merges whose tensors are held.
   [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override;
@@ -63,7 +65,8 @@ class MergedCheckpoint final : public Checkpoint {
                                        ThreadPool& pool) const;
   [[nodiscard]] TensorMerge describe(const TensorPlan& tensor) const;
   [[nodiscard]] TensorMerge make_task(const TensorPlan& tensor, ThreadPool& pool) const;
-  [[nodiscard]] const StartMerge& start_merge(ThreadPool& pool) const;
+  [[nodiscard]] const StartMerge& start_merge(ThreadPool& pool,
+                                              const RecallNumbers& recall = nullptr) const;
 
   MergePlan plan_;
   MergeOptions options_;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/recall_numbers.h"
 #include "core/thread_pool.h"
 #include "merge/tensor_values.h"
 #include "tensor/tensor_view.h"
@@ -90,6 +91,11 @@ class MergeTasks {
   // Calls use(task) with values, which may be gone afterwards.
   virtual void load(std::size_t index,
                     const std::function<void(const TensorMerge&)>& use) const = 0;
+  // What `make` finds in all tensors; that of an earlier run of the same merge if it is there.
+  [[nodiscard]] virtual Numbers recall(const std::string& /*what*/,
+                                       const std::function<Numbers()>& make) const {
+    return make();
+  }
 };
 
 // Elements [first, first + size) of all inputs of a task.

@@ -1,6 +1,7 @@
 #include "merge/methods/whole_model.h"
 
 #include "core/check.h"
+#include "core/error.h"
 #include "merge/block_loop.h"
 
 namespace vlm {
@@ -22,6 +23,53 @@ std::vector<std::size_t> count_shares(const Demand& demand) {
     counts.push_back(static_cast<std::size_t>(sum));
   }
   return counts;
+}
+
+// The searches of each model, one per cut; nothing for a cut that keeps no entry.
+using Searches = std::map<std::size_t, std::vector<std::optional<MagnitudeSearch>>>;
+
+// Calls use(search) for all searches, in order.
+template <typename Use>
+void for_each_search(Searches& searches, const Use& use) {
+  for (auto& [model, cuts] : searches) {
+    for (auto& search : cuts) {
+      if (search) use(*search);
+    }
+  }
+}
+
+Searches begin_searches(const std::map<std::size_t, Demand>& demands,
+                        const CountsToCuts& counts_to_cuts) {
+  Searches searches;
+  for (const auto& [model, demand] : demands) {
+    for (const std::size_t k : counts_to_cuts(count_shares(demand), demand.elements)) {
+      searches[model].push_back(k == 0 ? std::nullopt : std::optional(MagnitudeSearch(k)));
+    }
+  }
+  return searches;
+}
+
+// Bits and end of the ties of each cut.
+Numbers find_cuts(const MergeTasks& tasks, const std::vector<std::size_t>& tensors,
+                  const ShowNumbers& show, Searches searches) {
+  for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) {
+    for (const std::size_t tensor : tensors) {
+      tasks.load(tensor, [&](const TensorMerge& task) {
+        show(task, [&](std::size_t index, std::span<const float> numbers) {
+          for (auto& search : searches.at(task.models[index].model)) {
+            if (search) search->show(numbers, {});
+          }
+        });
+      });
+    }
+    for_each_search(searches, [](MagnitudeSearch& search) { search.end_pass(); });
+  }
+  Numbers numbers;
+  for_each_search(searches, [&](const MagnitudeSearch& search) {
+    const MagnitudeCut cut = search.cut(0);
+    numbers.insert(numbers.end(), {cut.bits, cut.tie_end});
+  });
+  return numbers;
 }
 
 }  // namespace
@@ -56,27 +104,24 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
       }
     }
   }
-  for (const auto& [model, demand] : demands) {
-    for (const std::size_t k : counts_to_cuts(count_shares(demand), demand.elements)) {
-      models_[model].searches.push_back(k == 0 ? std::nullopt : std::optional(MagnitudeSearch(k)));
-    }
+  if (empty()) return;
+  Searches searches = begin_searches(demands, counts_to_cuts);
+  const Numbers found =
+      tasks.recall("cuts", [&] { return find_cuts(tasks, tensors_, show, searches); });
+  std::size_t expected = 0;
+  for_each_search(searches, [&](const MagnitudeSearch& /*each*/) { expected += 2; });
+  if (found.size() != expected) {
+    throw Error(ErrorCode::kCorruptFile, "cuts of an earlier run: expected " +
+                                             std::to_string(expected) +
+                                             " numbers: " + std::to_string(found.size()));
   }
-  for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) run_pass(tasks, show);
-}
-
-void WholeModelCuts::run_pass(const MergeTasks& tasks, const ShowNumbers& show) {
-  for (const std::size_t tensor : tensors_) {
-    tasks.load(tensor, [&](const TensorMerge& task) {
-      show(task, [&](std::size_t index, std::span<const float> numbers) {
-        for (auto& search : models_.at(task.models[index].model).searches) {
-          if (search) search->show(numbers, {});
-        }
-      });
-    });
-  }
-  for (auto& [index, model] : models_) {
-    for (auto& search : model.searches) {
-      if (search) search->end_pass();
+  auto next = found.begin();
+  for (const auto& [model, cuts] : searches) {
+    for (const auto& search : cuts) {
+      auto& cut = models_[model].cuts.emplace_back();
+      if (!search) continue;
+      cut = MagnitudeCut{static_cast<std::uint32_t>(next[0]), next[1]};
+      next += 2;
     }
   }
 }
@@ -86,8 +131,9 @@ std::optional<MagnitudeCut> WholeModelCuts::find(const TensorMerge& task, const 
   const Model& searched = models_.at(model.model);
   const auto begin = searched.begins.find(task.name);
   check(begin != searched.begins.end(), "WholeModelCuts: a tensor that was there before");
-  if (!searched.searches[cut]) return std::nullopt;
-  return searched.searches[cut]->cut(begin->second);
+  std::optional<MagnitudeCut> found = searched.cuts[cut];
+  if (found) found->tie_end -= std::min(found->tie_end, begin->second);
+  return found;
 }
 
 }  // namespace vlm

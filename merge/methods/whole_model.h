@@ -36,10 +36,12 @@ using ShowNumbers = std::function<void(const TensorMerge& task, const SeeNumbers
 void show_deltas(const TensorMerge& task, const SeeNumbers& see);
 
 // The exact cuts of each model through its deltas (or other numbers) in all tensors with
-// `scope: model`, earlier tensors first among equals. Reads those tensors four times. A share that
-// differs between tensors counts by their sizes.
+// `scope: model`, earlier tensors first among equals. A share that differs between tensors counts
+// by their sizes.
 class WholeModelCuts {
  public:
+  // Reads those tensors four times, unless an earlier run found the cuts (MergeTasks::recall).
+  // Throws Error{kCorruptFile} if what it left is of other cuts.
   WholeModelCuts(const MergeTasks& tasks, const std::vector<std::string>& share_parameters,
                  const CountsToCuts& counts_to_cuts, const ShowNumbers& show = show_deltas);
 
@@ -56,10 +58,8 @@ class WholeModelCuts {
   struct Model {
     // The number of elements before a tensor, in output order.
     std::map<std::string, std::size_t, std::less<>> begins;
-    std::vector<std::optional<MagnitudeSearch>> searches;  // one per cut
+    std::vector<std::optional<MagnitudeCut>> cuts;  // through all elements
   };
-
-  void run_pass(const MergeTasks& tasks, const ShowNumbers& show);
 
   std::vector<std::size_t> tensors_;
   std::map<std::size_t, Model> models_;  // by ModelTensor::model

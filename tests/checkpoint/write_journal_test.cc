@@ -50,6 +50,42 @@ TEST(WriteJournal, LinesAfterATornOneCount) {
   EXPECT_EQ(journal.find({0, 0, 2, 1}), 13U);
 }
 
+TEST(WriteJournal, RecallsNumbersInsteadOfMakingThemAgain) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "journal";
+  const Numbers found{0, 17, 0xFFFFFFFFFFFFFFFFU};
+  const auto recall = [&](const std::string& name) {
+    bool is_made = false;
+    WriteJournal journal(path, kIdentity);
+    const Numbers numbers = journal.recall(name, [&] {
+      is_made = true;
+      return name == "none" ? Numbers() : found;
+    });
+    EXPECT_EQ(numbers, name == "none" ? Numbers() : found) << name;
+    return !is_made;
+  };
+  EXPECT_FALSE(recall("1/cuts"));
+  EXPECT_FALSE(recall("none"));
+  EXPECT_TRUE(recall("1/cuts"));
+  EXPECT_TRUE(recall("none"));
+}
+
+TEST(WriteJournal, NumbersOfATornOrDamagedLineAreMadeAgain) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "journal";
+  const auto recall = [&](const Numbers& made) {
+    return WriteJournal(path, kIdentity).recall("cuts", [&] { return made; });
+  };
+  EXPECT_EQ(recall({1, 234}), Numbers({1, 234}));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 2);  // "1 23"
+  EXPECT_EQ(recall({5, 6}), Numbers({5, 6}));
+  EXPECT_EQ(recall({7, 8}), Numbers({5, 6}));
+  std::string text = read_text_file(path);
+  text.replace(text.rfind("5 6"), 3, "5 9");
+  write_file_atomically(path, text);
+  EXPECT_EQ(recall({7, 8}), Numbers({7, 8}));
+}
+
 TEST(WriteJournal, NamesWhatDiffers) {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "journal";
