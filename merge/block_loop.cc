@@ -161,9 +161,4 @@ void StartedMerge::read(std::size_t first, std::span<float> out) const {
   }
 }
 
-void merge_tensor(const StartMerge& start, const TensorMerge& task, ThreadPool& pool,
-                  std::span<float> out) {
-  StartedMerge(start, task, pool).read(0, out);
-}
-
 }  // namespace vlm

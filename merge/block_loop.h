@@ -138,8 +138,4 @@ class StartedMerge {
   BlockMerge merge_;
 };
 
-// The whole merged tensor.
-void merge_tensor(const StartMerge& start, const TensorMerge& task, ThreadPool& pool,
-                  std::span<float> out);
-
 }  // namespace vlm

@@ -144,7 +144,7 @@ double dependence_on_base(const MergeMethod& method) {
     task.num_layers = 3;
     Floats out(kElements);
     ThreadPool alone(1);
-    merge_tensor(method.start, task, alone, out);
+    StartedMerge(method.start, task, alone).read(0, out);
     return out;
   };
   const Floats of_models = merge(models, base);

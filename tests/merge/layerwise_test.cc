@@ -27,7 +27,7 @@ TEST(Lines, EqualsTheReference) {
     task.num_layers = layers;
     Floats out(base.size());
     ThreadPool alone(1);
-    merge_tensor(method.start, task, alone, out);
+    StartedMerge(method.start, task, alone).read(0, out);
     expect_near(out, flatten(golden.at("merged")[layer]), 1e-6);
   }
 }

@@ -136,7 +136,7 @@ TEST(MergeMethods, NanInBfloat16IsFoundWhateverTheWeights) {
       task.models[0].values = stored_values(good);
       task.models[1].values = stored_values(model);
       Floats out(24);
-      return message_of([&] { merge_tensor(method.start, task, alone, out); });
+      return message_of([&] { StartedMerge(method.start, task, alone).read(0, out); });
     };
     EXPECT_EQ(merge(1, good, good), "") << name;
     EXPECT_EQ(merge(1, good, bad), "not a number") << name;
@@ -159,7 +159,7 @@ TEST(MergeMethods, NanInBfloat16IsFoundInBothInputsOfSlerp) {
       task.base = stored_values(base);
       task.models[0].values = stored_values(model);
       Floats out(24);
-      return message_of([&] { merge_tensor(method.start, task, alone, out); });
+      return message_of([&] { StartedMerge(method.start, task, alone).read(0, out); });
     };
     EXPECT_EQ(merge(good, good), "") << t;
     EXPECT_EQ(merge(bad, good), "not a number") << t;

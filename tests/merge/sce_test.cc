@@ -73,7 +73,7 @@ TEST(Sce, SmallDeltasAreWeighedLikeLargeOnes) {
   task.imitates_mergekit = true;
   Floats out(2);
   ThreadPool alone(1);
-  merge_tensor(method.start, task, alone, out);
+  StartedMerge(method.start, task, alone).read(0, out);
   expect_near(out, {1.5e-4F, 0}, 1e-9);
 }
 

@@ -49,7 +49,7 @@ class Models final : public MergeTasks {
     const StartMerge prepared = method_.prepare(*this);
     for (std::size_t i = 0; i < size(); ++i) {
       Floats out(bases_[i].size());
-      merge_tensor(prepared ? prepared : method_.start, describe(i), alone, out);
+      StartedMerge(prepared ? prepared : method_.start, describe(i), alone).read(0, out);
       expect_near(out, flatten(merged.at(names_[i])), tolerance);
     }
   }
