@@ -155,7 +155,6 @@ void FileCheckpoint::add_tensor(const SafetensorsFile& file, const SafetensorsEn
   }
   tensors_.push_back({.name = std::move(name), .dtype = entry.dtype, .shape = entry.shape});
   views_.push_back(file.view(entry));
-  file_states_.push_back(to_string(file.state()));
 }
 
 TensorView FileCheckpoint::view(const TensorInfo& info) const {
@@ -199,9 +198,11 @@ std::vector<FileState> FileCheckpoint::weight_files() const {
 }
 
 std::string FileCheckpoint::origin(const TensorInfo& info) const {
-  const auto found = index_of_.find(info.name);
-  check(found != index_of_.end(), "FileCheckpoint::origin: a tensor of this checkpoint");
-  return file_states_[found->second] + " " + info.name;
+  const TensorView tensor = view(info);
+  const auto shard = std::ranges::find_if(
+      shards_, [&](const SafetensorsFile& file) { return file.holds(tensor); });
+  check(shard != shards_.end(), "FileCheckpoint::origin: a tensor lies in one of the files");
+  return to_string(shard->state()) + " " + info.name;
 }
 
 std::string FileCheckpoint::disk_name(const TensorInfo& info) const {

@@ -62,7 +62,6 @@ class FileCheckpoint final : public Checkpoint {
   std::vector<SafetensorsFile> shards_;
   std::vector<TensorInfo> tensors_;
   std::vector<TensorView> views_;                          // parallel to tensors_, into shards_
-  std::vector<std::string> file_states_;                   // parallel to tensors_
   std::unordered_map<std::string, std::size_t> index_of_;  // canonical name -> place in tensors_
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -177,6 +178,13 @@ TensorView SafetensorsFile::view(std::string_view name) const {
                 "no such tensor: " + path_.string() + ": " + std::string(name));
   }
   return view(*found);
+}
+
+bool SafetensorsFile::holds(const TensorView& tensor) const noexcept {
+  const std::span<const std::byte> all = file_.bytes();
+  const std::less_equal<> is_not_behind;
+  return is_not_behind(all.data(), tensor.bytes.data()) &&
+         is_not_behind(tensor.bytes.data() + tensor.bytes.size(), all.data() + all.size());
 }
 
 }  // namespace vlm

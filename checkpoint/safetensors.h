@@ -61,6 +61,8 @@ class SafetensorsFile {
   [[nodiscard]] TensorView view(const SafetensorsEntry& entry) const;
   // The tensor of that name. Throws Error{kNotFound}.
   [[nodiscard]] TensorView view(std::string_view name) const;
+  // Whether a tensor's bytes lie in this mapping.
+  [[nodiscard]] bool holds(const TensorView& tensor) const noexcept;
 
  private:
   std::filesystem::path path_;

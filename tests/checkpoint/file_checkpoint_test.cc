@@ -148,6 +148,21 @@ TEST(FileCheckpoint, ReadsShards) {
   EXPECT_NEAR(sum_of_squares(*checkpoint) / 691.3659290187625, 1.0, 1e-12);
 }
 
+TEST(FileCheckpoint, TheOriginOfATensorIsItsNameInTheStateOfItsFile) {
+  const FileCheckpoint checkpoint(kData / "sharded");
+  std::map<std::string, std::size_t> counts;
+  for (const TensorInfo& info : checkpoint.tensors()) {
+    for (const FileState& file : checkpoint.weight_files()) {
+      if (checkpoint.origin(info) == to_string(file) + " " + info.name) ++counts[file.path];
+    }
+  }
+  std::size_t sum = 0;
+  for (const auto& [file, count] : counts) sum += count;
+  EXPECT_EQ(sum, checkpoint.tensors().size());
+  EXPECT_EQ(counts.size(), checkpoint.weight_files().size());
+  EXPECT_GT(counts.size(), 1U);
+}
+
 TEST_F(DamagedShards, UndamagedTheyOpen) {
   EXPECT_EQ(FileCheckpoint::open(path())->tensors().size(), 2U);
 }
