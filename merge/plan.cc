@@ -167,6 +167,11 @@ Slice PlanMaker::make_slice(Component component, const RecipeSlice& slice) {
     require_component(component, input);
     const std::size_t layers = num_layers(component, input);
     if (source.layers && source.layers->end > layers) {
+      if (plan_.recipe.path) {
+        fail("path leads to a layer that is not there: " + plan_.recipe.where + ": " +
+             source.model + " has " + counted(layers, "layer") +
+             ", layer: " + std::to_string(source.layers->first));
+      }
       fail("layers end beyond the model: " + plan_.recipe.where + ": " + source.model + " has " +
            counted(layers, "layer") + ", range ends at " + std::to_string(source.layers->end));
     }

@@ -98,6 +98,11 @@ TEST(MergePlan, LinesThatSelectNothingAreReported) {
               HasSubstr("component 'vision' (merged: text)"));
 }
 
+TEST(MergePlan, AHopToALayerThatIsNotThereIsReportedAsItIsWritten) {
+  EXPECT_EQ(refusal("path: [{model: a, layer: 1}, {model: a, layer: 99}]\n", {{"a", {}}}),
+            "path leads to a layer that is not there: recipe.yaml: a has 2 layers, layer: 99");
+}
+
 TEST(MergePlan, TensorsThatNoLineSelectsAreAnErrorOrTheBases) {
   const std::string lines = "{filter: q_proj, value: 1}";
   EXPECT_THAT(message_of([&] { plan_with_lines(lines); }), HasSubstr("'weight' is missing"));
