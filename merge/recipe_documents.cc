@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/nearest_name.h"
 #include "core/philox.h"
+#include "merge/adapter_plan.h"
 
 namespace vlm {
 
@@ -51,6 +52,11 @@ std::shared_ptr<const MergedCheckpoint> RecipeDocuments::merge_at(std::size_t in
     throw Error(ErrorCode::kInvalidArgument,
                 "documents of a recipe refer to each other: " + recipe.where + ": " + circle + "'" +
                     recipe.name + "'");
+  }
+  if (merges_adapters(recipe, models_)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "a recipe of adapters alone makes an adapter, no model: " + recipe.where +
+                    " (merge it, then write MODEL+OUT_DIR with a model that they fit)");
   }
   in_progress_.push_back(index);
   MergeOptions options = options_;

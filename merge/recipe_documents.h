@@ -34,7 +34,8 @@ class RecipeDocuments {
   RecipeDocuments& operator=(RecipeDocuments&&) = delete;
 
   // The merge of the document that find_document() finds. Throws also Error{kInvalidArgument} for
-  // documents that refer to each other in a circle; what make_merge_plan() throws.
+  // documents that refer to each other in a circle and for one of adapters alone, which makes no
+  // model; what make_merge_plan() throws.
   std::shared_ptr<const MergedCheckpoint> merge(const std::string& name);
 
  private:

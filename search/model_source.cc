@@ -16,6 +16,10 @@ std::shared_ptr<const Checkpoint> open_directory(const std::string& model) {
   return FileCheckpoint::open(resolve_model_directory(model));
 }
 
+std::vector<Recipe> parse(const std::filesystem::path& file, RecipeDialect dialect) {
+  return parse_recipe_documents(read_text_file(file), file.string(), dialect);
+}
+
 }  // namespace
 
 ModelPool make_model_pool(const std::filesystem::path& folder) {
@@ -27,32 +31,21 @@ bool names_a_recipe(const std::string& model) {
   return extension == ".yaml" || extension == ".yml";
 }
 
-std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    const RecipeOptions& options) {
+PlannedRecipe plan_recipe(const std::filesystem::path& file, const RecipeOptions& options) {
   ModelPool models = make_model_pool(file.parent_path());
-  std::vector<Recipe> recipes =
-      parse_recipe_documents(read_text_file(file), file.string(), options.dialect);
-  RecipeDocuments documents(std::move(recipes), models, options.merge);
-  return documents.merge(options.document);
-}
-
-std::optional<AdapterPlan> open_adapter_recipe(const std::filesystem::path& file,
-                                               const RecipeOptions& options) {
-  ModelPool models = make_model_pool(file.parent_path());
-  const std::vector<Recipe> recipes =
-      parse_recipe_documents(read_text_file(file), file.string(), options.dialect);
+  std::vector<Recipe> recipes = parse(file, options.dialect);
   const Recipe& recipe = recipes[find_document(recipes, options.document)];
-  if (!merges_adapters(recipe, models)) return std::nullopt;
-  return plan_adapter_merge(recipe, models);
+  if (merges_adapters(recipe, models)) return plan_adapter_merge(recipe, models);
+  return RecipeDocuments(std::move(recipes), models, options.merge).merge(options.document);
 }
 
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed) {
-  if (names_a_recipe(model)) {
-    return open_recipe(model, {.merge = {.seed = seed, .cache = nullptr, .allow_nan = false},
-                               .document = "",
-                               .dialect = RecipeDialect::kOwn});
-  }
-  return make_model_pool({})(model);
+  if (!names_a_recipe(model)) return make_model_pool({})(model);
+  const std::filesystem::path file = model;
+  ModelPool models = make_model_pool(file.parent_path());
+  return RecipeDocuments(parse(file, RecipeDialect::kOwn), models,
+                         {.seed = seed, .cache = nullptr, .allow_nan = false})
+      .merge("");
 }
 
 }  // namespace vlm

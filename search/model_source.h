@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
+#include <variant>
 
 #include "checkpoint/checkpoint.h"
 #include "merge/adapter_plan.h"
@@ -30,17 +30,15 @@ struct RecipeOptions {
   RecipeDialect dialect = RecipeDialect::kOwn;
 };
 
-// Plans a recipe file. Throws what parse_recipe_documents(), RecipeDocuments and make_merge_plan()
-// throw.
-std::shared_ptr<const MergedCheckpoint> open_recipe(const std::filesystem::path& file,
-                                                    const RecipeOptions& options);
+// What a recipe makes: a model, or of adapters alone an adapter.
+using PlannedRecipe = std::variant<std::shared_ptr<const MergedCheckpoint>, AdapterPlan>;
 
-// Plans a recipe file of adapters alone; nothing if the recipe (of several documents the one of the
-// options) has other models. Throws what parse_recipe_documents() and plan_adapter_merge() throw.
-std::optional<AdapterPlan> open_adapter_recipe(const std::filesystem::path& file,
-                                               const RecipeOptions& options);
+// Plans a recipe file, of several documents the one of the options. Throws what
+// parse_recipe_documents(), RecipeDocuments, make_merge_plan() and plan_adapter_merge() throw.
+PlannedRecipe plan_recipe(const std::filesystem::path& file, const RecipeOptions& options);
 
-// Opens a model of any kind. Throws Error{kNotFound, kCorruptFile, kUnsupported, ...}.
+// Opens a model of any kind. Throws Error{kNotFound, kCorruptFile, kUnsupported, ...}, also for a
+// recipe of adapters alone.
 std::shared_ptr<const Checkpoint> open_model(const std::string& model, std::uint64_t seed = 0);
 
 }  // namespace vlm

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "cli/adapter_text.h"
 #include "cli/commands.h"
@@ -132,10 +133,11 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   recipe_options.merge.allow_nan = arguments.allow_nan;
   recipe_options.document = arguments.document;
   if (arguments.compat == "mergekit") recipe_options.dialect = RecipeDialect::kMergekit;
-  if (const auto adapters = open_adapter_recipe(arguments.recipe, recipe_options)) {
+  const PlannedRecipe planned = plan_recipe(arguments.recipe, recipe_options);
+  if (const auto* const adapters = std::get_if<AdapterPlan>(&planned)) {
     return run_adapter_merge(arguments, *adapters, global);
   }
-  const auto merged = open_recipe(arguments.recipe, recipe_options);
+  const auto& merged = std::get<std::shared_ptr<const MergedCheckpoint>>(planned);
   ThreadPool pool(global.num_threads);
   MergeToDiskOptions options;
   options.max_shard_size_bytes = arguments.max_shard_size_bytes;

@@ -69,7 +69,8 @@ TEST_F(AdapterMergeProgram, SaysInOneLineWhatCannotBeDone) {
   std::filesystem::create_directory(folder() / "merged");
   expect_failure({"merge", "recipe.yaml", "merged"}, "merged");
   expect_failure({"merge", "recipe.yaml", "merged", "--dry-run"}, "merged");
-  expect_failure({"inspect", "recipe.yaml"}, "write MODEL+");
+  expect_failure({"inspect", "recipe.yaml"},
+                 "a recipe of adapters alone makes an adapter, no model: recipe.yaml");
 }
 
 }  // namespace
