@@ -38,6 +38,7 @@ struct Change {
   bool is_product = false;
   bool is_whole = false;
   bool is_of_embedding = false;
+  std::set<std::size_t> by_adapters;
   std::map<std::size_t, std::size_t> ranks;  // of products, by adapter
 };
 
@@ -153,6 +154,7 @@ void AdapterPlanMaker::add_change(const LoraUpdate& update, std::size_t adapter)
     change.shape = changed_shape(update);
     change.by = name;
   }
+  change.by_adapters.insert(adapter);
   if (changed_shape(update) != change.shape) {
     fail("adapters are of models of other shapes: " + recipe().where + ": " + update.target + ": " +
          to_string(change.shape) + " in " + change.by + ", " + to_string(changed_shape(update)) +
@@ -267,12 +269,14 @@ TensorPlan AdapterPlanMaker::plan_tensor(const TensorInfo& info, const TensorPla
   tensor.num_layers = num_layers_[static_cast<std::size_t>(place.component)];
   tensor.merged_rows = info.shape.empty() ? 0 : info.shape.front();
   const MergeMethod& method = *plan_.deltas.method;
+  const Change& change = changes_.at(info.name);
   for (std::size_t i = 0; i < plan_.adapters.size(); ++i) {
     const RecipeSource& source = slice().sources[i];
     tensor.sources.push_back(
         {i, &info,
          resolve_parameters(method, ParameterScope::kPerModel, levels_of(&source), place,
-                            recipe().where + ": " + source.model + ": ")});
+                            recipe().where + ": " + source.model + ": "),
+         !change.by_adapters.contains(i)});
   }
   if (has_base()) tensor.base = PlannedSource{plan_.adapters.size(), &info, {}};
   tensor.parameters = resolve_parameters(method, ParameterScope::kGlobal, levels_of(nullptr), place,

@@ -278,7 +278,11 @@ TensorMerge MergedCheckpoint::describe(const TensorPlan& tensor) const {
   task.num_layers = tensor.num_layers;
   task.imitates_mergekit = plan_.recipe.imitates_mergekit;
   for (const PlannedSource& source : tensor.sources) {
-    task.models.push_back({source.input, {}, source.parameters, nullptr});
+    task.models.push_back({.model = source.input,
+                           .values = {},
+                           .parameters = source.parameters,
+                           .remember = nullptr,
+                           .changes_nothing = source.changes_nothing});
   }
   return task;
 }

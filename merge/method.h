@@ -59,6 +59,9 @@ struct ModelTensor {
   TensorValues values;    // [n]
   ParameterValues parameters;
   RememberWords remember;  // empty: nothing is remembered
+  // The values are the base's because they cannot be others: of an adapter that does not adapt the
+  // tensor. It is no part of what cuts over the whole model (`scope: model`) take a share of.
+  bool changes_nothing = false;
 };
 
 // One output tensor to compute.

@@ -33,7 +33,8 @@ struct PlanInput {
 struct PlannedSource {
   std::size_t input = 0;  // index into MergePlan::inputs
   const TensorInfo* info = nullptr;
-  ParameterValues parameters;  // per model
+  ParameterValues parameters;    // per model
+  bool changes_nothing = false;  // see ModelTensor
 };
 
 // How one output tensor comes about.

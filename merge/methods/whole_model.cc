@@ -56,6 +56,7 @@ Numbers find_cuts(const MergeTasks& tasks, const std::vector<std::size_t>& tenso
     for (const std::size_t tensor : tensors) {
       tasks.load(tensor, [&](const TensorMerge& task) {
         show(task, [&](std::size_t index, std::span<const float> numbers) {
+          if (task.models[index].changes_nothing) return;
           for (auto& search : searches.at(task.models[index].model)) {
             if (search) search->show(numbers, {});
           }
@@ -94,6 +95,7 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
     if (task.parameters.at("scope") != kScopeModel) continue;
     tensors_.push_back(i);
     for (const ModelTensor& model : task.models) {
+      if (model.changes_nothing) continue;
       Demand& demand = demands[model.model];
       models_[model.model].begins.emplace(task.name, demand.elements);
       demand.elements += elements_of(task);
@@ -128,6 +130,7 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
 
 std::optional<MagnitudeCut> WholeModelCuts::find(const TensorMerge& task, const ModelTensor& model,
                                                  std::size_t cut) const {
+  if (model.changes_nothing) return std::nullopt;
   const Model& searched = models_.at(model.model);
   const auto begin = searched.begins.find(task.name);
   check(begin != searched.begins.end(), "WholeModelCuts: a tensor that was there before");

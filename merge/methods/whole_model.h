@@ -37,7 +37,7 @@ void show_deltas(const TensorMerge& task, const SeeNumbers& see);
 
 // The exact cuts of each model through its deltas (or other numbers) in all tensors with
 // `scope: model`, earlier tensors first among equals. A share that differs between tensors counts
-// by their sizes.
+// by their sizes. Tensors that a model cannot change (ModelTensor::changes_nothing) do not count.
 class WholeModelCuts {
  public:
   // Reads those tensors four times, unless an earlier run found the cuts (MergeTasks::recall).
