@@ -109,12 +109,12 @@ void WriteJournal::add(const TensorPart& part, std::uint64_t checksum) {
 Numbers WriteJournal::recall(const std::string& name, const std::function<Numbers()>& make) {
   const auto found = numbers_.find(name);
   if (found != numbers_.end()) return found->second;
-  const Numbers numbers = make();
+  Numbers numbers = make();
   std::string content = name;
   for (const std::uint64_t number : numbers) content += " " + std::to_string(number);
   const std::uint64_t sum = checksum(std::as_bytes(std::span(content)));
   append(std::string(kNumbers) + std::to_string(sum) + " " + content + "\n");
-  return numbers_[name] = numbers;
+  return numbers;
 }
 
 void WriteJournal::append(const std::string& line) {

@@ -53,8 +53,8 @@ class WriteJournal {
   [[nodiscard]] std::vector<TensorPart> parts_of(std::size_t shard, std::size_t tensor) const;
   // Notes a part that is in its file. May be called from several threads at once.
   void add(const TensorPart& part, std::uint64_t checksum);
-  // What an earlier run noted under that name, else what `make` returns, which is noted.
-  // REQUIRES: no white space in the name.
+  // What an earlier run noted under that name, else what `make` returns, which is noted. May be
+  // called from several threads at once, for different names. REQUIRES: no white space in the name.
   Numbers recall(const std::string& name, const std::function<Numbers()>& make);
   // Removes the file: all is written.
   void remove();
@@ -66,8 +66,8 @@ class WriteJournal {
   void append(const std::string& line);
 
   std::filesystem::path path_;
-  std::map<TensorPart, std::uint64_t> parts_;  // of earlier runs
-  std::map<std::string, Numbers, std::less<>> numbers_;
+  std::map<TensorPart, std::uint64_t> parts_;            // of earlier runs
+  std::map<std::string, Numbers, std::less<>> numbers_;  // likewise
   int descriptor_ = -1;
   std::mutex mutex_;
 };

@@ -1,11 +1,14 @@
 #include "merge/adapter_merge.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "checkpoint/finite_weights.h"
-#include "core/atomic_directory.h"
+#include "checkpoint/resumable_directory.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/philox.h"
@@ -26,46 +29,163 @@ struct Merged {
 
 class AdapterMerger {
  public:
-  AdapterMerger(const AdapterPlan& plan, const AdapterMergeOptions& options)
-      : plan_(plan),
-        options_(options),
-        deltas_(plan.deltas, {.seed = options.seed, .cache = nullptr, .allow_nan = false}) {}
+  AdapterMerger(const AdapterPlan& plan, const AdapterMergeOptions& options);
 
-  void merge(ThreadPool& pool);
-  AdapterReport write(const std::filesystem::path& target) const;
+  AdapterReport merge(const std::filesystem::path& target, ThreadPool& pool);
 
  private:
+  [[nodiscard]] ResumableDirectory open_directory(const std::filesystem::path& target) const;
+  void merge_all(AdapterWriter& adapter, WriteJournal* journal, ThreadPool& pool);
+  void merge_into(AdapterWriter& adapter, WriteJournal* journal, std::size_t index);
+  [[nodiscard]] SquaredNorms write_one(AdapterWriter& adapter, std::size_t index) const;
+  [[nodiscard]] bool is_written(const AdapterWriter& adapter, std::size_t index) const;
+  void check_stop(std::size_t done, bool is_kept) const;
+  [[nodiscard]] std::size_t add_to_outline(std::size_t index);
+  [[nodiscard]] bool is_product(std::size_t index) const;
   [[nodiscard]] Merged merge_one(std::size_t index) const;
   [[nodiscard]] LowRankFactors join(std::size_t index) const;
   [[nodiscard]] Merged cut(std::size_t index) const;
   [[nodiscard]] std::vector<float> delta(std::size_t index) const;
   [[nodiscard]] std::vector<float> whole(std::size_t index) const;
-  void add_to(AdapterWriter& adapter, std::size_t index) const;
-  void add_product(AdapterWriter& adapter, std::size_t index) const;
   [[nodiscard]] const TensorInfo& info(std::size_t index) const { return deltas_.tensors()[index]; }
 
   const AdapterPlan& plan_;
   const AdapterMergeOptions& options_;
   MergedCheckpoint deltas_;
-  std::vector<Merged> merged_;  // parallel to plan_.targets
+  AdapterOutline outline_;
+  // Parallel to plan_.targets.
+  std::vector<std::size_t> numbers_;  // of the first tensor in outline_
+  std::vector<SquaredNorms> norms_;
 };
 
-void AdapterMerger::merge(ThreadPool& pool) {
-  merged_.resize(plan_.targets.size());
+AdapterMerger::AdapterMerger(const AdapterPlan& plan, const AdapterMergeOptions& options)
+    : plan_(plan),
+      options_(options),
+      deltas_(plan.deltas, {.seed = options.seed, .cache = nullptr, .allow_nan = false}),
+      outline_(plan.layout, plan.dtype),
+      norms_(plan.targets.size()) {
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) numbers_.push_back(add_to_outline(i));
+}
+
+bool AdapterMerger::is_product(std::size_t index) const {
+  const AdapterForm form = plan_.targets[index].form;
+  return form == AdapterForm::kJoined || form == AdapterForm::kCut;
+}
+
+// Of an embedding [rows, width] A is [rank, rows] and B [width, rank].
+std::size_t AdapterMerger::add_to_outline(std::size_t index) {
+  const AdapterTarget& target = plan_.targets[index];
+  const TensorInfo& tensor = info(index);
+  if (target.form == AdapterForm::kBias) {
+    return outline_.add_bias(tensor.name, element_count(tensor.shape).value_or(0));
+  }
+  if (target.form == AdapterForm::kWhole) return outline_.add_whole(tensor.name, tensor.shape);
+  Shape a_shape = tensor.shape;
+  if (target.is_of_embedding) std::reverse(a_shape.begin(), a_shape.end());
+  Shape b_shape(a_shape.size(), 1);
+  b_shape[0] = a_shape.front();
+  b_shape[1] = target.rank;
+  a_shape.front() = target.rank;
+  return outline_.add_product(tensor.name, {a_shape, b_shape, target.is_of_embedding});
+}
+
+ResumableDirectory AdapterMerger::open_directory(const std::filesystem::path& target) const {
+  Json identity = merge_identity(deltas_);
+  identity["config"] = outline_.config_json(plan_.config);
+  std::vector<FileState> sources = deltas_.weight_files();
+  if (plan_.base != nullptr) {
+    for (FileState& file : plan_.base->weight_files()) sources.push_back(std::move(file));
+  }
+  return {target, options_.resumption, std::move(identity), std::move(sources), {kAdapterWeights}};
+}
+
+AdapterReport AdapterMerger::merge(const std::filesystem::path& target, ThreadPool& pool) {
+  ResumableDirectory directory = open_directory(target);
+  AdapterWriter adapter(directory.path(), outline_, directory.journal());
+  try {
+    merge_all(adapter, directory.journal(), pool);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kInterrupted) directory.keep_unfinished();
+    throw;
+  }
+  adapter.finish(plan_.config);
+  write_file_atomically(directory.path() / "recipe.yaml",
+                        recorded_recipe(plan_.deltas.recipe.text, options_.command_options));
+  directory.commit();
+  std::vector<AdapterLoss> losses;
+  for (std::size_t i = 0; i < norms_.size(); ++i) {
+    if (is_product(i)) losses.push_back({info(i).name, norms_[i]});
+  }
+  return report_losses(losses, outline_);
+}
+
+void AdapterMerger::merge_all(AdapterWriter& adapter, WriteJournal* journal, ThreadPool& pool) {
+  if (journal != nullptr) {
+    deltas_.prepare_all(
+        [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
+        pool);
+  }
   const std::size_t batch = pool.num_threads();
-  for (std::size_t first = 0; first < merged_.size(); first += batch) {
-    const std::size_t count = std::min(batch, merged_.size() - first);
-    pool.parallel_for(count, [&](std::size_t i) { merged_[first + i] = merge_one(first + i); });
+  for (std::size_t first = 0; first < numbers_.size(); first += batch) {
+    const std::size_t count = std::min(batch, numbers_.size() - first);
+    pool.parallel_for(count, [&](std::size_t i) { merge_into(adapter, journal, first + i); });
     if (options_.on_progress) {
       options_.on_progress({.stage = "merge",
                             .done = first + count,
-                            .total = merged_.size(),
+                            .total = numbers_.size(),
                             .detail = info(first).name});
     }
-    if (options_.stop_requested && options_.stop_requested()) {
-      throw Error(ErrorCode::kInterrupted, "stopped while merging adapters; nothing is kept");
-    }
+    check_stop(first + count, journal != nullptr);
   }
+}
+
+void AdapterMerger::check_stop(std::size_t done, bool is_kept) const {
+  if (!options_.stop_requested || !options_.stop_requested()) return;
+  throw Error(ErrorCode::kInterrupted,
+              "stopped while merging adapters: " + std::to_string(done) + " of " +
+                  std::to_string(numbers_.size()) + " tensors" +
+                  (is_kept ? " (continue with --resume)" : "; nothing is kept"));
+}
+
+// What an earlier run wrote is taken if its norms are known and its bytes are there.
+void AdapterMerger::merge_into(AdapterWriter& adapter, WriteJournal* journal, std::size_t index) {
+  bool is_made = false;
+  const auto make = [&] {
+    is_made = true;
+    norms_[index] = write_one(adapter, index);
+    return Numbers{std::bit_cast<std::uint64_t>(norms_[index].matrix),
+                   std::bit_cast<std::uint64_t>(norms_[index].residual)};
+  };
+  if (journal == nullptr) return static_cast<void>(make());
+  const Numbers numbers = journal->recall("norms/" + std::to_string(index), make);
+  if (is_made) return;
+  if (numbers.size() != 2 || !is_written(adapter, index)) return static_cast<void>(make());
+  norms_[index] = {std::bit_cast<double>(numbers[0]), std::bit_cast<double>(numbers[1])};
+}
+
+bool AdapterMerger::is_written(const AdapterWriter& adapter, std::size_t index) const {
+  const std::size_t number = numbers_[index];
+  return adapter.is_written(number) && (!is_product(index) || adapter.is_written(number + 1));
+}
+
+// What is cut of an embedding is the transpose of the product that it gets.
+SquaredNorms AdapterMerger::write_one(AdapterWriter& adapter, std::size_t index) const {
+  const AdapterTarget& target = plan_.targets[index];
+  Merged merged = merge_one(index);
+  if (!is_product(index)) {
+    adapter.write(numbers_[index], merged.values);
+    return {};
+  }
+  LowRankFactors& product = merged.product;
+  check(product.rank == target.rank, "AdapterMerger: a product has the rank that is planned");
+  if (target.is_of_embedding && target.form == AdapterForm::kCut) {
+    std::vector<float> a = transposed(product.b, info(index).shape.front());
+    product.b = transposed(product.a, product.rank);
+    product.a = std::move(a);
+  }
+  adapter.write(numbers_[index], product.a);
+  adapter.write(numbers_[index] + 1, product.b);
+  return merged.norms;
 }
 
 Merged AdapterMerger::merge_one(std::size_t index) const {
@@ -139,68 +259,11 @@ std::vector<float> AdapterMerger::whole(std::size_t index) const {
   return values;
 }
 
-// Of an embedding [rows, width] A is [rank, rows] and B [width, rank]; what is cut is its
-// transpose.
-void AdapterMerger::add_product(AdapterWriter& adapter, std::size_t index) const {
-  const AdapterTarget& target = plan_.targets[index];
-  LowRankFactors product = merged_[index].product;
-  Shape a_shape = info(index).shape;
-  if (target.is_of_embedding) {
-    if (target.form == AdapterForm::kCut) {
-      std::vector<float> a = transposed(product.b, a_shape.front());
-      product.b = transposed(product.a, product.rank);
-      product.a = std::move(a);
-    }
-    std::reverse(a_shape.begin(), a_shape.end());
-  }
-  Shape b_shape(a_shape.size(), 1);
-  b_shape[0] = a_shape.front();
-  b_shape[1] = product.rank;
-  a_shape.front() = product.rank;
-  adapter.add_product(info(index).name,
-                      {.a_shape = a_shape,
-                       .b_shape = b_shape,
-                       .a = product.a,
-                       .b = product.b,
-                       .is_of_embedding = target.is_of_embedding},
-                      merged_[index].norms);
-}
-
-void AdapterMerger::add_to(AdapterWriter& adapter, std::size_t index) const {
-  const TensorInfo& tensor = info(index);
-  const std::vector<float>& values = merged_[index].values;
-  switch (plan_.targets[index].form) {
-    case AdapterForm::kJoined:
-    case AdapterForm::kCut:
-      add_product(adapter, index);
-      break;
-    case AdapterForm::kBias:
-      adapter.add_bias(tensor.name, values);
-      break;
-    case AdapterForm::kWhole:
-      adapter.add_whole(tensor.name, tensor.shape, values);
-      break;
-  }
-}
-
-AdapterReport AdapterMerger::write(const std::filesystem::path& target) const {
-  AdapterWriter adapter(plan_.layout, plan_.dtype);
-  for (std::size_t i = 0; i < merged_.size(); ++i) add_to(adapter, i);
-  AtomicDirectory directory(target);
-  adapter.write(directory.path(), plan_.config);
-  write_file_atomically(directory.path() / "recipe.yaml",
-                        recorded_recipe(plan_.deltas.recipe.text, options_.command_options));
-  directory.commit();
-  return adapter.report();
-}
-
 }  // namespace
 
 AdapterReport merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target,
                              const AdapterMergeOptions& options, ThreadPool& pool) {
-  AdapterMerger merger(plan, options);
-  merger.merge(pool);
-  return merger.write(target);
+  return AdapterMerger(plan, options).merge(target, pool);
 }
 
 }  // namespace vlm

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "checkpoint/writer.h"
 #include "core/progress.h"
 #include "core/thread_pool.h"
 #include "merge/adapter_plan.h"
@@ -14,17 +15,18 @@
 namespace vlm {
 
 struct AdapterMergeOptions {
-  std::uint64_t seed = 0;        // of random masks, and of the projections that cut to a rank
-  std::string command_options;   // see MergeToDiskOptions
+  std::uint64_t seed = 0;       // of random masks, and of the projections that cut to a rank
+  std::string command_options;  // see MergeToDiskOptions
+  Resumption resumption = Resumption::kNever;
   ProgressCallback on_progress;  // stage "merge", counts tensors
   StopRequested stop_requested;
 };
 
 // Writes the adapter as a new directory: adapter_config.json, adapter_model.safetensors and
 // recipe.yaml. Products that are joined are exact but for rounding; the report tells what cutting
-// the others lost. The bytes do not depend on threads. Holds for each thread a tensor as a whole
-// and its inputs, and the result. Throws Error{kCorruptFile} for values that are not finite,
-// Error{kExists, kIo, kInterrupted}.
+// the others lost. The bytes depend neither on threads nor on where a run was killed before another
+// went on. Holds for each thread a tensor as a whole and its inputs. Throws Error{kCorruptFile} for
+// values that are not finite, and what write_checkpoint() throws for targets, stops and changes.
 AdapterReport merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target,
                              const AdapterMergeOptions& options, ThreadPool& pool);
 

@@ -12,7 +12,7 @@
 
 #include "checkpoint/layout.h"
 #include "checkpoint/lora_adapter.h"
-#include "merge/adapter_writer.h"
+#include "merge/adapter_outline.h"
 #include "merge/model_pool.h"
 #include "merge/plan.h"
 

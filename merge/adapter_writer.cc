@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string_view>
 #include <utility>
 
+#include "core/checksum.h"
 #include "core/files.h"
-#include "merge/ordered_json.h"
+#include "tensor/tensor_view.h"
 
 namespace vlm {
 namespace {
@@ -20,102 +22,50 @@ std::string kind_of_module(const std::string& module) {
   return component + module.substr(module.find('.', number) + 1);
 }
 
-std::string peft_name(const std::string& on_disk) {
-  return "base_model.model." + on_disk;
-}
-
 double ratio(const SquaredNorms& norms) {
   return norms.matrix == 0 ? 0 : std::sqrt(norms.residual / norms.matrix);
 }
 
-OrderedJson text_or_null(const std::string& text) {
-  return text.empty() ? OrderedJson() : OrderedJson(text);
-}
-
 }  // namespace
 
-std::string module_of(const std::string& tensor) {
-  return tensor.substr(0, tensor.rfind('.'));
+AdapterWriter::AdapterWriter(const std::filesystem::path& directory, const AdapterOutline& outline,
+                             WriteJournal* journal)
+    : directory_(directory),
+      outline_(outline),
+      journal_(journal),
+      file_(directory / kAdapterWeights, outline.tensors(), {{"format", "pt"}},
+            journal == nullptr ? SafetensorsWriter::Existing::kRefuse
+                               : SafetensorsWriter::Existing::kContinue) {}
+
+bool AdapterWriter::is_written(std::size_t tensor) const {
+  if (journal_ == nullptr) return false;
+  const TensorInfo& info = outline_.tensors()[tensor];
+  const auto sum = journal_->find({0, tensor, 0, element_count(info.shape).value_or(0)});
+  if (!sum) return false;
+  std::vector<std::byte> bytes(stored_size_bytes(info));
+  file_.read(tensor, 0, bytes);
+  return checksum(bytes) == *sum;
 }
 
-void AdapterWriter::add(std::string name, Shape shape, std::span<const float> values) {
-  Tensor tensor{std::move(name), std::move(shape), {}};
-  tensor.bytes.resize(values.size() * element_size_bytes(dtype_));
-  store_floats(values, dtype_, tensor.bytes);
-  tensors_.push_back(std::move(tensor));
+void AdapterWriter::write(std::size_t tensor, std::span<const float> values) {
+  std::vector<std::byte> bytes(stored_size_bytes(outline_.tensors()[tensor]));
+  store_floats(values, outline_.tensors()[tensor].dtype, bytes);
+  file_.write(tensor, 0, bytes);
+  if (journal_ != nullptr) journal_->add({0, tensor, 0, values.size()}, checksum(bytes));
 }
 
-void AdapterWriter::add_product(const std::string& tensor, const AdapterProduct& product,
-                                const SquaredNorms& norms) {
-  const std::string module = module_of(layout_.disk_name(tensor));
-  const bool is_of_embedding = product.is_of_embedding;
-  add(peft_name(module) + (is_of_embedding ? ".lora_embedding_A" : ".lora_A.weight"),
-      product.a_shape, product.a);
-  add(peft_name(module) + (is_of_embedding ? ".lora_embedding_B" : ".lora_B.weight"),
-      product.b_shape, product.b);
-  ranks_[module] = product.a_shape.front();
-  remainders_.push_back({kind_of_module(module_of(tensor)), norms});
+void AdapterWriter::finish(const AdapterConfig& config) {
+  write_file_atomically(directory_ / "adapter_config.json", outline_.config_json(config));
 }
 
-void AdapterWriter::add_bias(const std::string& tensor, std::span<const float> values) {
-  const std::string module = module_of(layout_.disk_name(tensor));
-  add(peft_name(module) + ".lora_B.bias", {values.size()}, values);
-  with_bias_.insert(module);
-}
-
-void AdapterWriter::add_whole(const std::string& tensor, const Shape& shape,
-                              std::span<const float> values) {
-  const std::string on_disk = layout_.disk_name(tensor);
-  add(peft_name(on_disk), shape, values);
-  saved_.insert(module_of(on_disk));
-  const std::string module = module_of(tensor);
-  if (saved_whole_.empty() || saved_whole_.back() != module) saved_whole_.push_back(module);
-}
-
-std::string AdapterWriter::config_json(const AdapterConfig& config) const {
-  std::set<std::string> targets = with_bias_;
-  OrderedJson ranks = OrderedJson::object();
-  for (const auto& [module, rank] : ranks_) {
-    targets.insert(module);
-    if (rank != config.rank) ranks[module] = rank;
-  }
-  const OrderedJson json{{"peft_type", "LORA"},
-                         {"task_type", text_or_null(config.task_type)},
-                         {"base_model_name_or_path", text_or_null(config.base_name)},
-                         {"r", config.rank},
-                         {"lora_alpha", config.rank},
-                         {"lora_dropout", 0.0},
-                         {"lora_bias", !with_bias_.empty()},
-                         {"bias", "none"},
-                         {"fan_in_fan_out", false},
-                         {"inference_mode", true},
-                         {"init_lora_weights", true},
-                         {"use_rslora", false},
-                         {"use_dora", false},
-                         {"target_modules", targets},
-                         {"modules_to_save", saved_.empty() ? OrderedJson() : OrderedJson(saved_)},
-                         {"rank_pattern", ranks},
-                         {"alpha_pattern", ranks}};
-  return written(json);
-}
-
-void AdapterWriter::write(const std::filesystem::path& directory,
-                          const AdapterConfig& config) const {
-  std::vector<NamedTensor> named;
-  for (const Tensor& tensor : tensors_) {
-    named.push_back({tensor.name, {dtype_, tensor.shape, tensor.bytes}});
-  }
-  write_file_atomically(directory / "adapter_config.json", config_json(config));
-  write_safetensors(directory / "adapter_model.safetensors", named, {{"format", "pt"}});
-}
-
-AdapterReport AdapterWriter::report() const {
+AdapterReport report_losses(std::span<const AdapterLoss> losses, const AdapterOutline& outline) {
   AdapterReport report;
-  report.saved_whole = saved_whole_;
+  report.saved_whole = outline.saved_whole();
   std::map<std::string, std::pair<std::size_t, SquaredNorms>> kinds;  // place in the report
-  for (const auto& [kind_name, norms] : remainders_) {
-    const auto [found, is_new] = kinds.try_emplace(kind_name, report.kinds.size(), SquaredNorms{});
-    if (is_new) report.kinds.push_back({kind_name, 0, 0, 0});
+  for (const auto& [tensor, norms] : losses) {
+    const std::string name = kind_of_module(module_of(tensor));
+    const auto [found, is_new] = kinds.try_emplace(name, report.kinds.size(), SquaredNorms{});
+    if (is_new) report.kinds.push_back({name, 0, 0, 0});
     auto& [place, sums] = found->second;
     sums.matrix += norms.matrix;
     sums.residual += norms.residual;

@@ -1,28 +1,42 @@
 #pragma once
 
-// Updates of a model as the files of a LoRA adapter that PEFT and LoraAdapter read, and how well
-// they hold what they stand for.
+// The files of a LoRA adapter, and how well they hold what they stand for.
 
 #include <cstddef>
 #include <filesystem>
-#include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "checkpoint/layout.h"
 #include "checkpoint/safetensors_writer.h"
+#include "checkpoint/write_journal.h"
+#include "merge/adapter_outline.h"
 #include "merge/kernels/low_rank.h"
-#include "tensor/tensor_view.h"
 
 namespace vlm {
 
-// What adapter_config.json says of all modules.
-struct AdapterConfig {
-  std::string base_name;  // the model that it is of; "": not told
-  std::string task_type;  // "CAUSAL_LM"; "": none
-  std::size_t rank = 1;   // of the modules that are not told apart
+inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
+
+// Writes adapter_model.safetensors into a directory, tensors in any order.
+class AdapterWriter {
+ public:
+  // With a journal the file of an earlier run is continued. Throws Error{kIo}.
+  AdapterWriter(const std::filesystem::path& directory, const AdapterOutline& outline,
+                WriteJournal* journal = nullptr);
+
+  // Whether an earlier run wrote that tensor of the outline, and it is still there. This and
+  // write() may be called from several threads at once.
+  [[nodiscard]] bool is_written(std::size_t tensor) const;
+  // REQUIRES: all elements of the tensor.
+  void write(std::size_t tensor, std::span<const float> values);
+  // Also writes adapter_config.json.
+  void finish(const AdapterConfig& config);
+
+ private:
+  std::filesystem::path directory_;
+  const AdapterOutline& outline_;
+  WriteJournal* journal_;
+  SafetensorsWriter file_;
 };
 
 // How well an adapter holds the differences of one kind of module, e.g. "self_attn.q_proj".
@@ -35,63 +49,15 @@ struct AdaptedKind {
 
 struct AdapterReport {
   std::vector<AdaptedKind> kinds;        // in the order of the modules
-  std::vector<std::string> saved_whole;  // canonical modules: embeddings, head, norms
+  std::vector<std::string> saved_whole;  // AdapterOutline::saved_whole()
 };
 
-// A product b a with scale 1.
-struct AdapterProduct {
-  Shape a_shape;                 // [rank, in ...]; of an embedding [rank, rows]
-  Shape b_shape;                 // [out, rank ...]
-  std::span<const float> a;      // copied
-  std::span<const float> b;      // copied
-  bool is_of_embedding = false;  // which is changed by the transpose of the product
+// What a product leaves of the difference that it stands for.
+struct AdapterLoss {
+  std::string tensor;  // canonical
+  SquaredNorms norms;
 };
 
-// Collects an adapter tensor by tensor. `tensor` is the canonical name of what is changed. Not
-// thread-safe.
-class AdapterWriter {
- public:
-  // Modules get their names of `layout`, values are rounded to `dtype`.
-  AdapterWriter(Layout layout, DType dtype) : layout_(layout), dtype_(dtype) {}
-
-  // `norms`: of the difference that the product stands for, and of what it leaves of it.
-  void add_product(const std::string& tensor, const AdapterProduct& product,
-                   const SquaredNorms& norms);
-  // Adds to the bias of a module with a product.
-  void add_bias(const std::string& tensor, std::span<const float> values);
-  // Takes the place of the tensor.
-  void add_whole(const std::string& tensor, const Shape& shape, std::span<const float> values);
-
-  [[nodiscard]] bool empty() const noexcept { return tensors_.empty(); }
-  // adapter_config.json and adapter_model.safetensors. Throws Error{kIo}.
-  void write(const std::filesystem::path& directory, const AdapterConfig& config) const;
-  [[nodiscard]] AdapterReport report() const;
-
- private:
-  struct Tensor {
-    std::string name;  // in the file
-    Shape shape;
-    std::vector<std::byte> bytes;
-  };
-  struct Remainder {
-    std::string kind;
-    SquaredNorms norms;
-  };
-
-  void add(std::string name, Shape shape, std::span<const float> values);
-  [[nodiscard]] std::string config_json(const AdapterConfig& config) const;
-
-  Layout layout_;
-  DType dtype_;
-  std::vector<Tensor> tensors_;
-  std::map<std::string, std::size_t> ranks_;  // of products, by the module on disk
-  std::set<std::string> with_bias_;           // modules on disk
-  std::set<std::string> saved_;               // likewise
-  std::vector<Remainder> remainders_;         // of products
-  std::vector<std::string> saved_whole_;      // canonical modules
-};
-
-// The module that a tensor belongs to: all before the last dot.
-std::string module_of(const std::string& tensor);
+AdapterReport report_losses(std::span<const AdapterLoss> losses, const AdapterOutline& outline);
 
 }  // namespace vlm

@@ -54,7 +54,7 @@ class Extractor {
   void pair_tensors();
   void extract_one(Difference& difference) const;
   [[nodiscard]] bool is_bias_of_adapted(const Difference& difference) const;
-  void add_to(AdapterWriter& adapter, const Difference& difference) const;
+  std::size_t add_to(AdapterOutline& adapter, const Difference& difference) const;
 
   const Checkpoint& base_;
   const Checkpoint& model_;
@@ -142,35 +142,41 @@ void Extractor::extract(ThreadPool& pool) {
   }
 }
 
-void Extractor::add_to(AdapterWriter& adapter, const Difference& difference) const {
+std::size_t Extractor::add_to(AdapterOutline& adapter, const Difference& difference) const {
   const TensorInfo& info = *difference.base;
   if (is_adapted(info)) {
-    const LowRankFactors& factors = difference.factors;
-    adapter.add_product(info.name,
-                        {.a_shape = {factors.rank, info.shape[1]},
-                         .b_shape = {info.shape[0], factors.rank},
-                         .a = factors.a,
-                         .b = factors.b,
-                         .is_of_embedding = false},
-                        difference.norms);
-  } else if (is_bias_of_adapted(difference)) {
-    adapter.add_bias(info.name, difference.values);
-  } else {
-    adapter.add_whole(info.name, info.shape, difference.values);
+    const std::size_t rank = difference.factors.rank;
+    return adapter.add_product(info.name, {.a_shape = {rank, info.shape[1]},
+                                           .b_shape = {info.shape[0], rank},
+                                           .is_of_embedding = false});
   }
+  if (is_bias_of_adapted(difference)) return adapter.add_bias(info.name, info.shape.front());
+  return adapter.add_whole(info.name, info.shape);
 }
 
 AdapterReport Extractor::write(const std::filesystem::path& target) const {
-  AdapterWriter adapter(layout_, DType::kF32);
+  AdapterOutline outline(layout_, DType::kF32);
+  std::vector<std::pair<std::size_t, const Difference*>> numbered;
   for (const Difference& difference : differences_) {
-    if (difference.differs) add_to(adapter, difference);
+    if (difference.differs) numbered.emplace_back(add_to(outline, difference), &difference);
   }
   AtomicDirectory directory(target);
-  adapter.write(directory.path(), {.base_name = options_.base_name,
-                                   .task_type = base_.config().is_vlm() ? "" : "CAUSAL_LM",
-                                   .rank = options_.rank});
+  AdapterWriter adapter(directory.path(), outline);
+  std::vector<AdapterLoss> losses;
+  for (const auto& [number, difference] : numbered) {
+    if (!is_adapted(*difference->base)) {
+      adapter.write(number, difference->values);
+      continue;
+    }
+    adapter.write(number, difference->factors.a);
+    adapter.write(number + 1, difference->factors.b);
+    losses.push_back({difference->base->name, difference->norms});
+  }
+  adapter.finish({.base_name = options_.base_name,
+                  .task_type = base_.config().is_vlm() ? "" : "CAUSAL_LM",
+                  .rank = options_.rank});
   directory.commit();
-  return adapter.report();
+  return report_losses(losses, outline);
 }
 
 }  // namespace

@@ -11,16 +11,6 @@
 namespace vlm {
 namespace {
 
-// What the bytes of a merge depend on besides the weights.
-Json identity_of(const MergedCheckpoint& merged) {
-  return {{"program", kVersion},
-          {"recipe", merged.plan().recipe.text},
-          {"document", merged.plan().recipe.name},
-          {"compat", merged.plan().recipe.imitates_mergekit},
-          {"seed", merged.options().seed},
-          {"allow-nan", merged.options().allow_nan}};
-}
-
 // "org/name" for a model of the hub's cache, else nothing.
 std::optional<std::string> hub_id_of(const PlanInput& input) {
   const std::string id = input.name.substr(0, input.name.find_first_of("@+"));
@@ -57,7 +47,7 @@ WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOpti
   write.extra_files["recipe.yaml"] = recorded_recipe(plan.recipe.text, options.command_options);
   write.extra_files["README.md"] = model_card(plan, options.command_options);
   write.resumption = options.resumption;
-  write.identity = identity_of(merged);
+  write.identity = merge_identity(merged);
   write.on_progress = options.on_progress;
   write.stop_requested = options.stop_requested;
   return write;
@@ -73,6 +63,15 @@ void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& 
 void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                          const MergeToDiskOptions& options) {
   check_can_write(merged, target, write_options(merged, options));
+}
+
+Json merge_identity(const MergedCheckpoint& merged) {
+  return {{"program", kVersion},
+          {"recipe", merged.plan().recipe.text},
+          {"document", merged.plan().recipe.name},
+          {"compat", merged.plan().recipe.imitates_mergekit},
+          {"seed", merged.options().seed},
+          {"allow-nan", merged.options().allow_nan}};
 }
 
 std::string recorded_recipe(const std::string& text, const std::string& command_options) {

@@ -30,6 +30,9 @@ struct MergeToDiskOptions {
 void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                    const MergeToDiskOptions& options, ThreadPool& pool);
 
+// What the bytes of a merge depend on besides the weights and the options of writing.
+Json merge_identity(const MergedCheckpoint& merged);
+
 // What merge_to_disk() would refuse before it computes a tensor, see check_can_write().
 void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                          const MergeToDiskOptions& options);

@@ -70,6 +70,10 @@ std::string options_beside_recipe(const MergeArguments& arguments) {
   return text;
 }
 
+Resumption resumption_of(const MergeArguments& arguments) {
+  return arguments.resume ? Resumption::kTaken : Resumption::kOffered;
+}
+
 // "en-vlm (57 of 164 tensors used; not: vision/..., ...)"
 std::string described(const PlanSummary::Input& input) {
   std::string text = input.name + " (" + std::to_string(input.num_used) + " of " +
@@ -120,6 +124,7 @@ void run_adapter_merge(const MergeArguments& arguments, const AdapterPlan& plan,
   ProgressLine progress(global.quiet);
   const AdapterMergeOptions options{.seed = arguments.seed,
                                     .command_options = options_beside_recipe(arguments),
+                                    .resumption = resumption_of(arguments),
                                     .on_progress = progress.callback(),
                                     .stop_requested = stop_on_interrupt()};
   const AdapterReport report = merge_adapters(plan, arguments.target, options, pool);
@@ -156,7 +161,7 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   ProgressLine progress(global.quiet);
   options.on_progress = progress.callback();
   options.stop_requested = stop_on_interrupt();
-  options.resumption = arguments.resume ? Resumption::kTaken : Resumption::kOffered;
+  options.resumption = resumption_of(arguments);
   merge_to_disk(*merged, arguments.target, options, pool);
   progress.finish();
   std::printf("written     %s\n", arguments.target.c_str());

@@ -296,19 +296,6 @@ TEST(AdapterMerge, RefusesValuesThatAreNotFinite) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "merged"));
 }
 
-TEST(AdapterMerge, StopsWhenAskedTo) {
-  const TemporaryDirectory folder;
-  ModelPool models = golden_pool();
-  ThreadPool pool(1);
-  const AdapterPlan plan =
-      plan_adapter_merge(parse_recipe(recipe_of("linear", kWeighted, "", false), "r.yaml"), models);
-  AdapterMergeOptions options;
-  options.stop_requested = [] { return true; };
-  EXPECT_THAT(message_of([&] { merge_adapters(plan, folder.path() / "merged", options, pool); }),
-              HasSubstr("stopped"));
-  EXPECT_FALSE(std::filesystem::exists(folder.path() / "merged"));
-}
-
 TEST(AdapterMerge, WritesTheRecipeBeside) {
   const TemporaryDirectory folder;
   const std::string recipe = recipe_of("linear", kWeighted, "", false);

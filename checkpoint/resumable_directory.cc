@@ -1,0 +1,40 @@
+#include "checkpoint/resumable_directory.h"
+
+#include <utility>
+
+namespace vlm {
+namespace {
+
+constexpr const char* kJournalName = ".journal";
+
+}  // namespace
+
+ResumableDirectory::ResumableDirectory(const std::filesystem::path& target, Resumption resumption,
+                                       Json identity, std::vector<FileState> sources,
+                                       std::set<std::string> kept)
+    : sources_(std::move(sources)),
+      directory_(target, resumption == Resumption::kTaken ? UnfinishedWork::kKeep
+                                                          : UnfinishedWork::kRemove) {
+  if (resumption == Resumption::kNever) return;
+  const bool has_journal = std::filesystem::exists(path() / kJournalName);
+  kept.insert(kJournalName);
+  directory_.clear(has_journal ? kept : std::set<std::string>());
+  Json files = Json::array();
+  for (const FileState& file : sources_) {
+    files.push_back({file.path, file.size_bytes, file.modified_ns, file.device, file.inode});
+  }
+  identity["model files"] = std::move(files);
+  journal_.emplace(path() / kJournalName, identity);
+}
+
+void ResumableDirectory::keep_unfinished() noexcept {
+  if (journal_) directory_.set_unfinished_work(UnfinishedWork::kKeep);
+}
+
+void ResumableDirectory::commit() {
+  for (const FileState& file : sources_) check_unchanged(file);
+  if (journal_) journal_->remove();
+  directory_.commit();
+}
+
+}  // namespace vlm

@@ -1,0 +1,42 @@
+#pragma once
+
+// A new directory in which a run can go on with the work of one that was killed or stopped.
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "checkpoint/write_journal.h"
+#include "checkpoint/writer.h"
+#include "core/atomic_directory.h"
+#include "core/file_state.h"
+#include "core/json_fields.h"
+
+namespace vlm {
+
+class ResumableDirectory {
+ public:
+  // All bytes follow from `identity` and the files `sources`. Of an earlier run what is in files of
+  // the names `kept` stays. Throws what AtomicDirectory and WriteJournal throw.
+  ResumableDirectory(const std::filesystem::path& target, Resumption resumption, Json identity,
+                     std::vector<FileState> sources, std::set<std::string> kept);
+
+  // Where to write.
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return directory_.path(); }
+  // What is in the kept files; null with Resumption::kNever.
+  [[nodiscard]] WriteJournal* journal() noexcept { return journal_ ? &*journal_ : nullptr; }
+  // Leaves the work to a later run, if one may take it.
+  void keep_unfinished() noexcept;
+  // Gives the directory its name. Throws what AtomicDirectory::commit() throws, Error{kCorruptFile}
+  // if a source is not what it was.
+  void commit();
+
+ private:
+  std::vector<FileState> sources_;
+  AtomicDirectory directory_;
+  std::optional<WriteJournal> journal_;
+};
+
+}  // namespace vlm

@@ -1,0 +1,103 @@
+// Merges of adapters that are stopped, and those that go on with their work.
+
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "merge/adapter_merge.h"
+#include "tests/checkpoint/writer_fixture.h"
+#include "tests/merge/made_up_models.h"
+
+namespace vlm {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+// Matrices that are cut, by cuts over the whole adapter.
+const std::string kRecipe =
+    "merge_method: ties\nmodels:\n"
+    "- {model: checkpoint/lora/attention, parameters: {weight: 1, density: 0.5}}\n"
+    "- {model: checkpoint/lora/patterns, parameters: {weight: 0.5, density: 0.25}}\n"
+    "parameters: {scope: model}\nadapter_rank: 3\n";
+
+class ResumedAdapterMerge : public testing::Test {
+ protected:
+  // Is stopped after `tensors` of them; 0: never. Returns the message of the error.
+  std::string merge(Resumption resumption, std::size_t tensors = 0,
+                    const std::string& recipe = kRecipe) {
+    ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
+                     VLM_TEST_DATA);
+    ThreadPool pool(1);
+    std::size_t done = 0;
+    AdapterMergeOptions options;
+    options.resumption = resumption;
+    options.on_progress = [&](const ProgressEvent& progress) { done = progress.done; };
+    options.stop_requested = [&] { return tensors > 0 && done == tensors; };
+    const AdapterPlan plan = plan_adapter_merge(parse_recipe(recipe, "r.yaml"), models);
+    return message_of([&] { report_ = merge_adapters(plan, target_, options, pool); });
+  }
+  [[nodiscard]] std::size_t lines_of_tensor(const std::string& tensor) const {
+    std::istringstream lines(read_text_file(work() / ".journal"));
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with("0 " + tensor + " ")) ++count;
+    }
+    return count;
+  }
+  [[nodiscard]] fs::path work() const { return folder_.path() / ".merged.tmp"; }
+
+  TemporaryDirectory folder_;
+  fs::path target_ = folder_.path() / "merged";
+  AdapterReport report_;
+};
+
+TEST_F(ResumedAdapterMerge, WritesTheSameBytesAndReportAndNothingTwice) {
+  EXPECT_EQ(merge(Resumption::kNever), "");
+  const auto whole = contents(target_);
+  const AdapterReport expected = report_;
+  fs::remove_all(target_);
+  EXPECT_THAT(merge(Resumption::kOffered, 2),
+              HasSubstr("2 of 12 tensors (continue with --resume)"));
+  EXPECT_FALSE(fs::exists(target_));
+  EXPECT_THAT(merge(Resumption::kTaken, 4), HasSubstr("4 of 12 tensors"));
+  EXPECT_EQ(lines_of_tensor("0"), 1U) << "A of the first product";
+  EXPECT_EQ(lines_of_tensor("7"), 1U) << "B of the fourth";
+  EXPECT_EQ(lines_of_tensor("8"), 0U);
+  EXPECT_EQ(merge(Resumption::kTaken), "");
+  EXPECT_TRUE(contents(target_) == whole);
+  ASSERT_EQ(report_.kinds.size(), expected.kinds.size());
+  for (std::size_t i = 0; i < expected.kinds.size(); ++i) {
+    EXPECT_EQ(report_.kinds[i].relative_error, expected.kinds[i].relative_error) << i;
+    EXPECT_EQ(report_.kinds[i].largest_error, expected.kinds[i].largest_error) << i;
+  }
+}
+
+TEST_F(ResumedAdapterMerge, DoesNotTrustWhatIsNotWhatWasWritten) {
+  EXPECT_EQ(merge(Resumption::kNever), "");
+  const auto whole = contents(target_);
+  fs::remove_all(target_);
+  EXPECT_NE(merge(Resumption::kOffered, 11), "");
+  {
+    std::fstream file(work() / "adapter_model.safetensors",
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-2000, std::ios::end);
+    file << "damage";
+  }
+  EXPECT_EQ(merge(Resumption::kTaken), "");
+  EXPECT_TRUE(contents(target_) == whole);
+}
+
+TEST_F(ResumedAdapterMerge, TakesOnlyWorkOfTheSameRecipeAndKeepsNothingUnasked) {
+  EXPECT_NE(merge(Resumption::kOffered, 2), "");
+  EXPECT_THAT(merge(Resumption::kTaken, 0, kRecipe + "dtype: bfloat16\n"),
+              testing::AllOf(HasSubstr("cannot resume"), HasSubstr("'recipe'")));
+  EXPECT_THAT(merge(Resumption::kNever, 2), HasSubstr("nothing is kept"));
+  EXPECT_FALSE(fs::exists(work()));
+}
+
+}  // namespace
+}  // namespace vlm
