@@ -47,23 +47,39 @@ void DirectFile::write(std::size_t offset_bytes, std::span<const std::byte> byte
   const std::size_t head = std::min(bytes.size(), bytes_to_block(offset_bytes));
   const std::size_t body = (bytes.size() - head) / kBlockBytes * kBlockBytes;
   if (!fits || body < kLeastDirectBytes) return write_cached(offset_bytes, bytes);
-  write_through(cached_, offset_bytes, bytes.first(head));
-  write_through(direct_, offset_bytes + head, bytes.subspan(head, body));
-  write_through(cached_, offset_bytes + head + body, bytes.subspan(head + body));
+  copy(offset_bytes, bytes.first(head));
+  const std::size_t done = head + write_direct(offset_bytes + head, bytes.subspan(head, body));
+  copy(offset_bytes + done, bytes.subspan(done));
+}
+
+// Returns the bytes that were written: fewer if the system wants others than blocks.
+std::size_t DirectFile::write_direct(std::size_t offset_bytes,
+                                     std::span<const std::byte> bytes) const {
+  std::size_t done = 0;
+  while (done < bytes.size() && done % kBlockBytes == 0) {
+    const std::span<const std::byte> left = bytes.subspan(done);
+    const ssize_t count =
+        ::pwrite(direct_.number(), left.data(), std::min(left.size(), kLargestCall),
+                 static_cast<off_t>(offset_bytes + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EINVAL) return done;
+    if (count < 0) fail_writing("cannot write file", path_);
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
 }
 
 void DirectFile::write_cached(std::size_t offset_bytes, std::span<const std::byte> bytes) const {
-  write_through(cached_, offset_bytes, bytes);
+  copy(offset_bytes, bytes);
   // A system that refuses flushes later.
   ::sync_file_range(cached_.number(), static_cast<off_t>(offset_bytes),
                     static_cast<off_t>(bytes.size()), SYNC_FILE_RANGE_WRITE);
 }
 
-void DirectFile::write_through(const Descriptor& file, std::size_t offset_bytes,
-                               std::span<const std::byte> bytes) const {
+void DirectFile::copy(std::size_t offset_bytes, std::span<const std::byte> bytes) const {
   while (!bytes.empty()) {
     const ssize_t count =
-        ::pwrite(file.number(), bytes.data(), std::min(bytes.size(), kLargestCall),
+        ::pwrite(cached_.number(), bytes.data(), std::min(bytes.size(), kLargestCall),
                  static_cast<off_t>(offset_bytes));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail_writing("cannot write file", path_);

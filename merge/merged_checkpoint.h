@@ -18,7 +18,7 @@ namespace vlm {
 struct MergeOptions {
   std::uint64_t seed = 0;              // of random masks (dare_*, della*)
   std::shared_ptr<SourceCache> cache;  // for repeated merges of the same models; may be null
-  bool allow_nan = false;              // infinities and NaN in inputs go through; else refused
+  bool allow_nan = false;              // infinities and NaN go through; else refused
 };
 
 // read() gives the values after the one rounding to the output dtype, so a model that is evaluated

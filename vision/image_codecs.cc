@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 #include <dlfcn.h>
 
@@ -14,7 +15,8 @@ namespace {
 constexpr const char* kModuleName = "vlm_image_codecs.so";
 
 std::filesystem::path find_module() {
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  std::error_code unknown;  // then the folder is the working directory
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path();
   const auto beside = folder / kModuleName;
   const auto installed = folder.parent_path() / "lib" / "vlm-merge" / kModuleName;
   for (const auto& path : {beside, installed}) {
