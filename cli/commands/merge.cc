@@ -198,8 +198,9 @@ void add_merge_command(CLI::App& app, const GlobalOptions& global) {
       ->capture_default_str();
   command->add_flag("--resume", arguments->resume,
                     "go on with a merge of the same recipe and models that was stopped or killed");
-  command->add_flag("--allow-nan", arguments->allow_nan,
-                    "merge weights that are infinite or not a number, instead of refusing them");
+  command->add_flag(
+      "--allow-nan", arguments->allow_nan,
+      "merge and write weights that are infinite or not a number, instead of refusing them");
   command
       ->add_option("--document", arguments->document,
                    "of a recipe with several documents the one of this name, instead of the one "
