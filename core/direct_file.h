@@ -40,7 +40,8 @@ class DirectFile {
 
  private:
   void write_cached(std::size_t offset_bytes, std::span<const std::byte> bytes) const;
-  std::size_t write_direct(std::size_t offset_bytes, std::span<const std::byte> bytes) const;
+  [[nodiscard]] std::size_t write_direct(std::size_t offset_bytes,
+                                         std::span<const std::byte> bytes) const;
   void copy(std::size_t offset_bytes, std::span<const std::byte> bytes) const;
 
   std::filesystem::path path_;
