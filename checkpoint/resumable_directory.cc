@@ -16,6 +16,7 @@ ResumableDirectory::ResumableDirectory(const std::filesystem::path& target, Resu
       directory_(target, resumption == Resumption::kTaken ? UnfinishedWork::kKeep
                                                           : UnfinishedWork::kRemove) {
   if (resumption == Resumption::kNever) return;
+  // Without a journal nobody can tell what is there.
   const bool has_journal = std::filesystem::exists(path() / kJournalName);
   kept.insert(kJournalName);
   directory_.clear(has_journal ? kept : std::set<std::string>());

@@ -1,11 +1,11 @@
 #include "checkpoint/writer.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "checkpoint/resumable_directory.h"
 #include "checkpoint/shard_plan.h"
 #include "checkpoint/side_files.h"
 #include "checkpoint/weights_writer.h"
@@ -18,8 +18,6 @@ namespace vlm {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kJournalName = ".journal";
 
 void check_options(const WriteOptions& options) {
   if (options.max_shard_size_bytes == 0) {
@@ -48,26 +46,18 @@ void write_other_files(const Checkpoint& source, const fs::path& directory,
 }
 
 // What a run must have in common with one whose work it takes over.
-Json full_identity(const Checkpoint& source, const WriteOptions& options) {
+Json full_identity(const WriteOptions& options) {
   Json identity = options.identity;
   identity["max_shard_size_bytes"] = options.max_shard_size_bytes;
   identity["config"] = options.config_json;
   identity["layout"] = std::string(options.layout.name());
-  Json files = Json::array();
-  for (const FileState& file : source.weight_files()) {
-    files.push_back({file.path, file.size_bytes, file.modified_ns, file.device, file.inode});
-  }
-  identity["model files"] = files;
   return identity;
 }
 
-// Removes what is no use to this run: everything if nobody can tell what it is, else all but
-// weights.
-void clear_for_resumption(AtomicDirectory& directory, const std::vector<Shard>& shards) {
-  if (!fs::exists(directory.path() / kJournalName)) return directory.clear();
-  std::set<std::string> kept{kJournalName};
-  for (const Shard& shard : shards) kept.insert(shard.file_name);
-  directory.clear(kept);
+std::set<std::string> file_names(const std::vector<Shard>& shards) {
+  std::set<std::string> names;
+  for (const Shard& shard : shards) names.insert(shard.file_name);
+  return names;
 }
 
 std::size_t count_tensors(const std::vector<Shard>& shards) {
@@ -107,36 +97,27 @@ void write_checkpoint(const Checkpoint& source, const fs::path& target, const Wr
   check_options(options);
   const std::vector<Shard> shards = plan_shards(source, options.max_shard_size_bytes);
   const std::string index = shard_index_json(shards, options.layout);
-  AtomicDirectory directory(target, options.resumption == Resumption::kTaken
-                                        ? UnfinishedWork::kKeep
-                                        : UnfinishedWork::kRemove);
-  std::optional<WriteJournal> journal;
-  if (options.resumption != Resumption::kNever) {
-    clear_for_resumption(directory, shards);
-    journal.emplace(directory.path() / kJournalName, full_identity(source, options));
-  }
+  ResumableDirectory directory(target, options.resumption, full_identity(options),
+                               source.weight_files(), file_names(shards));
+  WriteJournal* const journal = directory.journal();
   check_room(shards, directory.path().parent_path().empty() ? "." : directory.path().parent_path(),
              directory.path());
   write_other_files(source, directory.path(), options);
-  if (journal) {
+  if (journal != nullptr) {
     source.prepare_all(
         [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
         pool);
   }
-  WeightsWriter writer(source, options, count_tensors(shards), journal ? &*journal : nullptr, pool);
+  WeightsWriter writer(source, options, count_tensors(shards), journal, pool);
   try {
     for (const Shard& shard : shards) writer.write_shard(shard, directory.path() / shard.file_name);
   } catch (const Error& error) {
-    if (journal && error.code() == ErrorCode::kInterrupted) {
-      directory.set_unfinished_work(UnfinishedWork::kKeep);
-    }
+    if (error.code() == ErrorCode::kInterrupted) directory.keep_unfinished();
     throw;
   }
   if (shards.size() > 1) {
     write_file_atomically(directory.path() / "model.safetensors.index.json", index);
   }
-  for (const FileState& file : source.weight_files()) check_unchanged(file);
-  if (journal) journal->remove();
   directory.commit();
 }
 
