@@ -4,8 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "merge/kernels/finite.h"
-
 namespace vlm {
 namespace {
 
@@ -39,16 +37,10 @@ GramMatrix gram_of(const TensorMerge& task, ThreadPool& pool) {
 BlockMerge combine_models(std::vector<double> coefficients) {
   const bool all_count = std::ranges::all_of(
       coefficients, [](double coefficient) { return static_cast<float>(coefficient) != 0.0F; });
-  const auto merge = [coefficients = std::move(coefficients), all_count](const InputBlock& inputs,
+  return combination(all_count, [coefficients = std::move(coefficients)](const InputBlock& inputs,
                                                                          std::span<float> out) {
     inputs.visit([&](auto base, const auto& models) { combine(models, base, coefficients, out); });
-    if (all_count && find_non_finite(out)) inputs.require_finite();  // it may be more than large
-  };
-  return {.unit = 1,
-          .buffers = 0,
-          .takes_bfloat16 = true,
-          .finds_non_finite = all_count,
-          .merge = merge};
+  });
 }
 
 BlockMerge combine_each_run(std::size_t length, FindCoefficients find) {

@@ -2,9 +2,9 @@
 #include <span>
 #include <vector>
 
-#include "merge/kernels/finite.h"
 #include "merge/kernels/weighted_sums.h"
 #include "merge/method.h"
+#include "merge/methods/input_span.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
 
@@ -22,17 +22,11 @@ BlockMerge start_linear(const TensorMerge& task, ThreadPool& /*pool*/) {
   }
   const float divisor = normalizes(task) ? static_cast<float>(weight_sum(task)) : 1.0F;
   const bool all_count = std::ranges::find(weights, 0.0F) == weights.end();
-  const auto merge = [weights, divisor, all_count](const InputBlock& inputs, std::span<float> out) {
+  return combination(all_count, [weights, divisor](const InputBlock& inputs, std::span<float> out) {
     inputs.visit([&](auto /*base*/, const auto& models) {
       weighted_sum(weighted_terms<float>(models, weights), divisor, out);
     });
-    if (all_count && find_non_finite(out)) inputs.require_finite();  // it may be more than large
-  };
-  return {.unit = 1,
-          .buffers = 0,
-          .takes_bfloat16 = true,
-          .finds_non_finite = all_count,
-          .merge = merge};
+  });
 }
 
 }  // namespace
