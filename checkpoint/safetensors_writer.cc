@@ -1,18 +1,12 @@
 #include "checkpoint/safetensors_writer.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <utility>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "core/check.h"
-#include "core/error.h"
 #include "core/files.h"
-#include "core/system_error.h"
 
 namespace vlm {
 namespace {
@@ -36,8 +30,7 @@ std::string header_bytes(std::span<const TensorInfo> tensors, const SafetensorsM
                            {"data_offsets", {begin_bytes, offset_bytes}}};
   }
   std::string text = header.dump();
-  const std::size_t in_block = (kLengthBytes + text.size()) % DirectFile::kBlockBytes;
-  text.append((DirectFile::kBlockBytes - in_block) % DirectFile::kBlockBytes, ' ');
+  text.append(DirectFile::bytes_to_block(kLengthBytes + text.size()), ' ');
   std::string length(kLengthBytes, '\0');
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
     length[i] = static_cast<char>((std::uint64_t{text.size()} >> (8 * i)) & 0xFFU);

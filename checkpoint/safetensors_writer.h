@@ -27,6 +27,7 @@ class SafetensorsWriter {
   // The names of `tensors` are those for the file. REQUIRES: names are unique.
   SafetensorsWriter(std::filesystem::path path, std::span<const TensorInfo> tensors,
                     const SafetensorsMetadata& metadata, Existing existing = Existing::kRefuse);
+
   // Bytes of a tensor (number `tensor` of the constructor's), from byte `first` of it on. May be
   // called from several threads at once. The system's cache of files is passed by if an address is
   // equal to address_offset() modulo DirectFile::kBlockBytes. REQUIRES: inside the tensor.

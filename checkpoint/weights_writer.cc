@@ -13,9 +13,9 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kBatchElements = std::size_t{1}
-                                       << 26U;                // at least, and twice as many at most
-constexpr std::size_t kPartElements = std::size_t{1} << 18U;  // of one write
+// Of a batch at least, and twice as many at most.
+constexpr std::size_t kBatchElements = std::size_t{1} << 26U;
+constexpr std::size_t kPartElements = std::size_t{1} << 18U;   // of one write
 constexpr std::size_t kPieceElements = std::size_t{1} << 13U;  // that stay in the cache
 constexpr std::size_t kDiskThreads = 4;                        // that wait for the disk
 

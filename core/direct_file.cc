@@ -24,11 +24,6 @@ int open_file(const std::filesystem::path& path, DirectFile::Existing existing) 
   return descriptor;
 }
 
-// Bytes from a place to the next block.
-std::size_t bytes_to_block(std::size_t place) {
-  return (DirectFile::kBlockBytes - place % DirectFile::kBlockBytes) % DirectFile::kBlockBytes;
-}
-
 }  // namespace
 
 DirectFile::DirectFile(std::filesystem::path path, std::size_t size_bytes, Existing existing)

@@ -29,6 +29,11 @@ class DirectFile {
   // Fewer are copied, which does not wait for the disk.
   static constexpr std::size_t kLeastDirectBytes = std::size_t{1} << 16U;
 
+  // The bytes from a place to where the next block begins.
+  static constexpr std::size_t bytes_to_block(std::size_t place) noexcept {
+    return (kBlockBytes - place % kBlockBytes) % kBlockBytes;
+  }
+
   // Gives the file its size, and room on the disk if the file system can do that beforehand.
   DirectFile(std::filesystem::path path, std::size_t size_bytes, Existing existing);
 
