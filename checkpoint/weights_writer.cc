@@ -132,7 +132,8 @@ void WeightsWriter::write(const Batch& batch, const ShardFile& file) {
   const auto caller = std::this_thread::get_id();
   pool_.parallel_for(batch.parts.size(), [&](std::size_t i) {
     const OpenPart& part = batch.parts[i];
-    if (is_written(part.part, *batch.tensors[part.index], file.writer)) return;
+    const std::size_t element_bytes = element_size_bytes(batch.tensors[part.index]->dtype);
+    if (is_written(journal_, file.writer, part.part, element_bytes)) return;
     write_part(batch, part, file);
     if (std::this_thread::get_id() == caller) check_stop();
   });
@@ -176,20 +177,10 @@ bool WeightsWriter::is_finished(std::size_t place, const TensorInfo& tensor,
   if (end != elements_of(tensor)) return false;
   std::vector<char> are_there(parts.size());
   pool.parallel_for(parts.size(), [&](std::size_t i) {
-    are_there[i] = is_written(parts[i], tensor, writer) ? 1 : 0;
+    const bool is_there = is_written(journal_, writer, parts[i], element_size_bytes(tensor.dtype));
+    are_there[i] = is_there ? 1 : 0;
   });
   return std::ranges::find(are_there, 0) == are_there.end();
-}
-
-// Whether an earlier run wrote that part and it is still there.
-bool WeightsWriter::is_written(const TensorPart& part, const TensorInfo& tensor,
-                               const SafetensorsWriter& writer) const {
-  const auto sum = journal_ == nullptr ? std::nullopt : journal_->find(part);
-  if (!sum) return false;
-  const std::size_t element_bytes = element_size_bytes(tensor.dtype);
-  std::vector<std::byte> bytes(part.count * element_bytes);
-  writer.read(part.tensor, part.first * element_bytes, bytes);
-  return checksum(bytes) == *sum;
 }
 
 void WeightsWriter::report() {

@@ -63,8 +63,6 @@ class WeightsWriter {
   void write_part(const Batch& batch, const OpenPart& open, const ShardFile& file);
   [[nodiscard]] bool is_finished(std::size_t place, const TensorInfo& tensor,
                                  const SafetensorsWriter& writer, ThreadPool& pool) const;
-  [[nodiscard]] bool is_written(const TensorPart& part, const TensorInfo& tensor,
-                                const SafetensorsWriter& writer) const;
   void report();
   void check_stop() const;
 

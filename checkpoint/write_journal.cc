@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "checkpoint/safetensors_writer.h"
 #include "core/checksum.h"
 #include "core/descriptor.h"
 #include "core/error.h"
@@ -129,6 +130,15 @@ void WriteJournal::remove() {
   if (error) {
     throw Error(ErrorCode::kIo, "cannot remove: " + path_.string() + ": " + error.message());
   }
+}
+
+bool is_written(const WriteJournal* journal, const SafetensorsWriter& file, const TensorPart& part,
+                std::size_t element_bytes) {
+  const auto sum = journal == nullptr ? std::nullopt : journal->find(part);
+  if (!sum) return false;
+  std::vector<std::byte> bytes(part.count * element_bytes);
+  file.read(part.tensor, part.first * element_bytes, bytes);
+  return checksum(bytes) == *sum;
 }
 
 }  // namespace vlm

@@ -23,6 +23,8 @@
 
 namespace vlm {
 
+class SafetensorsWriter;
+
 // Elements [first, first + count) of a tensor of a shard.
 struct TensorPart {
   std::size_t shard = 0;
@@ -71,5 +73,10 @@ class WriteJournal {
   int descriptor_ = -1;
   std::mutex mutex_;
 };
+
+// Whether an earlier run wrote the part, of elements of that size, and it is still in its file.
+// `journal` may be null: none did.
+bool is_written(const WriteJournal* journal, const SafetensorsWriter& file, const TensorPart& part,
+                std::size_t element_bytes);
 
 }  // namespace vlm

@@ -38,13 +38,9 @@ AdapterWriter::AdapterWriter(const std::filesystem::path& directory, const Adapt
                                : SafetensorsWriter::Existing::kContinue) {}
 
 bool AdapterWriter::is_written(std::size_t tensor) const {
-  if (journal_ == nullptr) return false;
   const TensorInfo& info = outline_.tensors()[tensor];
-  const auto sum = journal_->find({0, tensor, 0, element_count(info.shape).value_or(0)});
-  if (!sum) return false;
-  std::vector<std::byte> bytes(stored_size_bytes(info));
-  file_.read(tensor, 0, bytes);
-  return checksum(bytes) == *sum;
+  return vlm::is_written(journal_, file_, {0, tensor, 0, element_count(info.shape).value_or(0)},
+                         element_size_bytes(info.dtype));
 }
 
 void AdapterWriter::write(std::size_t tensor, std::span<const float> values) {
