@@ -138,7 +138,9 @@ void magnitude_bracket(benchmark::State& state) {
                                  magnitudes[magnitudes.size() * 51 / 100]};
   for (auto _ : state) {
     BracketCounts counts;
-    benchmark::DoNotOptimize(count_around(models.stored[1], models.stored[0], bracket, counts));
+    counts.bracket = bracket;
+    benchmark::DoNotOptimize(
+        count_around(models.stored[1], models.stored[0], std::span(&counts, 1)));
   }
   count(state);
 }

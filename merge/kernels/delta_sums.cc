@@ -34,10 +34,6 @@ HWY_INLINE auto is_marked(Tag /*tag*/, const KeepRule& kept, std::size_t i) {
   return hn::TestBit(hn::Set(bits, static_cast<std::int32_t>(word)), own_bit);
 }
 
-// Vectors of one run.
-template <typename Tag, std::size_t kCount>
-using Run = std::array<Vector<Tag>, kCount>;
-
 // Entries from `first` on, 0 where the rule drops them.
 template <typename Tag, std::size_t kCount>
 HWY_INLINE Run<Tag, kCount> drop(Tag tag, const KeepRule& kept, std::size_t first,
@@ -72,8 +68,9 @@ HWY_INLINE Run<Tag, kCount> make_products(Tag tag, const WeightedDelta<Value>& d
   const std::size_t lanes = hn::Lanes(tag);
   Run<Tag, kCount> entries;
   if (delta.made.empty()) {
+    entries = load_run<kCount>(tag, delta.values.data() + first);
     for (std::size_t j = 0; j < kCount; ++j) {
-      entries[j] = hn::Sub(load(tag, delta.values.data() + first + j * lanes), base[j]);
+      entries[j] = hn::Sub(entries[j], base[j]);
       seen = hn::Or(seen, hn::BitCast(BitsTag<Tag>(), entries[j]));
     }
     entries = drop(tag, delta.kept, first, entries);
@@ -87,13 +84,6 @@ HWY_INLINE Run<Tag, kCount> make_products(Tag tag, const WeightedDelta<Value>& d
   }
   for (auto& each : entries) each = hn::Mul(hn::Set(tag, delta.weight), each);
   return entries;
-}
-
-template <std::size_t kCount, typename Tag, typename Value>
-HWY_INLINE Run<Tag, kCount> load_run(Tag tag, const Value* values) {
-  Run<Tag, kCount> run;
-  for (std::size_t j = 0; j < kCount; ++j) run[j] = load(tag, values + j * hn::Lanes(tag));
-  return run;
 }
 
 template <std::size_t kCount, typename Tag>

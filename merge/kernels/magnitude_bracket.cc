@@ -17,87 +17,118 @@ HWY_BEFORE_NAMESPACE();
 namespace vlm::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t kChunk = 2048;
+constexpr std::size_t kChunk = 1024;  // magnitudes that are made before they are counted
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
+using Magnitudes = std::array<std::int32_t, kChunk>;
 
-// Of values - base, or of the values themselves if there is no base.
+// Writes those of values - base, or of the values themselves if there is no base, at most a chunk.
+// Returns whether all are below 2.
 template <typename Value>
-struct Differences {
-  std::span<const Value> values;
-  std::span<const Value> base;
-
-  // The magnitudes of elements from i on.
-  template <typename Tag>
-  HWY_INLINE Bits<Tag> magnitude(Tag tag, std::size_t i) const {
-    auto difference = load(tag, values.data() + i);
-    if (!base.empty()) difference = hn::Sub(difference, load(tag, base.data() + i));
-    return magnitude_of(tag, difference);
-  }
-  [[nodiscard]] Differences part(std::size_t first, std::size_t size) const {
-    return {values.subspan(first, size), base.empty() ? base : base.subspan(first, size)};
-  }
-};
-
-// Returns whether all magnitudes are below 2.
-template <typename Value>
-HWY_INLINE bool count_chunk(const Differences<Value>& chunk, const MagnitudeBracket& bracket,
-                            BracketCounts& counts) {
-  const hn::ScalableTag<float> floats;
-  const BitsTag<hn::ScalableTag<float>> bits;
-  const auto low = static_cast<std::int32_t>(bracket.low);
-  const auto high = static_cast<std::int32_t>(bracket.high);
-  const std::size_t lanes = hn::Lanes(bits);
-  // Written before it is read.
-  std::array<float, kChunk + kMostLanes> inside;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::size_t size = 0;
-  std::size_t above = 0;
-  std::size_t from_high = 0;
-  std::size_t above_low = 0;
-  std::size_t from_low = 0;
-  auto seen = hn::Zero(bits);
-  const std::size_t whole = chunk.values.size() / lanes * lanes;
-  for (std::size_t i = 0; i < whole; i += lanes) {
-    const auto magnitude = chunk.magnitude(floats, i);
-    seen = hn::Or(seen, magnitude);
-    const auto is_from_high = hn::Gt(magnitude, hn::Set(bits, high - 1));
-    const auto is_above_low = hn::Gt(magnitude, hn::Set(bits, low));
-    above += hn::CountTrue(bits, hn::Gt(magnitude, hn::Set(bits, high)));
-    from_high += hn::CountTrue(bits, is_from_high);
-    above_low += hn::CountTrue(bits, is_above_low);
-    from_low += hn::CountTrue(bits, hn::Gt(magnitude, hn::Set(bits, low - 1)));
-    // Without branches, which nobody could foretell. Stored whole: some processors take very long
-    // to store a part of a vector in one instruction.
-    const auto is_inside = hn::RebindMask(floats, hn::AndNot(is_from_high, is_above_low));
-    hn::StoreU(hn::Compress(hn::BitCast(floats, magnitude), is_inside), floats,
-               inside.data() + size);
-    size += hn::CountTrue(floats, is_inside);
-  }
-  counts.above += above;
-  counts.at_high += from_high - above;
-  counts.at_low += low == high ? 0 : from_low - above_low;
-  bool small = are_small(floats, seen);
-  const hn::CappedTag<float, 1> one;
-  for (std::size_t i = whole; i < chunk.values.size(); ++i) {
-    const auto alone = chunk.magnitude(one, i);
-    small = small && are_small(one, alone);
-    const std::int32_t magnitude = hn::GetLane(alone);
-    counts.above += magnitude > high ? 1U : 0U;
-    counts.at_high += magnitude == high ? 1U : 0U;
-    counts.at_low += magnitude == low && low != high ? 1U : 0U;
-    if (magnitude > low && magnitude < high) inside[size++] = std::bit_cast<float>(magnitude);
-  }
-  counts.inside.insert(counts.inside.end(), inside.data(), inside.data() + size);
+HWY_INLINE bool make_magnitudes(std::span<const Value> values, std::span<const Value> base,
+                                Magnitudes& magnitudes) {
+  bool small = true;
+  for_each_run(values.size(), [&](auto tag, auto count, std::size_t first) {
+    using Tag = decltype(tag);
+    const BitsTag<Tag> bits;
+    auto differences = load_run<count>(tag, values.data() + first);
+    if (!base.empty()) {
+      const auto from = load_run<count>(tag, base.data() + first);
+      for (std::size_t j = 0; j < count; ++j) differences[j] = hn::Sub(differences[j], from[j]);
+    }
+    auto seen = hn::Zero(bits);
+    for (std::size_t j = 0; j < count; ++j) {
+      const auto magnitude = magnitude_of(tag, differences[j]);
+      seen = hn::Or(seen, magnitude);
+      hn::StoreU(magnitude, bits, magnitudes.data() + first + j * hn::Lanes(bits));
+    }
+    small = small && are_small(tag, seen);
+  });
   return small;
 }
 
+template <typename Tag>
+struct Ends {
+  Vector<Tag> low;
+  Vector<Tag> high;
+
+  HWY_INLINE auto is_inside(Vector<Tag> magnitude) const {
+    return hn::And(hn::Gt(magnitude, low), hn::Lt(magnitude, high));
+  }
+};
+
+template <typename Tag>
+HWY_INLINE std::size_t count_lanes(Tag tag, Vector<Tag> minus_counts) {
+  return static_cast<std::size_t>(-hn::GetLane(hn::SumOfLanes(tag, minus_counts)));
+}
+
+// Whole runs of one chunk. Returns how many elements they are.
+HWY_INLINE std::size_t count_runs(std::span<const std::int32_t> magnitudes, BracketCounts& counts) {
+  const hn::ScalableTag<std::int32_t> bits;
+  using Tag = hn::ScalableTag<std::int32_t>;
+  const std::size_t lanes = hn::Lanes(bits);
+  const Ends<Tag> ends{hn::Set(bits, static_cast<std::int32_t>(counts.bracket.low)),
+                       hn::Set(bits, static_cast<std::int32_t>(counts.bracket.high))};
+  std::array<std::int32_t, kChunk + kMostLanes> inside;  // NOLINT(*-member-init): set as used
+  std::size_t size = 0;
+  auto above = hn::Zero(bits);  // minus how many, in each lane
+  auto at_high = hn::Zero(bits);
+  auto at_low = hn::Zero(bits);
+  std::size_t first = 0;
+  for (; first + kTogether * lanes <= magnitudes.size(); first += kTogether * lanes) {
+    Run<Tag, kTogether> run;
+    auto some = hn::Zero(bits);
+    for (std::size_t j = 0; j < kTogether; ++j) {
+      run[j] = hn::LoadU(bits, magnitudes.data() + first + j * lanes);
+      above = hn::Add(above, hn::VecFromMask(bits, hn::Gt(run[j], ends.high)));
+      at_high = hn::Add(at_high, hn::VecFromMask(bits, hn::Eq(run[j], ends.high)));
+      at_low = hn::Add(at_low, hn::VecFromMask(bits, hn::Eq(run[j], ends.low)));
+      some = hn::Or(some, hn::VecFromMask(bits, ends.is_inside(run[j])));
+    }
+    if (hn::AllFalse(bits, hn::Lt(some, hn::Zero(bits)))) continue;
+    for (std::size_t j = 0; j < kTogether; ++j) {
+      // Stored whole: some processors take very long to store a part of a vector in one
+      // instruction.
+      const auto is_inside = ends.is_inside(run[j]);
+      hn::StoreU(hn::Compress(run[j], is_inside), bits, inside.data() + size);
+      size += hn::CountTrue(bits, is_inside);
+    }
+  }
+  counts.above += count_lanes(bits, above);
+  counts.at_high += count_lanes(bits, at_high);
+  counts.at_low += counts.bracket.low == counts.bracket.high ? 0 : count_lanes(bits, at_low);
+  const auto* const collected = reinterpret_cast<const float*>(inside.data());
+  counts.inside.insert(counts.inside.end(), collected, collected + size);
+  return first;
+}
+
+HWY_INLINE void count_one(std::int32_t magnitude, BracketCounts& counts) {
+  const auto low = static_cast<std::int32_t>(counts.bracket.low);
+  const auto high = static_cast<std::int32_t>(counts.bracket.high);
+  if (magnitude > high) {
+    ++counts.above;
+  } else if (magnitude == high) {
+    ++counts.at_high;
+  } else if (magnitude == low) {
+    ++counts.at_low;
+  } else if (magnitude > low) {
+    counts.inside.push_back(std::bit_cast<float>(magnitude));
+  }
+}
+
 template <typename Value>
-HWY_INLINE bool count_all(const Differences<Value>& differences, const MagnitudeBracket& bracket,
-                          BracketCounts& counts) {
-  const std::size_t size = differences.values.size();
+HWY_INLINE bool count_all(std::span<const Value> values, std::span<const Value> base,
+                          std::span<BracketCounts> counts) {
+  Magnitudes memory;  // NOLINT(*-member-init): set as used
   bool are_small = true;
-  for (std::size_t first = 0; first < size; first += kChunk) {
-    const auto chunk = differences.part(first, std::min(kChunk, size - first));
-    are_small = count_chunk(chunk, bracket, counts) && are_small;
+  for (std::size_t first = 0; first < values.size(); first += kChunk) {
+    const std::size_t size = std::min(kChunk, values.size() - first);
+    const auto from = base.empty() ? base : base.subspan(first, size);
+    are_small = make_magnitudes(values.subspan(first, size), from, memory) && are_small;
+    const auto magnitudes = std::span<const std::int32_t>(memory).first(size);
+    for (BracketCounts& each : counts) {
+      const std::size_t done = count_runs(magnitudes, each);
+      for (const std::int32_t magnitude : magnitudes.subspan(done)) count_one(magnitude, each);
+    }
   }
   return are_small;
 }
@@ -105,12 +136,12 @@ HWY_INLINE bool count_all(const Differences<Value>& differences, const Magnitude
 // Highway exports functions, not templates.
 
 bool count_floats(std::span<const float> values, std::span<const float> base,
-                  const MagnitudeBracket& bracket, BracketCounts& counts) {
-  return count_all<float>({values, base}, bracket, counts);
+                  std::span<BracketCounts> counts) {
+  return count_all(values, base, counts);
 }
 bool count_halves(std::span<const Bfloat16> values, std::span<const Bfloat16> base,
-                  const MagnitudeBracket& bracket, BracketCounts& counts) {
-  return count_all<Bfloat16>({values, base}, bracket, counts);
+                  std::span<BracketCounts> counts) {
+  return count_all(values, base, counts);
 }
 
 }  // namespace vlm::HWY_NAMESPACE
@@ -123,12 +154,12 @@ HWY_EXPORT(count_floats);
 HWY_EXPORT(count_halves);
 
 bool count_around(std::span<const float> values, std::span<const float> base,
-                  const MagnitudeBracket& bracket, BracketCounts& counts) {
-  return HWY_DYNAMIC_DISPATCH(count_floats)(values, base, bracket, counts);
+                  std::span<BracketCounts> counts) {
+  return HWY_DYNAMIC_DISPATCH(count_floats)(values, base, counts);
 }
 bool count_around(std::span<const Bfloat16> values, std::span<const Bfloat16> base,
-                  const MagnitudeBracket& bracket, BracketCounts& counts) {
-  return HWY_DYNAMIC_DISPATCH(count_halves)(values, base, bracket, counts);
+                  std::span<BracketCounts> counts) {
+  return HWY_DYNAMIC_DISPATCH(count_halves)(values, base, counts);
 }
 
 }  // namespace vlm

@@ -8,10 +8,12 @@
 #define VLM_MERGE_KERNELS_VECTOR_RUNS_INL_H
 #endif
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "tensor/bfloat16.h"
@@ -35,6 +37,26 @@ HWY_INLINE Vector<Tag> load(Tag tag, const Bfloat16* values) {
   const hn::Rebind<std::uint16_t, Tag> halves;
   const auto bits = hn::LoadU(halves, reinterpret_cast<const std::uint16_t*>(values));
   return hn::BitCast(tag, hn::ShiftLeft<16>(hn::PromoteTo(words, bits)));
+}
+
+// Vectors of one run.
+template <typename Tag, std::size_t kCount>
+using Run = std::array<Vector<Tag>, kCount>;
+
+// How far ahead of what is read memory is asked for: processors by themselves stop doing so at the
+// end of a page, and begin late in the next.
+constexpr std::size_t kAheadBytes = 1024;
+constexpr std::size_t kLineBytes = 64;
+
+template <std::size_t kCount, typename Tag, typename Value>
+HWY_INLINE Run<Tag, kCount> load_run(Tag tag, const Value* values) {
+  const auto* const bytes = reinterpret_cast<const char*>(values);
+  for (std::size_t byte = 0; byte < kCount * hn::Lanes(tag) * sizeof(Value); byte += kLineBytes) {
+    hwy::Prefetch(bytes + kAheadBytes + byte);  // of no effect where nothing is
+  }
+  Run<Tag, kCount> run;
+  for (std::size_t j = 0; j < kCount; ++j) run[j] = load(tag, values + j * hn::Lanes(tag));
+  return run;
 }
 
 template <typename Tag>

@@ -22,13 +22,13 @@ HWY_INLINE void sum_up(std::span<const Weighted<Value>> models, float divisor,
                        std::span<float> out) {
   for_each_run(out.size(), [&](auto tag, auto count, std::size_t first) {
     const std::size_t lanes = hn::Lanes(tag);
-    std::array<Vector<decltype(tag)>, count> sums;
+    Run<decltype(tag), count> sums;
     for (std::size_t j = 0; j < count; ++j) sums[j] = hn::Zero(tag);
     for (const Weighted<Value>& model : models) {
       const auto weight = hn::Set(tag, model.weight);
-      const Value* const values = model.values.data() + first;
+      const auto values = load_run<count>(tag, model.values.data() + first);
       for (std::size_t j = 0; j < count; ++j) {
-        sums[j] = hn::Add(sums[j], hn::Mul(weight, load(tag, values + j * lanes)));
+        sums[j] = hn::Add(sums[j], hn::Mul(weight, values[j]));
       }
     }
     for (std::size_t j = 0; j < count; ++j) {
@@ -42,11 +42,12 @@ template <typename Value>
 HWY_INLINE void blend_two(std::span<const Value> a, float factor_a, std::span<const Value> b,
                           float factor_b, std::span<float> out) {
   for_each_run(out.size(), [&](auto tag, auto count, std::size_t first) {
+    const auto from_a = load_run<count>(tag, a.data() + first);
+    const auto from_b = load_run<count>(tag, b.data() + first);
     for (std::size_t j = 0; j < count; ++j) {
-      const std::size_t i = first + j * hn::Lanes(tag);
-      const auto left = hn::Mul(hn::Set(tag, factor_a), load(tag, a.data() + i));
-      const auto right = hn::Mul(hn::Set(tag, factor_b), load(tag, b.data() + i));
-      hn::StoreU(hn::Add(left, right), tag, out.data() + i);
+      const auto left = hn::Mul(hn::Set(tag, factor_a), from_a[j]);
+      const auto right = hn::Mul(hn::Set(tag, factor_b), from_b[j]);
+      hn::StoreU(hn::Add(left, right), tag, out.data() + first + j * hn::Lanes(tag));
     }
   });
 }

@@ -78,62 +78,74 @@ void for_each_block(const Quantity& quantity, const Parts& parts, std::size_t pa
                        [&](std::size_t first, std::size_t size) { use(first, read(first, size)); });
 }
 
-// The search of one cut.
+// The search of cuts of one quantity, which see it together.
 class CutSearch {
  public:
-  CutSearch(const Quantity& quantity, std::size_t elements, std::size_t k)
-      : quantity_(quantity), elements_(elements), k_(k), parts_(elements) {}
+  CutSearch(const Quantity& quantity, std::size_t elements)
+      : quantity_(quantity), elements_(elements), parts_(elements) {}
+
+  // One more cut to find, 0 < k <= elements. Returns its index.
+  std::size_t add(std::size_t k) {
+    ks_.push_back(k);
+    return ks_.size() - 1;
+  }
 
   // With a sample of the quantity all of its parts have to be counted; without one none.
   void begin(std::vector<std::uint32_t>& sampled) {
-    bracket_ = bracket_around(sampled, static_cast<double>(k_) / static_cast<double>(elements_));
-    counts_.resize(parts_.count());
+    std::vector<BracketCounts> of_part(ks_.size());
+    for (std::size_t i = 0; i < ks_.size(); ++i) {
+      const double share = static_cast<double>(ks_[i]) / static_cast<double>(elements_);
+      of_part[i].bracket = bracket_around(sampled, share);
+    }
+    counts_.assign(parts_.count(), of_part);
   }
 
   // Of the part's elements values - base, in order. Returns what count_around() does.
   template <typename Value>
   bool count(std::size_t part, std::span<const Value> values, std::span<const Value> base) {
-    return count_around(values, base, bracket_, counts_[part]);
+    return count_around(values, base, counts_[part]);
   }
 
-  [[nodiscard]] MagnitudeCut finish() const {
+  [[nodiscard]] MagnitudeCut finish(std::size_t cut) const {
     const auto total = [&](const auto& number) {
       return std::accumulate(
           counts_.begin(), counts_.end(), std::size_t{0},
-          [&](std::size_t sum, const BracketCounts& each) { return sum + number(each); });
+          [&](std::size_t sum, const auto& part) { return sum + number(part[cut]); });
     };
+    const std::size_t k = ks_[cut];
     const std::size_t above = total([](const BracketCounts& each) { return each.above; });
-    if (counts_.empty() || k_ <= above) return search_all();
-    std::size_t rank = k_ - above;
+    if (counts_.empty() || k <= above) return search_all(k);
+    std::size_t rank = k - above;
+    const MagnitudeBracket bracket = counts_.front()[cut].bracket;
     const auto at_high = [](const BracketCounts& each) { return each.at_high; };
-    if (rank <= total(at_high)) return cut_at(bracket_.high, rank, at_high);
+    if (rank <= total(at_high)) return cut_at(cut, bracket.high, rank, at_high);
     rank -= total(at_high);
     const std::size_t inside = total([](const BracketCounts& each) { return each.inside.size(); });
-    if (rank <= inside) return cut_inside(rank);
+    if (rank <= inside) return cut_inside(cut, rank);
     rank -= inside;
     const auto at_low = [](const BracketCounts& each) { return each.at_low; };
-    return rank <= total(at_low) ? cut_at(bracket_.low, rank, at_low) : search_all();
+    return rank <= total(at_low) ? cut_at(cut, bracket.low, rank, at_low) : search_all(k);
   }
 
  private:
   // Keeps the first `rank` elements of that magnitude.
   template <typename Number>
-  [[nodiscard]] MagnitudeCut cut_at(std::uint32_t bits, std::size_t rank,
+  [[nodiscard]] MagnitudeCut cut_at(std::size_t cut, std::uint32_t bits, std::size_t rank,
                                     const Number& number) const {
     std::size_t part = 0;
-    while (number(counts_[part]) < rank) rank -= number(counts_[part++]);
+    while (number(counts_[part][cut]) < rank) rank -= number(counts_[part++][cut]);
     return {bits, end_of(part, bits, rank)};
   }
 
   // The cut at the `rank`-th largest of what was collected.
-  [[nodiscard]] MagnitudeCut cut_inside(std::size_t rank) const {
+  [[nodiscard]] MagnitudeCut cut_inside(std::size_t cut, std::size_t rank) const {
     const MagnitudeSearch found = search(rank, [&](MagnitudeSearch& each) {
-      for (const BracketCounts& part : counts_) each.show(part.inside, {});
+      for (const auto& part : counts_) each.show(part[cut].inside, {});
     });
     std::size_t end = found.cut(0).tie_end;  // among what was collected
     std::size_t part = 0;
-    while (end > counts_[part].inside.size()) end -= counts_[part++].inside.size();
-    const auto collected = std::span(counts_[part].inside).first(end);
+    while (end > counts_[part][cut].inside.size()) end -= counts_[part++][cut].inside.size();
+    const auto collected = std::span(counts_[part][cut].inside).first(end);
     const std::uint32_t bits = found.cut(0).bits;
     const auto ties =
         std::ranges::count_if(collected, [&](float each) { return magnitude_bits(each) == bits; });
@@ -151,8 +163,8 @@ class CutSearch {
     return end;
   }
 
-  [[nodiscard]] MagnitudeCut search_all() const {
-    const MagnitudeSearch found = search(k_, [&](MagnitudeSearch& each) {
+  [[nodiscard]] MagnitudeCut search_all(std::size_t k) const {
+    const MagnitudeSearch found = search(k, [&](MagnitudeSearch& each) {
       for (std::size_t part = 0; part < parts_.count(); ++part) {
         for_each_block(
             quantity_, parts_, part,
@@ -164,10 +176,9 @@ class CutSearch {
 
   const Quantity& quantity_;
   std::size_t elements_;
-  std::size_t k_;
   Parts parts_;
-  MagnitudeBracket bracket_;
-  std::vector<BracketCounts> counts_;  // of the parts; empty: no bracket
+  std::vector<std::size_t> ks_;
+  std::vector<std::vector<BracketCounts>> counts_;  // [parts][cuts]; empty: no bracket
 };
 
 // What the model remembers gives the cut at once.
@@ -188,13 +199,10 @@ struct Quantities {
   const TensorMerge* task = nullptr;  // quantity i is the delta of its model i; null: it is not
 };
 
-// A quantity with its searches, which see it together.
-struct Searched {
-  std::size_t quantity = 0;
-  std::vector<CutSearch*> searches;
-};
+// The searches of those quantities of which cuts are wanted.
+using Searches = std::map<std::size_t, CutSearch>;
 
-void begin_searches(const Quantities& quantities, const std::vector<Searched>& all,
+void begin_searches(const Quantities& quantities, const std::vector<Searches::iterator>& all,
                     std::size_t elements, ThreadPool& pool) {
   constexpr std::size_t kPieces = kRuns / kRunsTogether;
   std::vector<std::vector<std::uint32_t>> samples(all.size(), std::vector<std::uint32_t>(kSampled));
@@ -202,74 +210,59 @@ void begin_searches(const Quantities& quantities, const std::vector<Searched>& a
     const std::size_t index = item % all.size();
     const std::size_t piece = item / all.size();
     constexpr std::size_t kElements = kRunsTogether * kRunElements;
-    sample(quantities.all[all[index].quantity], elements, piece * kRunsTogether,
+    sample(quantities.all[all[index]->first], elements, piece * kRunsTogether,
            std::span(samples[index]).subspan(piece * kElements, kElements));
   });
-  pool.parallel_for(all.size(), [&](std::size_t i) {
-    for (CutSearch* const search : all[i].searches) search->begin(samples[i]);
-  });
+  pool.parallel_for(all.size(), [&](std::size_t i) { all[i]->second.begin(samples[i]); });
 }
 
 // Differences are made while they are counted.
-void count_delta(const TensorMerge& task, const Searched& searched, const Parts& parts,
-                 std::size_t part) {
-  DeltaReader reader(task, searched.quantity, parts.block_size());
+void count_delta(const TensorMerge& task, std::size_t model, const Parts& parts, std::size_t part,
+                 CutSearch& search) {
+  DeltaReader reader(task, model, parts.block_size());
   parts.for_each_block(part, [&](std::size_t first, std::size_t size) {
-    bool are_small = true;
-    reader.visit(first, size, [&](auto base, auto values) {
-      for (CutSearch* const search : searched.searches) {
-        are_small = search->count(part, values, base) && are_small;
-      }
-    });
+    const bool are_small = reader.visit(
+        first, size, [&](auto base, auto values) { return search.count(part, values, base); });
     if (!are_small) reader.require_finite(first, size);
   });
 }
 
-void count_parts(const Quantities& quantities, const std::vector<Searched>& all,
+void count_parts(const Quantities& quantities, const std::vector<Searches::iterator>& all,
                  std::size_t elements, ThreadPool& pool) {
   const Parts parts(elements);
   // Quantities of one part follow each other: deltas have the base in common.
   pool.parallel_for(parts.count() * all.size(), [&](std::size_t item) {
-    const Searched& each = all[item % all.size()];
+    auto& [quantity, search] = *all[item % all.size()];
     const std::size_t part = item / all.size();
-    if (quantities.task != nullptr) return count_delta(*quantities.task, each, parts, part);
-    for_each_block(quantities.all[each.quantity], parts, part,
-                   [&](std::size_t /*first*/, std::span<const float> values) {
-                     for (CutSearch* const search : each.searches) {
-                       search->count<float>(part, values, {});
-                     }
+    if (quantities.task != nullptr) {
+      return count_delta(*quantities.task, quantity, parts, part, search);
+    }
+    for_each_block(quantities.all[quantity], parts, part,
+                   [&, &counted = search](std::size_t /*first*/, std::span<const float> values) {
+                     counted.count<float>(part, values, {});
                    });
   });
 }
 
-std::vector<Searched> by_quantity(std::span<const WantedCut> wanted,
-                                  std::vector<CutSearch>& searches) {
-  std::map<std::size_t, Searched> found;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    Searched& each = found[wanted[i].quantity];
-    each.quantity = wanted[i].quantity;
-    each.searches.push_back(&searches[i]);
-  }
-  std::vector<Searched> all;
-  all.reserve(found.size());
-  for (auto& [quantity, searched] : found) all.push_back(std::move(searched));
-  return all;
-}
-
 std::vector<MagnitudeCut> search_cuts(std::size_t elements, const Quantities& quantities,
                                       std::span<const WantedCut> wanted, ThreadPool& pool) {
-  std::vector<CutSearch> searches;
-  searches.reserve(wanted.size());
+  Searches searches;
+  std::vector<std::size_t> indices;  // of the wanted cuts in their searches
   for (const WantedCut& cut : wanted) {
-    searches.emplace_back(quantities.all[cut.quantity], elements, cut.k);
+    const Quantity& quantity = quantities.all[cut.quantity];
+    const auto search = searches.try_emplace(cut.quantity, quantity, elements).first;
+    indices.push_back(search->second.add(cut.k));
   }
-  const std::vector<Searched> all = by_quantity(wanted, searches);
-  if (elements >= kSmallest && !all.empty()) {
+  if (elements >= kSmallest) {
+    std::vector<Searches::iterator> all;
+    for (auto each = searches.begin(); each != searches.end(); ++each) all.push_back(each);
     begin_searches(quantities, all, elements, pool);
     count_parts(quantities, all, elements, pool);
   }
   std::vector<MagnitudeCut> cuts(wanted.size());
-  pool.parallel_for(searches.size(), [&](std::size_t i) { cuts[i] = searches[i].finish(); });
+  pool.parallel_for(wanted.size(), [&](std::size_t i) {
+    cuts[i] = searches.at(wanted[i].quantity).finish(indices[i]);
+  });
   return cuts;
 }
 
