@@ -34,8 +34,8 @@ void ResumableDirectory::keep_unfinished() noexcept {
 
 void ResumableDirectory::commit() {
   for (const FileState& file : sources_) check_unchanged(file);
-  if (journal_) journal_->remove();
-  directory_.commit();
+  journal_.reset();
+  directory_.commit({kJournalName});
 }
 
 }  // namespace vlm

@@ -29,8 +29,8 @@ class ResumableDirectory {
   [[nodiscard]] WriteJournal* journal() noexcept { return journal_ ? &*journal_ : nullptr; }
   // Leaves the work to a later run, if one may take it.
   void keep_unfinished() noexcept;
-  // Gives the directory its name. Throws what AtomicDirectory::commit() throws, Error{kCorruptFile}
-  // if a source is not what it was.
+  // Gives the directory its name; ends the journal. Throws what AtomicDirectory::commit() throws,
+  // Error{kCorruptFile} if a source is not what it was.
   void commit();
 
  private:

@@ -123,15 +123,6 @@ void WriteJournal::append(const std::string& line) {
   write_bytes(descriptor_, line, path_);
 }
 
-void WriteJournal::remove() {
-  ::close(std::exchange(descriptor_, -1));
-  std::error_code error;
-  std::filesystem::remove(path_, error);
-  if (error) {
-    throw Error(ErrorCode::kIo, "cannot remove: " + path_.string() + ": " + error.message());
-  }
-}
-
 bool is_written(const WriteJournal* journal, const SafetensorsWriter& file, const TensorPart& part,
                 std::size_t element_bytes) {
   const auto sum = journal == nullptr ? std::nullopt : journal->find(part);

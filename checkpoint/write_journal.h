@@ -58,8 +58,6 @@ class WriteJournal {
   // What an earlier run noted under that name, else what `make` returns, which is noted. May be
   // called from several threads at once, for different names. REQUIRES: no white space in the name.
   Numbers recall(const std::string& name, const std::function<Numbers()>& make);
-  // Removes the file: all is written.
-  void remove();
 
  private:
   void read_lines(const Json& identity);

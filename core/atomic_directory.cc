@@ -109,7 +109,7 @@ void AtomicDirectory::clear(const std::set<std::string>& kept) {
   }
 }
 
-void AtomicDirectory::commit() {
+void AtomicDirectory::commit(const std::set<std::string>& scaffold) {
   for (const auto& entry : fs::recursive_directory_iterator(working_)) sync_to_disk(entry.path());
   sync_to_disk(working_);
   check_target(target_);
@@ -117,6 +117,7 @@ void AtomicDirectory::commit() {
   fs::rename(working_, target_, error);
   if (error) fail("cannot rename to", target_, error);
   working_.clear();
+  for (const std::string& name : scaffold) fs::remove(target_ / name, error);
   fs::remove(target_ / kLockName, error);  // last, so that nobody else ever owned the directory
   sync_to_disk(target_);
   sync_to_disk(parent_of(target_));

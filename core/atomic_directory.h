@@ -46,8 +46,9 @@ class AtomicDirectory {
   void set_unfinished_work(UnfinishedWork unfinished) noexcept { unfinished_ = unfinished; }
   // Removes all that is in it, but entries of these names.
   void clear(const std::set<std::string>& kept = {});
-  // Flushes every file and gives the directory its final name. Throws Error{kIo, kExists}.
-  void commit();
+  // Flushes every file, gives the directory its final name, and only then removes files of the
+  // names `scaffold`, which whoever takes over the work before needs. Throws Error{kIo, kExists}.
+  void commit(const std::set<std::string>& scaffold = {});
 
  private:
   std::filesystem::path target_;

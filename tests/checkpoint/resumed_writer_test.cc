@@ -140,6 +140,19 @@ TEST_F(ResumedWriter, WithoutTheWishToResumeWorkIsThrownAway) {
   EXPECT_EQ(resume(), 5U);
 }
 
+// Flushing a large model takes a while, and may fail.
+TEST_F(ResumedWriter, WorkIsKeptUntilTheDirectoryHasItsName) {
+  const auto expected = uninterrupted();
+  MadeUpCheckpoint last = source();
+  last.on_read = [&](std::size_t place) {
+    if (place == 5) fs::create_directory(target);
+  };
+  EXPECT_THAT(error_message(ErrorCode::kExists, [&] { write(last); }), HasSubstr("exists already"));
+  fs::remove(target);
+  EXPECT_EQ(resume(), 0U);
+  EXPECT_TRUE(contents(target) == expected) << "no journal is left";
+}
+
 TEST_F(ResumedWriter, AStopKeepsTheWorkAndSaysHowToGoOn) {
   options.resumption = Resumption::kOffered;
   options.max_shard_size_bytes = 400;
