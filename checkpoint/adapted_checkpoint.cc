@@ -153,7 +153,7 @@ std::unique_ptr<TensorReader> AdaptedCheckpoint::open_tensors(
 std::string AdaptedCheckpoint::origin(const TensorInfo& info) const {
   std::string origin = model_->origin(info);
   if (!origin.empty() && updates_.contains(&info)) {
-    origin += " + " + to_string(adapter_->weight_file());
+    origin += " + " + to_string(adapter_->config_file()) + " " + to_string(adapter_->weight_file());
   }
   return origin;
 }
@@ -170,6 +170,7 @@ std::uint64_t AdaptedCheckpoint::adapter_bytes(const TensorInfo& info) const {
 
 std::vector<FileState> AdaptedCheckpoint::weight_files() const {
   std::vector<FileState> files = model_->weight_files();
+  files.push_back(adapter_->config_file());
   files.push_back(adapter_->weight_file());
   return files;
 }

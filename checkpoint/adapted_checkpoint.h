@@ -48,7 +48,7 @@ class AdaptedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::uint64_t working_bytes(const TensorInfo& info) const override {
     return model_->working_bytes(info);
   }
-  // Those of the model and of the adapter.
+  // Those of the model, and the adapter's with its config.
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
 

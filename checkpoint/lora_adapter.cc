@@ -23,6 +23,7 @@ std::filesystem::path require_weights(const std::filesystem::path& directory) {
 
 LoraAdapter::LoraAdapter(const std::filesystem::path& directory)
     : directory_(directory),
+      config_file_(file_state(directory / "adapter_config.json")),
       config_(parse_lora_config(read_text_file(directory / "adapter_config.json"),
                                 (directory / "adapter_config.json").string())),
       file_(require_weights(directory)) {

@@ -10,6 +10,7 @@
 #include "checkpoint/lora_config.h"
 #include "checkpoint/lora_updates.h"
 #include "checkpoint/safetensors.h"
+#include "core/file_state.h"
 
 namespace vlm {
 
@@ -22,13 +23,15 @@ class LoraAdapter {
 
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
   [[nodiscard]] const LoraConfig& config() const noexcept { return config_; }
-  // When it was opened.
+  // When they were opened: both say what the adapter adds, the config by its factors.
+  [[nodiscard]] const FileState& config_file() const noexcept { return config_file_; }
   [[nodiscard]] const FileState& weight_file() const noexcept { return file_.state(); }
   // As read_lora_updates() gives them; their views end with this object.
   [[nodiscard]] const std::vector<LoraUpdate>& updates() const noexcept { return updates_; }
 
  private:
   std::filesystem::path directory_;
+  FileState config_file_;
   LoraConfig config_;
   SafetensorsFile file_;
   std::vector<LoraUpdate> updates_;

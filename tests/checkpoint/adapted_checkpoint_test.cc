@@ -140,6 +140,19 @@ TEST(AdaptedCheckpoint, RefusesAModelOfOtherShapes) {
               HasSubstr("[8, 8], but [32, 32]"));
 }
 
+// A merge that is resumed after lora_alpha was edited would be of two adapters.
+TEST(AdaptedCheckpoint, FactorsInTheConfigArePartOfTheWeights) {
+  const OnesAdapter adapter("model.layers.0.self_attn.q_proj");
+  const std::filesystem::path model = kData / "merge/vlm/models/vlm";
+  const auto before = adapt(model, adapter.path());
+  write_file_atomically(adapter.path() / "adapter_config.json",
+                        R"({"peft_type": "LORA", "r": 1, "lora_alpha": 4})");
+  const auto after = adapt(model, adapter.path());
+  EXPECT_NE(before->weight_files(), after->weight_files());
+  const TensorInfo* const adapted = before->find("text/model.layers.0.self_attn.q_proj.weight");
+  EXPECT_NE(before->origin(*adapted), after->origin(*after->find(adapted->name)));
+}
+
 TEST(LoraAdapter, RefusesPickledWeightsByName) {
   const TemporaryDirectory adapter;
   adapter.add("adapter_config.json", R"({"peft_type": "LORA", "r": 1, "lora_alpha": 2})");
