@@ -18,4 +18,10 @@ std::string element_position(const Shape& shape, std::size_t element);
 void require_finite(std::span<const float> values, const TensorInfo& info, const std::string& model,
                     const std::string& hint);
 
+// The same of values that a merge made and that are rounded to the tensor's type, of its elements
+// from `first` on. Throws Error{kInvalidArgument}:
+// "merged weight does not fit into float16: TENSOR: element [3, 7]: inf", then `hint`.
+void require_fit(std::span<const float> values, const TensorInfo& info, std::size_t first,
+                 const std::string& hint);
+
 }  // namespace vlm

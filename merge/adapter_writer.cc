@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "checkpoint/finite_weights.h"
 #include "core/checksum.h"
 #include "core/files.h"
 #include "tensor/tensor_view.h"
@@ -44,8 +45,10 @@ bool AdapterWriter::is_written(std::size_t tensor) const {
 }
 
 void AdapterWriter::write(std::size_t tensor, std::span<const float> values) {
-  std::vector<std::byte> bytes(stored_size_bytes(outline_.tensors()[tensor]));
-  store_floats(values, outline_.tensors()[tensor].dtype, bytes);
+  const TensorInfo& info = outline_.tensors()[tensor];
+  std::vector<std::byte> bytes(stored_size_bytes(info));
+  store_floats(values, info.dtype, bytes);
+  require_fit(floats_of({info.dtype, info.shape, bytes}), info, 0, "");
   file_.write(tensor, 0, bytes);
   if (journal_ != nullptr) journal_->add({0, tensor, 0, values.size()}, checksum(bytes));
 }

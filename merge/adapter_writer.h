@@ -27,7 +27,8 @@ class AdapterWriter {
   // Whether an earlier run wrote that tensor of the outline, and it is still there. This and
   // write() may be called from several threads at once.
   [[nodiscard]] bool is_written(std::size_t tensor) const;
-  // REQUIRES: all elements of the tensor.
+  // Throws Error{kInvalidArgument} naming a value that is not finite as it is stored. REQUIRES: all
+  // elements of the tensor.
   void write(std::size_t tensor, std::span<const float> values);
   // Also writes adapter_config.json.
   void finish(const AdapterConfig& config);

@@ -8,7 +8,6 @@
 
 #include "checkpoint/finite_weights.h"
 #include "core/check.h"
-#include "core/error.h"
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/finite.h"
@@ -155,7 +154,7 @@ class MergedCheckpoint::Tensor {
   void read_stored(std::size_t first, std::span<float> scratch, std::span<std::byte> out) const {
     compute(first, scratch);
     store_floats(scratch, plan_.output.dtype, out);
-    if (!allow_nan_) require_finite(first, scratch, out);
+    if (!allow_nan_) require_fit_of(first, scratch, out);
   }
 
  private:
@@ -171,20 +170,15 @@ class MergedCheckpoint::Tensor {
   }
 
   // Of the output's dtype: of elements from `first` on, `values`, which are `stored`.
-  void require_finite(std::size_t first, std::span<float> values,
+  void require_fit_of(std::size_t first, std::span<float> values,
                       std::span<const std::byte> stored) const {
     if (dtype() == DType::kBF16) {
       const auto* const halves = reinterpret_cast<const Bfloat16*>(stored.data());
       if (!has_non_finite({halves, values.size()})) return;
     }
     round_to_dtype(values, dtype());
-    const auto found = find_non_finite(values);
-    if (!found) return;
-    std::ostringstream text;
-    text << "merged weight does not fit into " << torch_name(dtype()) << ": " << plan_.output.name
-         << ": element " << element_position(plan_.output.shape, first + *found) << ": "
-         << values[*found] << " (merge --allow-nan writes it)";
-    throw Error(ErrorCode::kInvalidArgument, text.str());
+    if (!find_non_finite(values)) return;
+    require_fit(values, plan_.output, first, " (merge --allow-nan writes it)");
   }
 
   const TensorPlan& plan_;

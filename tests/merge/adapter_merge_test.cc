@@ -296,6 +296,20 @@ TEST(AdapterMerge, RefusesValuesThatAreNotFinite) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "merged"));
 }
 
+TEST(AdapterMerge, RefusesWhatDoesNotFitIntoItsType) {
+  const TemporaryDirectory folder;
+  for (const char* const method : {"linear", "ties"}) {  // joined, and cut
+    const std::string recipe = std::string("merge_method: ") + method +
+                               "\nmodels:\n- {model: checkpoint/lora/attention, parameters: "
+                               "{weight: 1e30}}\nparameters: {normalize: false}\n"
+                               "out_dtype: float16\n";
+    EXPECT_THAT(message_of([&] { merge(recipe, folder.path() / "merged"); }),
+                testing::AllOf(HasSubstr("does not fit into float16"), HasSubstr(": element ")))
+        << method;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "merged"));
+}
+
 TEST(AdapterMerge, WritesTheRecipeBeside) {
   const TemporaryDirectory folder;
   const std::string recipe = recipe_of("linear", kWeighted, "", false);
