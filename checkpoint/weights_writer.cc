@@ -6,7 +6,6 @@
 
 #include "checkpoint/safetensors_writer.h"
 #include "core/checksum.h"
-#include "core/error.h"
 #include "core/thread_pool.h"
 #include "core/work_queue.h"
 
@@ -32,9 +31,12 @@ WeightsWriter::WeightsWriter(const Checkpoint& source, const WriteOptions& optio
       options_(options),
       num_tensors_(num_tensors),
       journal_(journal),
-      pool_(pool) {
+      pool_(pool),
+      stoppable_(pool, options.stop_requested) {
   const std::size_t num_threads = pool.num_threads();
-  if (num_threads >= available_processors()) opening_pool_.emplace(num_threads);
+  if (num_threads < available_processors()) return;
+  opening_pool_.emplace(num_threads);
+  stoppable_opening_.emplace(*opening_pool_, options.stop_requested);
 }
 
 void WeightsWriter::write_shard(const Shard& shard, const std::filesystem::path& path) {
@@ -129,13 +131,11 @@ WeightsWriter::Batch WeightsWriter::open(Tensors tensors, std::size_t first,
 }
 
 void WeightsWriter::write(const Batch& batch, const ShardFile& file) {
-  const auto caller = std::this_thread::get_id();
   pool_.parallel_for(batch.parts.size(), [&](std::size_t i) {
     const OpenPart& part = batch.parts[i];
     const std::size_t element_bytes = element_size_bytes(batch.tensors[part.index]->dtype);
     if (is_written(journal_, file.writer, part.part, element_bytes)) return;
     write_part(batch, part, file);
-    if (std::this_thread::get_id() == caller) check_stop();
   });
 }
 
@@ -189,15 +189,6 @@ void WeightsWriter::report() {
     options_.on_progress(
         {.stage = "write", .done = num_written_, .total = num_tensors_, .detail = file_name_});
   }
-  check_stop();
-}
-
-void WeightsWriter::check_stop() const {
-  if (!options_.stop_requested || !options_.stop_requested()) return;
-  throw Error(ErrorCode::kInterrupted,
-              "stopped while writing: " + file_name_ + ": " + std::to_string(num_written_) +
-                  " of " + std::to_string(num_tensors_) + " tensors" +
-                  (journal_ == nullptr ? "; nothing is kept" : " (continue with --resume)"));
 }
 
 }  // namespace vlm

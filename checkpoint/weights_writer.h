@@ -27,12 +27,14 @@ class WorkQueue;
 // one is written, so that neither the processors nor the disk wait for the other.
 class WeightsWriter {
  public:
-  // `num_tensors` are in all shards. Without a journal nobody will resume this.
+  // `num_tensors` are in all shards. Without a journal nobody will resume this. The pool's loops
+  // are stoppable until this object is gone.
   WeightsWriter(const Checkpoint& source, const WriteOptions& options, std::size_t num_tensors,
                 WriteJournal* journal, ThreadPool& pool);
 
   // Throws what write_checkpoint() says.
   void write_shard(const Shard& shard, const std::filesystem::path& path);
+  [[nodiscard]] std::size_t num_written() const noexcept { return num_written_; }
 
  private:
   // A part, and its tensor among those that are open.
@@ -64,14 +66,15 @@ class WeightsWriter {
   [[nodiscard]] bool is_finished(std::size_t place, const TensorInfo& tensor,
                                  const SafetensorsWriter& writer, ThreadPool& pool) const;
   void report();
-  void check_stop() const;
 
   const Checkpoint& source_;
   const WriteOptions& options_;
   std::size_t num_tensors_;
   WriteJournal* journal_;
   ThreadPool& pool_;
+  StoppableLoops stoppable_;
   std::optional<ThreadPool> opening_pool_;  // absent: one after the other
+  std::optional<StoppableLoops> stoppable_opening_;
   PartBufferPool buffers_;
   std::size_t shard_index_ = 0;
   std::string file_name_;  // of the shard

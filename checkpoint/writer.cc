@@ -103,17 +103,22 @@ void write_checkpoint(const Checkpoint& source, const fs::path& target, const Wr
   check_room(shards, directory.path().parent_path().empty() ? "." : directory.path().parent_path(),
              directory.path());
   write_other_files(source, directory.path(), options);
-  if (journal != nullptr) {
-    source.prepare_all(
-        [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
-        pool);
-  }
   WeightsWriter writer(source, options, count_tensors(shards), journal, pool);
   try {
+    if (journal != nullptr) {
+      source.prepare_all(
+          [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
+          pool);
+    }
     for (const Shard& shard : shards) writer.write_shard(shard, directory.path() / shard.file_name);
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kInterrupted) directory.keep_unfinished();
-    throw;
+    if (error.code() != ErrorCode::kInterrupted) throw;
+    directory.keep_unfinished();
+    throw Error(ErrorCode::kInterrupted,
+                "stopped while writing: " + target.string() + ": " +
+                    std::to_string(writer.num_written()) + " of " +
+                    std::to_string(count_tensors(shards)) + " tensors" +
+                    (journal == nullptr ? "; nothing is kept" : " (continue with --resume)"));
   }
   if (shards.size() > 1) {
     write_file_atomically(directory.path() / "model.safetensors.index.json", index);

@@ -48,7 +48,8 @@ struct WriteOptions {
 // keeps every tensor aligned. The directory appears under its name when everything is written and
 // flushed, or not at all. Parts of tensors are computed and written to their places over the pool;
 // of tensors that take memory while they are open (Checkpoint::working_bytes) so many are open at a
-// time as take less than kMaxWorkingBytes, at least one. A stop request is noticed between parts.
+// time as take less than kMaxWorkingBytes, at least one. A stop request is noticed between the
+// steps of what is looked for in tensors before they are written, and between parts.
 // The bytes do not depend on the number of threads, nor on where a run was killed (kill -9) before
 // another went on: parts that are in their files are read back and taken if their checksum is that
 // of the journal (checkpoint/write_journal.h). Throws Error{kExists} if `target` exists or another

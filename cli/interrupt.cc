@@ -1,5 +1,6 @@
 #include "cli/interrupt.h"
 
+#include <atomic>
 #include <csignal>
 #include <string_view>
 
@@ -8,8 +9,9 @@
 namespace vlm {
 namespace {
 
-// A signal handler can reach nothing but a global of this type.
-volatile std::sig_atomic_t signal_seen = 0;  // NOLINT(*-avoid-non-const-global-variables)
+// A signal handler can reach nothing but a global that needs no lock. Threads ask for it.
+std::atomic<bool> signal_seen = false;  // NOLINT(*-avoid-non-const-global-variables)
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void end_at_once(int) {
   constexpr std::string_view kMessage = "vlm-merge: error: interrupted\n";
@@ -18,7 +20,7 @@ extern "C" void end_at_once(int) {
 }
 
 extern "C" void remember_signal(int) {
-  signal_seen = 1;
+  signal_seen = true;
 }
 
 // Without SA_RESTART: a call that waits, as open() does for a pipe's reader, fails instead.
@@ -39,7 +41,7 @@ void catch_interrupts() noexcept {
 StopRequested stop_on_interrupt() {
   remember_once(SIGINT);
   remember_once(SIGTERM);
-  return [] { return signal_seen != 0; };
+  return [] { return signal_seen.load(); };
 }
 
 }  // namespace vlm

@@ -18,7 +18,8 @@ struct ProgressEvent {
 // Called from the thread that runs the work, between items. Empty: nobody listens.
 using ProgressCallback = std::function<void(const ProgressEvent&)>;
 
-// Asked between items; true means: stop at the next safe point. Empty: never.
+// Asked between items, by any of the threads that do the work, also several at once; true means:
+// stop at the next safe point. Empty: never.
 using StopRequested = std::function<bool()>;
 
 }  // namespace vlm

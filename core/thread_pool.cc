@@ -5,9 +5,12 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sched.h>
+
+#include "core/error.h"
 
 namespace vlm {
 namespace {
@@ -50,11 +53,22 @@ struct ThreadPool::State {
   bool open = false;
   std::exception_ptr failure;
   std::atomic<bool> in_loop{false};
+  StopRequested stop_requested;
+
+  void check_stop() const {
+    if (!stop_requested || !stop_requested()) return;
+    throw Error(ErrorCode::kInterrupted, "stopped");
+  }
+
+  void run_item(std::size_t i, const std::function<void(std::size_t)>& run) const {
+    check_stop();
+    run(i);
+  }
 
   void run_items() {
     for (std::size_t i = next++; i < count; i = next++) {
       try {
-        (*body)(i);
+        run_item(i, *body);
       } catch (...) {
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();
@@ -123,7 +137,7 @@ std::size_t ThreadPool::num_threads() const noexcept {
 void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::size_t)>& body) {
   State& state = *state_;
   if (count <= 1 || state.workers.empty() || state.in_loop.exchange(true)) {
-    for (std::size_t i = 0; i < count; ++i) body(i);
+    for (std::size_t i = 0; i < count; ++i) state.run_item(i, body);
     return;
   }
   {
@@ -140,6 +154,18 @@ void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::s
   state.close();
   state.in_loop = false;
   if (state.failure) std::rethrow_exception(state.failure);
+}
+
+void ThreadPool::check_stop() const {
+  state_->check_stop();
+}
+
+StoppableLoops::StoppableLoops(ThreadPool& pool, StopRequested stop_requested) : pool_(pool) {
+  pool.state_->stop_requested = std::move(stop_requested);
+}
+
+StoppableLoops::~StoppableLoops() {
+  pool_.state_->stop_requested = nullptr;
 }
 
 }  // namespace vlm

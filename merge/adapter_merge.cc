@@ -39,7 +39,6 @@ class AdapterMerger {
   void merge_into(AdapterWriter& adapter, WriteJournal* journal, std::size_t index);
   [[nodiscard]] SquaredNorms write_one(AdapterWriter& adapter, std::size_t index) const;
   [[nodiscard]] bool is_written(const AdapterWriter& adapter, std::size_t index) const;
-  void check_stop(std::size_t done, bool is_kept) const;
   [[nodiscard]] std::size_t add_to_outline(std::size_t index);
   [[nodiscard]] bool is_product(std::size_t index) const;
   [[nodiscard]] Merged merge_one(std::size_t index) const;
@@ -56,6 +55,7 @@ class AdapterMerger {
   // Parallel to plan_.targets.
   std::vector<std::size_t> numbers_;  // of the first tensor in outline_
   std::vector<SquaredNorms> norms_;
+  std::size_t num_merged_ = 0;
 };
 
 AdapterMerger::AdapterMerger(const AdapterPlan& plan, const AdapterMergeOptions& options)
@@ -105,8 +105,13 @@ AdapterReport AdapterMerger::merge(const std::filesystem::path& target, ThreadPo
   try {
     merge_all(adapter, directory.journal(), pool);
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kInterrupted) directory.keep_unfinished();
-    throw;
+    if (error.code() != ErrorCode::kInterrupted) throw;
+    directory.keep_unfinished();
+    throw Error(
+        ErrorCode::kInterrupted,
+        "stopped while merging adapters: " + std::to_string(num_merged_) + " of " +
+            std::to_string(numbers_.size()) + " tensors" +
+            (directory.journal() == nullptr ? "; nothing is kept" : " (continue with --resume)"));
   }
   adapter.finish(plan_.config);
   write_file_atomically(directory.path() / "recipe.yaml",
@@ -120,6 +125,7 @@ AdapterReport AdapterMerger::merge(const std::filesystem::path& target, ThreadPo
 }
 
 void AdapterMerger::merge_all(AdapterWriter& adapter, WriteJournal* journal, ThreadPool& pool) {
+  const StoppableLoops stoppable(pool, options_.stop_requested);
   if (journal != nullptr) {
     deltas_.prepare_all(
         [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
@@ -129,22 +135,14 @@ void AdapterMerger::merge_all(AdapterWriter& adapter, WriteJournal* journal, Thr
   for (std::size_t first = 0; first < numbers_.size(); first += batch) {
     const std::size_t count = std::min(batch, numbers_.size() - first);
     pool.parallel_for(count, [&](std::size_t i) { merge_into(adapter, journal, first + i); });
+    num_merged_ = first + count;
     if (options_.on_progress) {
       options_.on_progress({.stage = "merge",
-                            .done = first + count,
+                            .done = num_merged_,
                             .total = numbers_.size(),
                             .detail = info(first).name});
     }
-    check_stop(first + count, journal != nullptr);
   }
-}
-
-void AdapterMerger::check_stop(std::size_t done, bool is_kept) const {
-  if (!options_.stop_requested || !options_.stop_requested()) return;
-  throw Error(ErrorCode::kInterrupted,
-              "stopped while merging adapters: " + std::to_string(done) + " of " +
-                  std::to_string(numbers_.size()) + " tensors" +
-                  (is_kept ? " (continue with --resume)" : "; nothing is kept"));
 }
 
 // What an earlier run wrote is taken if its norms are known and its bytes are there.

@@ -10,10 +10,6 @@
 // LAPACK as Fortran has it: the last arguments are the lengths of the strings.
 // NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
-void dsyevd_(const char* job, const char* triangle, const blasint* size, double* matrix,
-             const blasint* stride, double* values, double* work, const blasint* work_size,
-             blasint* integer_work, const blasint* integer_work_size, blasint* info,
-             std::size_t job_length, std::size_t triangle_length);
 void dpotrf_(const char* triangle, const blasint* size, double* matrix, const blasint* stride,
              blasint* info, std::size_t triangle_length);
 }
@@ -32,31 +28,6 @@ void solve(MatrixView<const double> lower, CBLAS_TRANSPOSE of_lower, MatrixView<
 }
 
 }  // namespace
-
-std::vector<double> decompose_symmetric(MatrixView<double> matrix) {
-  check(matrix.rows() == matrix.cols() && matrix.stride() == matrix.cols(),
-        "decompose_symmetric: a square matrix");
-  std::vector<double> values(matrix.rows());
-  if (values.empty()) return values;
-  prepare_blas();
-  const blasint size = blas_int(matrix.rows());
-  // A triangle of rows is the other one of Fortran's columns; both are there. Its columns of
-  // vectors are our rows.
-  blasint info = 0;
-  double work_size = 0;
-  blasint integer_work_size = 0;
-  constexpr blasint kAsk = -1;
-  dsyevd_("V", "U", &size, matrix.data(), &size, values.data(), &work_size, &kAsk,
-          &integer_work_size, &kAsk, &info, 1, 1);
-  check(info == 0, "dsyevd tells the size of its work");
-  std::vector<double> work(static_cast<std::size_t>(work_size));
-  std::vector<blasint> integer_work(static_cast<std::size_t>(integer_work_size));
-  const blasint count = blas_int(work.size());
-  dsyevd_("V", "U", &size, matrix.data(), &size, values.data(), work.data(), &count,
-          integer_work.data(), &integer_work_size, &info, 1, 1);
-  check(info == 0, "dsyevd converges for finite values");
-  return values;
-}
 
 bool factorize_cholesky(MatrixView<double> matrix) {
   check(matrix.rows() == matrix.cols(), "factorize_cholesky: a square matrix");

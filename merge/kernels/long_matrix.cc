@@ -7,7 +7,7 @@
 
 #include "core/check.h"
 #include "tensor/double_products.h"
-#include "tensor/factorizations.h"
+#include "tensor/eigenvectors.h"
 
 namespace vlm {
 namespace {
@@ -23,8 +23,8 @@ void scale_row(std::span<double> row, double factor) {
 }
 
 // Eigenvectors of a Gram matrix, largest singular value first.
-RightVectors decompose(Matrix<double> gram) {
-  RightVectors parts{decompose_symmetric(gram.view()), std::move(gram)};
+RightVectors decompose(Matrix<double> gram, const ThreadPool& pool) {
+  RightVectors parts{decompose_symmetric(gram.view(), pool), std::move(gram)};
   std::ranges::reverse(parts.values);
   for (double& value : parts.values) value = std::sqrt(std::max(value, 0.0));
   const MatrixView<double> rows = parts.vectors.view();
@@ -55,7 +55,8 @@ LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
 void refine(const LongMatrix& matrix, std::size_t first, RightVectors& parts, ThreadPool& pool) {
   const std::size_t count = parts.values.size() - first;
   const MatrixView<double> vectors = parts.vectors.view().rows(first, count);
-  const RightVectors inner = decompose(inner_products(product(matrix, vectors), pool).dense());
+  const RightVectors inner =
+      decompose(inner_products(product(matrix, vectors), pool).dense(), pool);
   std::ranges::copy(inner.values, parts.values.begin() + static_cast<std::ptrdiff_t>(first));
   Matrix<double> turned(count, vectors.cols());
   multiply(inner.vectors.view(), vectors, turned.view(), pool);
@@ -83,6 +84,10 @@ RightVectors not_a_number(std::size_t width) {
 
 }  // namespace
 
+std::uint64_t panel_bytes(std::size_t width) noexcept {
+  return std::uint64_t{kPanelRows} * width * sizeof(double);
+}
+
 SymmetricTiles inner_products(const LongMatrix& matrix, ThreadPool& pool) {
   SymmetricTiles products(matrix.width);
   for_each_panel(matrix, pool,
@@ -97,7 +102,7 @@ RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool) {
   };
   Matrix<double> gram = dense();
   if (gram.rows() != matrix.width) return not_a_number(matrix.width);
-  RightVectors parts = decompose(std::move(gram));
+  RightVectors parts = decompose(std::move(gram), pool);
   std::vector<double>& values = parts.values;
   for (std::size_t first = 0; first < values.size();) {
     if (values[first] <= kNothing * values.front()) {

@@ -4,6 +4,7 @@
 // kept is what has the size of their short side.
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct LongMatrix {
   std::function<void(std::size_t first, MatrixView<double> out, ThreadPool& pool)> read;
 };
 
-// matrix^T matrix
+// matrix^T matrix. Reads the matrix in panels, each of which takes panel_bytes().
+std::uint64_t panel_bytes(std::size_t width) noexcept;
 SymmetricTiles inner_products(const LongMatrix& matrix, ThreadPool& pool);
 
 struct RightVectors {

@@ -151,7 +151,7 @@ TEST_F(Writer, ReportsProgressPerTensor) {
 }
 
 TEST_F(Writer, AStopRequestLeavesNothing) {
-  int asked = 0;
+  std::atomic<int> asked = 0;
   options.stop_requested = [&] { return ++asked == 3; };
   error_message(ErrorCode::kInterrupted, [&] { write(source()); });
   EXPECT_TRUE(nothing_is_left());

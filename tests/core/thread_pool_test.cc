@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
+
 namespace vlm {
 namespace {
 
@@ -37,6 +39,36 @@ TEST(ThreadPool, LoopInsideALoopRunsInline) {
     pool.parallel_for(8, [&](std::size_t inner) { ++runs[outer * 8 + inner]; });
   });
   EXPECT_EQ(runs, std::vector<int>(64, 1));
+}
+
+TEST(ThreadPool, StoppableLoopsEndWhenAsked) {
+  for (const std::size_t threads : {1U, 3U}) {
+    ThreadPool pool(threads);
+    std::atomic<int> runs{0};
+    const auto count = [&](std::size_t) { ++runs; };
+    {
+      const StoppableLoops stoppable(pool, [&] { return runs >= 5; });
+      pool.parallel_for(5, count);
+      EXPECT_THROW(pool.parallel_for(1, count), Error);
+      EXPECT_THROW(pool.parallel_for(1000, count), Error);
+      EXPECT_EQ(runs, 5);
+    }
+    pool.parallel_for(10, count);
+    EXPECT_EQ(runs, 15);
+  }
+}
+
+TEST(ThreadPool, StoppableLoopsEndInsideOfLoops) {
+  for (const std::size_t threads : {1U, 3U}) {
+    ThreadPool pool(threads);
+    std::atomic<int> runs{0};
+    const StoppableLoops stoppable(pool, [&] { return runs >= 5; });
+    const auto count_to_a_million = [&](std::size_t) {
+      pool.parallel_for(1000000, [&](std::size_t) { ++runs; });
+    };
+    EXPECT_THROW(pool.parallel_for(3, count_to_a_million), Error);
+    EXPECT_LE(runs, 5 + 3);
+  }
 }
 
 TEST(ThreadPool, FirstExceptionComesBackAndThePoolLives) {

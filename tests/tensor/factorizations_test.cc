@@ -10,16 +10,6 @@
 namespace vlm {
 namespace {
 
-TEST(SymmetricEigenvectors, AreTheRowsSmallestValueFirst) {
-  std::array<double, 4> matrix{2, 1, 1, 2};  // 1: (1, -1), 3: (1, 1)
-  const std::vector<double> values = decompose_symmetric({matrix, 2, 2});
-  EXPECT_NEAR(values[0], 1, 1e-14);
-  EXPECT_NEAR(values[1], 3, 1e-14);
-  EXPECT_NEAR(matrix[0], -matrix[1], 1e-14);
-  EXPECT_NEAR(matrix[2], matrix[3], 1e-14);
-  EXPECT_NEAR(matrix[2] * matrix[2], 0.5, 1e-14);
-}
-
 TEST(Cholesky, IsTheLowerTriangle) {
   std::array<double, 4> matrix{4, 99, 2, 5};  // [[2, 0], [1, 2]]; the 99 is not looked at
   ASSERT_TRUE(factorize_cholesky({matrix, 2, 2}));
