@@ -1,9 +1,13 @@
 #include "merge/aligned_checkpoint.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "core/check.h"
+#include "core/checksum.h"
 #include "merge/input_tensors.h"
 #include "merge/part_reader.h"
 
@@ -12,6 +16,36 @@ namespace {
 
 bool has_rows_by_token(const TensorInfo& info) {
   return info.name == kEmbedName || info.name == kHeadName;
+}
+
+// The tensor that a model's rows are in: a head that is tied is the embedding.
+const TensorInfo& tensor_with_rows(const Checkpoint& model, const TensorInfo& info) {
+  const TensorInfo* tensor = model.find(info.name);
+  if (tensor == nullptr) tensor = model.find(kEmbedName);
+  check(tensor != nullptr, "AlignedCheckpoint: every model has an embedding");
+  return *tensor;
+}
+
+const std::vector<RowOrigin>& origins_of(const VocabularyAlignment& alignment,
+                                         const TensorInfo& info) {
+  return info.name == kHeadName ? alignment.head : alignment.embedding;
+}
+
+// Of which rows a tensor is put together.
+std::uint64_t checksum_of(const std::vector<std::optional<std::uint32_t>>& own_rows,
+                          const std::vector<RowOrigin>& origins) {
+  std::vector<std::uint32_t> numbers;
+  for (std::size_t id = 0; id < origins.size(); ++id) {
+    const RowOrigin& origin = origins[id];
+    numbers.insert(numbers.end(),
+                   {std::uint32_t{origin.is_token}, std::uint32_t{origin.is_forced},
+                    std::uint32_t{own_rows[id].has_value()}, own_rows[id].value_or(0),
+                    static_cast<std::uint32_t>(origin.others.size())});
+    for (const RowPlace& place : origin.others) {
+      numbers.insert(numbers.end(), {place.input, place.row});
+    }
+  }
+  return checksum(std::as_bytes(std::span(numbers)));
 }
 
 }  // namespace
@@ -24,13 +58,10 @@ class AlignedCheckpoint::TokenRows {
       : model_(model),
         width_(info.shape.back()),
         own_rows_(alignment.own_rows[model]),
-        origins_(info.name == kHeadName ? alignment.head : alignment.embedding) {
+        origins_(origins_of(alignment, info)) {
     for (const std::shared_ptr<const Checkpoint>& each : alignment.models) {
-      // A head that is tied is the embedding.
-      const TensorInfo* tensor = each->find(info.name);
-      if (tensor == nullptr) tensor = each->find(kEmbedName);
-      check(tensor != nullptr, "AlignedCheckpoint: every model has an embedding");
-      readers_.push_back(std::make_unique<const PartReader>(*each, *tensor, pool));
+      readers_.push_back(
+          std::make_unique<const PartReader>(*each, tensor_with_rows(*each, info), pool));
     }
     const auto is_padding = [](const RowOrigin& origin) { return !origin.is_token; };
     if (std::ranges::any_of(origins_, is_padding)) make_padding(pool);
@@ -155,7 +186,19 @@ const TensorInfo& AlignedCheckpoint::stored(const TensorInfo& info) const {
 }
 
 std::string AlignedCheckpoint::origin(const TensorInfo& info) const {
-  return has_rows_by_token(info) ? "" : model().origin(stored(info));
+  return has_rows_by_token(info) ? origin_of_rows(info) : model().origin(stored(info));
+}
+
+std::string AlignedCheckpoint::origin_of_rows(const TensorInfo& info) const {
+  std::string text =
+      "rows of model " + std::to_string(index_) + " " + to_string(info.shape) + " " +
+      std::to_string(checksum_of(alignment_->own_rows[index_], origins_of(*alignment_, info)));
+  for (const std::shared_ptr<const Checkpoint>& each : alignment_->models) {
+    const std::string origin = each->origin(tensor_with_rows(*each, info));
+    if (origin.empty()) return "";
+    text += "\n" + origin;
+  }
+  return text;
 }
 
 void AlignedCheckpoint::read(const TensorInfo& info, std::span<float> out) const {

@@ -49,7 +49,7 @@ class AlignedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::vector<FileState> weight_files() const override {
     return model().weight_files();
   }
-  // The model's; not told for embedding and head.
+  // The model's; of embedding and head that of all models, with which rows are taken.
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
 
  private:
@@ -58,6 +58,7 @@ class AlignedCheckpoint final : public Checkpoint {
 
   // The model's tensor of which `info` of tensors() is the aligned one.
   [[nodiscard]] const TensorInfo& stored(const TensorInfo& info) const;
+  [[nodiscard]] std::string origin_of_rows(const TensorInfo& info) const;
   [[nodiscard]] const Checkpoint& model() const { return *alignment_->models[index_]; }
 
   std::shared_ptr<const VocabularyAlignment> alignment_;
