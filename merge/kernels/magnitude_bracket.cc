@@ -89,7 +89,7 @@ HWY_INLINE std::size_t count_runs(std::span<const std::int32_t> magnitudes, Brac
       // Stored whole: some processors take very long to store a part of a vector in one
       // instruction.
       const auto is_inside = ends.is_inside(run[j]);
-      hn::StoreU(hn::Compress(run[j], is_inside), bits, inside.data() + size);
+      hn::StoreU(compress(bits, run[j], is_inside), bits, inside.data() + size);
       size += hn::CountTrue(bits, is_inside);
     }
   }

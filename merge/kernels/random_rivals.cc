@@ -14,6 +14,8 @@
 #include <hwy/foreach_target.h>
 //
 #include <hwy/highway.h>
+//
+#include "merge/kernels/vector_runs-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vlm::HWY_NAMESPACE {
@@ -41,8 +43,8 @@ void find_contests(std::size_t first, std::span<const std::uint32_t> words,
     const auto word = hn::LoadU(tag, words.data() + i);
     const auto is_between =
         hn::AndNot(hn::Lt(word, hn::Set(tag, bounds.low)), hn::Lt(word, hn::Set(tag, bounds.high)));
-    hn::StoreU(hn::Compress(entry, is_between), tag, found.entries.data() + size);
-    hn::StoreU(hn::Compress(word, is_between), tag, found.words.data() + size);
+    hn::StoreU(compress(tag, entry, is_between), tag, found.entries.data() + size);
+    hn::StoreU(compress(tag, word, is_between), tag, found.words.data() + size);
     size += hn::CountTrue(tag, is_between);
     entry = hn::Add(entry, hn::Set(tag, static_cast<std::uint32_t>(lanes)));
   }
@@ -83,7 +85,8 @@ std::size_t find_losers(std::span<const float> row, const Contests& contests,
     const auto others = hn::And(hn::GatherIndex(tag, values, rival), magnitude);
     const auto loses = hn::Or(hn::Lt(own, others), hn::And(hn::Eq(own, others), is_behind));
     const auto counts = hn::And(loses, hn::FirstN(tag, contests.size - i));
-    hn::StoreU(hn::Compress(hn::BitCast(unsigned_tag, entry), hn::RebindMask(unsigned_tag, counts)),
+    hn::StoreU(compress(unsigned_tag, hn::BitCast(unsigned_tag, entry),
+                        hn::RebindMask(unsigned_tag, counts)),
                unsigned_tag, losers + size);
     size += hn::CountTrue(tag, counts);
   }
