@@ -93,10 +93,15 @@ void for_each_block(const TensorMerge& task, const BlockNeeds& needs, ThreadPool
                     const std::function<void(std::size_t part, const InputBlock& block)>& use) {
   const Parts parts(elements_of(task));
   pool.parallel_for(parts.count(), [&](std::size_t part) {
-    InputBlockReader reader(task, parts.block_size(), needs);
-    parts.for_each_block(
-        part, [&](std::size_t first, std::size_t size) { use(part, reader.read(first, size)); });
+    for_each_block(task, needs, parts, part, [&](const InputBlock& block) { use(part, block); });
   });
+}
+
+void for_each_block(const TensorMerge& task, const BlockNeeds& needs, const Parts& parts,
+                    std::size_t part, const std::function<void(const InputBlock& block)>& use) {
+  InputBlockReader reader(task, parts.block_size(), needs);
+  parts.for_each_block(part,
+                       [&](std::size_t first, std::size_t size) { use(reader.read(first, size)); });
 }
 
 DeltaReader::DeltaReader(const TensorMerge& task, std::size_t model, std::size_t largest)

@@ -77,6 +77,10 @@ class Parts {
 void for_each_block(const TensorMerge& task, const BlockNeeds& needs, ThreadPool& pool,
                     const std::function<void(std::size_t part, const InputBlock& block)>& use);
 
+// The blocks of one part, in order on the calling thread.
+void for_each_block(const TensorMerge& task, const BlockNeeds& needs, const Parts& parts,
+                    std::size_t part, const std::function<void(const InputBlock& block)>& use);
+
 // Reads blocks of one model's difference from the base (of the values themselves without a base).
 // What it shows is there until the next block is read. For one thread. REQUIRES for every block:
 // inside of the tensor, not too large.

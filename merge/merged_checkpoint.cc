@@ -332,7 +332,9 @@ class MergedCheckpoint::Tasks final : public MergeTasks {
 const StartMerge& MergedCheckpoint::start_merge(ThreadPool& pool,
                                                 const RecallNumbers& recall) const {
   std::call_once(prepared_, [&] {
-    if (plan_.method->prepare) start_merge_ = plan_.method->prepare(Tasks(*this, recall, pool));
+    if (plan_.method->prepare) {
+      start_merge_ = plan_.method->prepare(Tasks(*this, recall, pool), pool);
+    }
     if (!start_merge_) start_merge_ = plan_.method->start;
   });
   return start_merge_;

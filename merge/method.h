@@ -172,8 +172,9 @@ struct MergeMethod {
 
   // For methods that look at all tensors before they merge the first (trims over the whole model):
   // returns how one of `tasks` is started, or null if their parameters ask for nothing beyond
-  // `start`. Absent: `start` is that.
-  std::function<StartMerge(const MergeTasks& tasks)> prepare = nullptr;
+  // `start`. Works over the pool, with the same result for any number of threads. Absent: `start`
+  // is that.
+  std::function<StartMerge(const MergeTasks& tasks, ThreadPool& pool)> prepare = nullptr;
 
   // Of methods that decompose matrices: the memory for a task, of which only the shape and the
   // number of models count. Absent: little.

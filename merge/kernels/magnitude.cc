@@ -47,14 +47,34 @@ void MagnitudeSearch::show(std::span<const float> values, std::span<const float>
     shown_ += values.size();
     return;
   }
-  counts_.resize(kMaxDigitValues);
+  count_digits(values, base, counts_);
+}
+
+void MagnitudeSearch::count_digits(std::span<const float> values, std::span<const float> base,
+                                   std::vector<std::size_t>& counts) const {
+  counts.resize(kMaxDigitValues);
   const Digit digit = kDigits[pass_];
   const std::uint32_t above = ~((digit.mask << digit.shift) | ((1U << digit.shift) - 1U));
-  std::size_t* const counts = counts_.data();
   const std::uint32_t prefix = bits_;
-  for_each_magnitude(values, base, [=](std::size_t /*index*/, std::uint32_t bits) {
-    if ((bits & above) == prefix) ++counts[(bits >> digit.shift) & digit.mask];
-  });
+  for_each_magnitude(values, base,
+                     [=, data = counts.data()](std::size_t /*index*/, std::uint32_t bits) {
+                       if ((bits & above) == prefix) ++data[(bits >> digit.shift) & digit.mask];
+                     });
+}
+
+void MagnitudeSearch::count(std::span<const float> numbers, MagnitudeCounts& counts) const {
+  if (pass_ < kDigits.size()) return count_digits(numbers, {}, counts.by_digit);
+  counts.elements += numbers.size();
+  counts.ties += static_cast<std::size_t>(std::ranges::count(numbers, bits_, magnitude_bits));
+}
+
+bool MagnitudeSearch::add(const MagnitudeCounts& counts) {
+  if (ties_ < wanted_ && pass_ == kDigits.size() && ties_ + counts.ties >= wanted_) return false;
+  counts_.resize(kMaxDigitValues);
+  for (std::size_t i = 0; i < counts.by_digit.size(); ++i) counts_[i] += counts.by_digit[i];
+  shown_ += counts.elements;
+  ties_ += counts.ties;
+  return true;
 }
 
 void MagnitudeSearch::end_pass() {

@@ -17,9 +17,17 @@ struct MagnitudeCut {
   std::size_t tie_end = 0;
 };
 
+// What a pass of a search counts in some elements.
+struct MagnitudeCounts {
+  std::vector<std::size_t> by_digit;  // by value of the pass's digit
+  std::size_t elements = 0;           // in the pass of the ties
+  std::size_t ties = 0;               // likewise
+};
+
 // Finds the cut that keeps exactly k elements of one or several deltas that follow each other;
 // earlier elements first among equals. Each pass shows all elements in the same order, in pieces of
-// any size (a histogram of 11, 10 and 10 bits of the magnitude, then the ties). No memory.
+// any size (a histogram of 11, 10 and 10 bits of the magnitude, then the ties), or counts them and
+// adds what was counted. No memory.
 class MagnitudeSearch {
  public:
   static constexpr std::size_t kPasses = 4;
@@ -28,12 +36,20 @@ class MagnitudeSearch {
   explicit MagnitudeSearch(std::size_t k) : wanted_(k) {}
 
   void show(std::span<const float> values, std::span<const float> base);
+  // Counts elements without taking notice of them. May be called from several threads at once.
+  void count(std::span<const float> numbers, MagnitudeCounts& counts) const;
+  // Takes notice of elements that were counted. False: it did not, the cut is among their ties;
+  // they are to be shown.
+  [[nodiscard]] bool add(const MagnitudeCounts& counts);
   void end_pass();
 
   // For the delta before which `begin` elements were shown in each pass. REQUIRES: all passes.
   [[nodiscard]] MagnitudeCut cut(std::size_t begin) const noexcept;
 
  private:
+  void count_digits(std::span<const float> values, std::span<const float> base,
+                    std::vector<std::size_t>& counts) const;
+
   std::size_t pass_ = 0;
   std::size_t wanted_;  // rank of the cut among the elements that share `bits_` so far
   std::uint32_t bits_ = 0;

@@ -81,17 +81,17 @@ DeltaFilters keep_window(const TensorMerge& task, ThreadPool& pool) {
 }
 
 // With `scope: model` the window is that of all entries of the model.
-StartMerge prepare_breadcrumbs(const MergeTasks& tasks, Consensus consensus) {
+StartMerge prepare_breadcrumbs(const MergeTasks& tasks, ThreadPool& pool, Consensus consensus) {
   const auto cuts = std::make_shared<const WholeModelCuts>(
-      tasks, std::vector<std::string>{"gamma", "density"},
+      tasks, pool, std::vector<std::string>{"gamma", "density"},
       [](const std::vector<std::size_t>& shares, std::size_t elements) {
         const Window window = fit_window(shares[0], shares[1], elements);
         const std::size_t kept = window.kept == 0 ? 0 : window.outliers + window.kept;
         return std::vector<std::size_t>{window.outliers, kept};
       });
   if (cuts->empty()) return nullptr;
-  const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& pool) {
-    if (task.parameters.at("scope") != kScopeModel) return keep_window(task, pool);
+  const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& of_task) {
+    if (task.parameters.at("scope") != kScopeModel) return keep_window(task, of_task);
     return filter_each(task, 1, [&](const TensorMerge& /*same*/, const ModelTensor& model) {
       return KeepByMagnitude{.kept = cuts->find(task, model, 1),
                              .outliers = cuts->find(task, model, 0)};
@@ -110,8 +110,8 @@ MergeMethod breadcrumbs_like(const char* name, const char* formula, Consensus co
                      .parameters = task_vector_parameters({.normalize = false, .rescale = false}),
                      .start = start_task_vectors({keep_window, consensus}),
                      .complaint = nullptr,
-                     .prepare = [consensus](const MergeTasks& tasks) {
-                       return prepare_breadcrumbs(tasks, consensus);
+                     .prepare = [consensus](const MergeTasks& tasks, ThreadPool& pool) {
+                       return prepare_breadcrumbs(tasks, pool, consensus);
                      }};
   method.parameters.push_back(
       number_in("gamma", ParameterScope::kPerModel, {0, 1}, 0.01,

@@ -55,13 +55,13 @@ BlockMerge start_stitching(const TensorMerge& task, ThreadPool& pool) {
   return stitch(cut_tensor(task, pool));
 }
 
-StartMerge prepare_regions(const MergeTasks& tasks) {
+StartMerge prepare_regions(const MergeTasks& tasks, ThreadPool& pool) {
   const auto cuts = std::make_shared<const WholeModelCuts>(
-      tasks, std::vector<std::string>{"density"},
+      tasks, pool, std::vector<std::string>{"density"},
       [](const std::vector<std::size_t>& shares, std::size_t /*elements*/) { return shares; });
   if (cuts->empty()) return nullptr;
-  return [cuts](const TensorMerge& task, ThreadPool& pool) {
-    if (task.parameters.at("scope") != kScopeModel) return start_stitching(task, pool);
+  return [cuts](const TensorMerge& task, ThreadPool& of_task) {
+    if (task.parameters.at("scope") != kScopeModel) return start_stitching(task, of_task);
     OptionalCuts found;
     for (const ModelTensor& model : task.models) found.push_back(cuts->find(task, model, 0));
     return stitch(std::move(found));

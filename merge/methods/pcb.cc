@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -140,14 +143,14 @@ Competition compete_in_tensor(const TensorMerge& task, ThreadPool& pool) {
 // Over all tensors with `scope: model`, as in the paper, whose task vectors are whole models.
 class WholeModelCompetition {
  public:
-  explicit WholeModelCompetition(const MergeTasks& tasks)
-      : deltas_(find(tasks, [](const TensorMerge& task,
-                               ThreadPool& pool) { return ranges_of_deltas(task, pool); })),
+  WholeModelCompetition(const MergeTasks& tasks, ThreadPool& pool)
+      : deltas_(find(tasks, "delta_ranges",
+                     [&](const TensorMerge& task) { return ranges_of_deltas(task, pool); })),
         cuts_(
-            tasks, {"density"},
+            tasks, pool, {"density"},
             [](const std::vector<std::size_t>& shares, std::size_t /*elements*/) { return shares; },
-            [this](const TensorMerge& task, const SeeNumbers& see) { show_scores(task, see); }),
-        scores_(find(tasks, [this](const TensorMerge& task, ThreadPool& pool) {
+            [this](const TensorMergePart& part, const SeeNumbers& see) { show_scores(part, see); }),
+        scores_(find(tasks, "score_ranges", [&](const TensorMerge& task) {
           return ranges_of_kept_scores(task, with_cuts(task), pool);
         })) {}
 
@@ -162,17 +165,46 @@ class WholeModelCompetition {
  private:
   using RangesByModel = std::map<std::size_t, MagnitudeRange>;  // by ModelTensor::model
 
-  template <typename FindRanges>
-  static RangesByModel find(const MergeTasks& tasks, const FindRanges& find_ranges) {
-    ThreadPool alone(1);
-    RangesByModel found;
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      if (tasks.describe(i).parameters.at("scope") != kScopeModel) continue;
-      tasks.load(i, [&](const TensorMerge& task) {
-        const Ranges ranges = find_ranges(task, alone);
-        for (std::size_t m = 0; m < ranges.size(); ++m) found[task.models[m].model].add(ranges[m]);
-      });
+  // Three of each model.
+  static Numbers numbers_of(const RangesByModel& ranges) {
+    Numbers numbers;
+    for (const auto& [model, range] : ranges) {
+      for (const float each : {range.smallest, range.smallest_above_zero, range.largest}) {
+        numbers.push_back(std::bit_cast<std::uint32_t>(each));
+      }
     }
+    return numbers;
+  }
+  static void read_numbers(const Numbers& numbers, RangesByModel& ranges) {
+    auto next = numbers.begin();
+    for (auto& [model, range] : ranges) {
+      for (float* const each : {&range.smallest, &range.smallest_above_zero, &range.largest}) {
+        *each = std::bit_cast<float>(static_cast<std::uint32_t>(*next++));
+      }
+    }
+  }
+
+  // Those of an earlier run if they are there.
+  template <typename FindRanges>
+  static RangesByModel find(const MergeTasks& tasks, const std::string& what,
+                            const FindRanges& find_ranges) {
+    const std::vector<std::size_t> tensors = tasks_of_whole_model(tasks);
+    RangesByModel found;
+    for (const std::size_t i : tensors) {
+      for (const ModelTensor& model : tasks.describe(i).models) found[model.model];
+    }
+    if (found.empty()) return found;
+    const auto look_at_all = [&] {
+      for (const std::size_t i : tensors) {
+        tasks.load(i, [&](const TensorMerge& task) {
+          const Ranges ranges = find_ranges(task);
+          for (std::size_t m = 0; m < ranges.size(); ++m)
+            found[task.models[m].model].add(ranges[m]);
+        });
+      }
+      return numbers_of(found);
+    };
+    read_numbers(recall_numbers(tasks, what, 3 * found.size(), look_at_all), found);
     return found;
   }
 
@@ -190,14 +222,13 @@ class WholeModelCompetition {
     return competition;
   }
 
-  void show_scores(const TensorMerge& task, const SeeNumbers& see) const {
-    const Competition competition{of_models(task, deltas_), {}, {}};
-    ThreadPool alone(1);
-    for_each_block(task, PcbBuffers::needs(task), alone,
-                   [&](std::size_t /*part*/, const InputBlock& inputs) {
+  void show_scores(const TensorMergePart& part, const SeeNumbers& see) const {
+    const Competition competition{of_models(part.task, deltas_), {}, {}};
+    for_each_block(part.task, PcbBuffers::needs(part.task), part.parts, part.part,
+                   [&](const InputBlock& inputs) {
                      const PcbBuffers buffers(inputs);
                      buffers.make_deltas_and_total(inputs);
-                     for (std::size_t i = 0; i < task.models.size(); ++i) {
+                     for (std::size_t i = 0; i < part.task.models.size(); ++i) {
                        competition.make_scores(buffers, i);
                        see(i, buffers.scores(i));
                      }
@@ -257,11 +288,11 @@ BlockMerge start_pcb(const TensorMerge& task, ThreadPool& pool) {
   return merge_with(task, compete_in_tensor(task, pool));
 }
 
-StartMerge prepare_pcb(const MergeTasks& tasks) {
-  const auto whole = std::make_shared<const WholeModelCompetition>(tasks);
+StartMerge prepare_pcb(const MergeTasks& tasks, ThreadPool& pool) {
+  const auto whole = std::make_shared<const WholeModelCompetition>(tasks, pool);
   if (whole->empty()) return nullptr;
-  return [whole](const TensorMerge& task, ThreadPool& pool) {
-    if (task.parameters.at("scope") != kScopeModel) return start_pcb(task, pool);
+  return [whole](const TensorMerge& task, ThreadPool& of_task) {
+    if (task.parameters.at("scope") != kScopeModel) return start_pcb(task, of_task);
     return merge_with(task, whole->of(task));
   };
 }

@@ -36,13 +36,13 @@ DeltaFilters keep_largest_entries(const TensorMerge& task, ThreadPool& pool) {
 }
 
 // With `scope: model` n is the number of all entries of the model.
-StartMerge prepare_ties(const MergeTasks& tasks) {
+StartMerge prepare_ties(const MergeTasks& tasks, ThreadPool& pool) {
   const auto cuts = std::make_shared<const WholeModelCuts>(
-      tasks, std::vector<std::string>{"density"},
+      tasks, pool, std::vector<std::string>{"density"},
       [](const std::vector<std::size_t>& shares, std::size_t /*elements*/) { return shares; });
   if (cuts->empty()) return nullptr;
-  const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& pool) {
-    if (task.parameters.at("scope") != kScopeModel) return keep_largest_entries(task, pool);
+  const auto make_filters = [cuts](const TensorMerge& task, ThreadPool& of_task) {
+    if (task.parameters.at("scope") != kScopeModel) return keep_largest_entries(task, of_task);
     return filter_each(task, 1, [&](const TensorMerge& /*same*/, const ModelTensor& model) {
       return KeepByMagnitude{cuts->find(task, model, 0), std::nullopt};
     });

@@ -1,8 +1,9 @@
 #include "merge/methods/whole_model.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/error.h"
-#include "merge/block_loop.h"
 
 namespace vlm {
 namespace {
@@ -49,19 +50,74 @@ Searches begin_searches(const std::map<std::size_t, Demand>& demands,
   return searches;
 }
 
-// Bits and end of the ties of each cut.
-Numbers find_cuts(const MergeTasks& tasks, const std::vector<std::size_t>& tensors,
-                  const ShowNumbers& show, Searches searches) {
-  for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) {
-    for (const std::size_t tensor : tensors) {
-      tasks.load(tensor, [&](const TensorMerge& task) {
-        show(task, [&](std::size_t index, std::span<const float> numbers) {
-          if (task.models[index].changes_nothing) return;
-          for (auto& search : searches.at(task.models[index].model)) {
-            if (search) search->show(numbers, {});
-          }
+// Shows all searches the parts of one tensor after the other, which several threads look at
+// together.
+class PartsInOrder {
+ public:
+  PartsInOrder(const ShowNumbers& show, Searches& searches) : show_(show), searches_(searches) {}
+
+  void show_all(const TensorMerge& task, ThreadPool& pool) {
+    const Parts parts(elements_of(task));
+    for (std::size_t first = 0; first < parts.count(); first += kPartsAtOnce) {
+      std::vector<Counts> counts(std::min(kPartsAtOnce, parts.count() - first));
+      pool.parallel_for(counts.size(), [&](std::size_t i) {
+        counts[i] = count({task, parts, first + i});
+      });
+      for (std::size_t i = 0; i < counts.size(); ++i) add({task, parts, first + i}, counts[i]);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPartsAtOnce = 64;
+  using Counts = std::vector<std::vector<MagnitudeCounts>>;  // by model of the task and cut
+
+  // Calls use(search, cut) for the searches that a model of a task takes part in.
+  template <typename Use>
+  void for_each_search_of(const ModelTensor& model, const Use& use) const {
+    if (model.changes_nothing) return;
+    auto& cuts = searches_.at(model.model);
+    for (std::size_t cut = 0; cut < cuts.size(); ++cut) {
+      if (cuts[cut]) use(*cuts[cut], cut);
+    }
+  }
+
+  [[nodiscard]] Counts count(const TensorMergePart& part) const {
+    Counts counts(part.task.models.size());
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      for_each_search_of(part.task.models[i], [&](const MagnitudeSearch& /*each*/,
+                                                  std::size_t cut) { counts[i].resize(cut + 1); });
+    }
+    show_(part, [&](std::size_t model, std::span<const float> numbers) {
+      for_each_search_of(part.task.models[model],
+                         [&](const MagnitudeSearch& search, std::size_t cut) {
+                           search.count(numbers, counts[model][cut]);
+                         });
+    });
+    return counts;
+  }
+
+  void add(const TensorMergePart& part, const Counts& counts) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      for_each_search_of(part.task.models[i], [&](MagnitudeSearch& search, std::size_t cut) {
+        if (search.add(counts[i][cut])) return;
+        show_(part, [&](std::size_t model, std::span<const float> numbers) {
+          if (model == i) search.show(numbers, {});
         });
       });
+    }
+  }
+
+  const ShowNumbers& show_;
+  Searches& searches_;
+};
+
+// Bits and end of the ties of each cut.
+Numbers find_cuts(const MergeTasks& tasks, const std::vector<std::size_t>& tensors,
+                  const ShowNumbers& show, Searches searches, ThreadPool& pool) {
+  for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) {
+    PartsInOrder parts(show, searches);
+    for (const std::size_t tensor : tensors) {
+      tasks.load(tensor, [&](const TensorMerge& task) { parts.show_all(task, pool); });
     }
     for_each_search(searches, [](MagnitudeSearch& search) { search.end_pass(); });
   }
@@ -75,25 +131,38 @@ Numbers find_cuts(const MergeTasks& tasks, const std::vector<std::size_t>& tenso
 
 }  // namespace
 
-void show_deltas(const TensorMerge& task, const SeeNumbers& see) {
-  const Parts parts(elements_of(task));
-  for (std::size_t model = 0; model < task.models.size(); ++model) {
-    for (std::size_t part = 0; part < parts.count(); ++part) {
-      for_each_delta_block(
-          task, model, parts, part,
-          [&](std::size_t /*first*/, std::span<const float> delta) { see(model, delta); });
-    }
+void show_deltas(const TensorMergePart& part, const SeeNumbers& see) {
+  for (std::size_t model = 0; model < part.task.models.size(); ++model) {
+    for_each_delta_block(
+        part.task, model, part.parts, part.part,
+        [&](std::size_t /*first*/, std::span<const float> delta) { see(model, delta); });
   }
 }
 
-WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
-                               const std::vector<std::string>& share_parameters,
-                               const CountsToCuts& counts_to_cuts, const ShowNumbers& show) {
-  std::map<std::size_t, Demand> demands;
+std::vector<std::size_t> tasks_of_whole_model(const MergeTasks& tasks) {
+  std::vector<std::size_t> found;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks.describe(i).parameters.at("scope") == kScopeModel) found.push_back(i);
+  }
+  return found;
+}
+
+Numbers recall_numbers(const MergeTasks& tasks, const std::string& what, std::size_t expected,
+                       const std::function<Numbers()>& make) {
+  Numbers found = tasks.recall(what, make);
+  if (found.size() == expected) return found;
+  throw Error(ErrorCode::kCorruptFile, what + " of an earlier run: expected " +
+                                           std::to_string(expected) +
+                                           " numbers: " + std::to_string(found.size()));
+}
+
+WholeModelCuts::WholeModelCuts(const MergeTasks& tasks, ThreadPool& pool,
+                               const std::vector<std::string>& share_parameters,
+                               const CountsToCuts& counts_to_cuts, const ShowNumbers& show)
+    : tensors_(tasks_of_whole_model(tasks)) {
+  std::map<std::size_t, Demand> demands;
+  for (const std::size_t i : tensors_) {
     const TensorMerge task = tasks.describe(i);
-    if (task.parameters.at("scope") != kScopeModel) continue;
-    tensors_.push_back(i);
     for (const ModelTensor& model : task.models) {
       if (model.changes_nothing) continue;
       Demand& demand = demands[model.model];
@@ -108,15 +177,10 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks,
   }
   if (empty()) return;
   Searches searches = begin_searches(demands, counts_to_cuts);
-  const Numbers found =
-      tasks.recall("cuts", [&] { return find_cuts(tasks, tensors_, show, searches); });
   std::size_t expected = 0;
   for_each_search(searches, [&](const MagnitudeSearch& /*each*/) { expected += 2; });
-  if (found.size() != expected) {
-    throw Error(ErrorCode::kCorruptFile, "cuts of an earlier run: expected " +
-                                             std::to_string(expected) +
-                                             " numbers: " + std::to_string(found.size()));
-  }
+  const Numbers found = recall_numbers(
+      tasks, "cuts", expected, [&] { return find_cuts(tasks, tensors_, show, searches, pool); });
   auto next = found.begin();
   for (const auto& [model, cuts] : searches) {
     for (const auto& search : cuts) {

@@ -13,6 +13,7 @@ namespace vlm {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::HasSubstr;
 
 // A model that lies in `folder` and counts how often its tensors are read.
 class CountingCheckpoint final : public Checkpoint {
@@ -42,15 +43,21 @@ class CountingCheckpoint final : public Checkpoint {
 
 class ResumedMerge : public Writer {
  protected:
-  // The bytes of the merged weights and how often tensors were read.
+  // The bytes of the merged weights, how often tensors were read, and how a stop is told.
   struct Outcome {
     std::string bytes;
     std::size_t reads = 0;
+    std::string message;
+  };
+  // After so much the merge is asked to stop.
+  struct Stop {
+    std::size_t reads = SIZE_MAX;
+    std::size_t tensors = SIZE_MAX;
   };
 
-  // Is stopped at the first tensor if it `is_stopped`.
-  Outcome merge(const std::string& recipe, bool is_stopped = false) {
+  Outcome merge(const std::string& recipe, const Stop& stop) {
     std::atomic<std::size_t> reads{0};
+    std::atomic<std::size_t> tensors{0};
     const auto open = [&](const std::string& name) -> std::shared_ptr<const Checkpoint> {
       const float value = name == "base" ? 0 : name == "a" ? 1 : -2;
       return std::make_shared<const CountingCheckpoint>(MadeUpModel{.value = value},
@@ -64,21 +71,26 @@ class ResumedMerge : public Writer {
                           return name == "inner" ? inner : open(name);
                         }));
     options.resumption = Resumption::kTaken;
-    options.stop_requested = [is_stopped] { return is_stopped; };
+    options.on_progress = [&](const ProgressEvent& event) { tensors = event.done; };
+    options.stop_requested = [&] { return reads >= stop.reads || tensors >= stop.tensors; };
     Outcome outcome;
     try {
       write(merged);
       outcome.bytes = read_text_file(target / "model.safetensors");
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kInterrupted) << error.what();
+      outcome.message = error.what();
     }
     outcome.reads = reads;
     return outcome;
   }
+  Outcome merge(const std::string& recipe) { return merge(recipe, Stop{}); }
   void expect_resumed(const std::string& recipe, std::size_t num_models) {
     const Outcome whole = merge(recipe);
     fs::remove_all(target);
-    EXPECT_EQ(merge(recipe, true).bytes, "") << "stopped";
+    EXPECT_THAT(merge(recipe, {.tensors = 1}).message,
+                testing::AllOf(HasSubstr("stopped while writing"),
+                               HasSubstr("1 of 6 tensors (continue with --resume)")));
     const Outcome resumed = merge(recipe);
     EXPECT_TRUE(resumed.bytes == whole.bytes);
     EXPECT_FALSE(resumed.bytes.empty());
@@ -102,6 +114,33 @@ TEST_F(ResumedMerge, TakesBothCutsOfAWindow) {
       "base_model: base\nmodels: [{model: a, parameters: {gamma: 0.1}}, {model: b}]\n"
       "merge_method: breadcrumbs\nparameters: {weight: 1, density: 0.5, scope: model}\n",
       3);
+}
+
+TEST_F(ResumedMerge, TakesTheRangesOfCompetition) {
+  expect_resumed(
+      "base_model: base\nmodels: [{model: a}, {model: b, parameters: {density: 0.25}}]\n"
+      "merge_method: pcb\nparameters: {weight: 1, density: 0.5, scope: model}\n",
+      3);
+}
+
+// Cuts are looked for in four passes over three models of six tensors.
+TEST_F(ResumedMerge, StopsWhileItLooksForCuts) {
+  const std::string whole = merge(kInner).bytes;
+  fs::remove_all(target);
+  const Outcome stopped = merge(kInner, {.reads = 20});
+  EXPECT_THAT(stopped.message, HasSubstr("0 of 6 tensors (continue with --resume)"));
+  EXPECT_LT(stopped.reads, 30U);
+  EXPECT_TRUE(merge(kInner).bytes == whole);
+}
+
+TEST_F(ResumedMerge, StopsWhileItDecomposesMatrices) {
+  const std::string recipe =
+      "base_model: base\nmodels: [{model: a}, {model: b}]\nmerge_method: iso_c\n";
+  const std::string whole = merge(recipe).bytes;
+  fs::remove_all(target);
+  EXPECT_THAT(merge(recipe, {.reads = 3}).message,
+              HasSubstr("0 of 6 tensors (continue with --resume)"));
+  EXPECT_TRUE(merge(recipe).bytes == whole);
 }
 
 TEST_F(ResumedMerge, TakesTheCutsOfAnInputThatIsAMerge) {

@@ -1,5 +1,6 @@
 // Trims over all tensors of a model, against float64 references.
 
+#include <cmath>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -43,14 +44,16 @@ class Models final : public MergeTasks {
     use(describe(index));
   }
 
-  // All merged tensors equal those of a golden case.
+  // All merged tensors equal those of a golden case, whatever the threads.
   void expect_merged(const Json& merged, double tolerance) const {
-    ThreadPool alone(1);
-    const StartMerge prepared = method_.prepare(*this);
-    for (std::size_t i = 0; i < size(); ++i) {
-      Floats out(bases_[i].size());
-      StartedMerge(prepared ? prepared : method_.start, describe(i), alone).read(0, out);
-      expect_near(out, flatten(merged.at(names_[i])), tolerance);
+    for (const std::size_t num_threads : {1U, 3U}) {
+      ThreadPool pool(num_threads);
+      const StartMerge prepared = method_.prepare(*this, pool);
+      for (std::size_t i = 0; i < size(); ++i) {
+        Floats out(bases_[i].size());
+        StartedMerge(prepared ? prepared : method_.start, describe(i), pool).read(0, out);
+        expect_near(out, flatten(merged.at(names_[i])), tolerance);
+      }
     }
   }
 
@@ -118,8 +121,23 @@ TEST(WholeModel, RegionsAreStitchedByTheirMean) {
       .expect_merged(tensors({5, 2.5F}, {2, -0.5F}), 0);
 }
 
+// The second has twice the elements of the first.
 Json in_two_tensors(const Floats& values) {
-  return tensors({values.begin(), values.begin() + 100}, {values.begin() + 100, values.end()});
+  const auto end = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 3);
+  return tensors({values.begin(), end}, {end, values.end()});
+}
+
+// Of several parts each, with few magnitudes, so that the cut is among equals of one of them.
+TEST(WholeModel, CutsOfLargeTensorsAreThoseOfOneWithAllElements) {
+  const Floats zeros(3 * kPartElements);
+  Floats values = random_values(zeros.size(), "x");
+  for (float& value : values) value = std::round(4 * value);
+  const Json models = {{"base", in_two_tensors(zeros)}, {"task_vectors", {in_two_tensors(values)}}};
+  for (const double density : {0.05, 0.3, 0.9}) {
+    const ParameterValues each{{"weight", 1}, {"density", density}};
+    const Json together = in_two_tensors(run("ties", zeros, {{values, each}}));
+    Models("ties", models, each, {{"scope", 1}}).expect_merged(together, 0);
+  }
 }
 
 // Du et al. compete over whole task vectors: where a model is cut into tensors does not matter.
