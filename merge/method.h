@@ -149,6 +149,14 @@ struct MergeMemory {
   std::uint64_t thread_bytes = 0;  // of each thread that merges blocks of it
 };
 
+// The operations that a tensor takes, in products of matrices; or what lasts as long as so many.
+struct MergeWork {
+  double shared = 0;  // over all threads
+  double alone = 0;   // on the thread that starts the tensor
+
+  [[nodiscard]] double total() const noexcept { return shared + alone; }
+};
+
 enum class BaseRole : std::uint8_t {
   kOrdinary,  // a base_model is one more input, with parameters of its own
   kRequired,  // the point that deltas are taken from; never an input
@@ -179,6 +187,8 @@ struct MergeMethod {
   // Of methods that decompose matrices: the memory for a task, of which only the shape and the
   // number of models count. Absent: little.
   std::function<MergeMemory(const TensorMerge& task)> memory = nullptr;
+  // Likewise their work. Absent: so much for each element.
+  std::function<MergeWork(const TensorMerge& task)> work = nullptr;
 
   // The parameter of that name, or nullptr.
   [[nodiscard]] const ParameterSpec* find_parameter(std::string_view parameter) const;

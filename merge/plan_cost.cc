@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/writer.h"
@@ -23,13 +23,10 @@ constexpr std::uint64_t kThreadBytes = std::uint64_t{4} << 20U;  // blocks and a
 constexpr std::uint64_t kElementsPerCollectedByte = 8;
 constexpr std::uint64_t kMostElementsInWork = std::uint64_t{1} << 28U;  // unless one has more
 constexpr double kCopiedElementsPerSecond = 5e8;
-// The side of the matrix that is tried out. What decomposes matrices is tried on one of half the
-// side too: its work grows faster than the elements.
-constexpr std::size_t kLargeSide = 256;
-constexpr double kTriedElements = 256.0 * 256.0;
+// The side of the matrix that is tried out. Products and eigenvectors of small ones are slower.
+constexpr std::size_t kTriedSide = 256;
+constexpr std::size_t kDecomposedSide = 512;
 constexpr int kTries = 3;
-constexpr double kSmallestExponent = 1.2;  // smaller growth than this is noise about 1
-constexpr double kLargestExponent = 1.5;   // singular values: n^3 for n^2 elements
 
 std::uint64_t elements_of(const TensorInfo& info) {
   return element_count(info.shape).value_or(0);
@@ -114,6 +111,33 @@ double seconds_of(const MergePlan& plan, const TensorPlan& tensor, std::size_t s
   return std::chrono::duration<double>(end - start).count();
 }
 
+// What the method looks at when it tells its memory or its work.
+TensorMerge outline_of(const TensorPlan& tensor, Shape shape) {
+  TensorMerge task;
+  task.shape = std::move(shape);
+  task.models.resize(tensor.sources.size());
+  return task;
+}
+
+TensorMerge outline_of(const TensorPlan& tensor) {
+  Shape shape = tensor.output.shape;
+  if (!shape.empty()) shape.front() = tensor.merged_rows;
+  return outline_of(tensor, std::move(shape));
+}
+
+MergeWork work_of(const MergeMethod& method, const TensorMerge& outline) {
+  const auto elements = static_cast<double>(element_count(outline.shape).value_or(0));
+  return method.work ? method.work(outline) : MergeWork{.shared = elements, .alone = 0};
+}
+
+// How many tensors like that are open at a time (write_checkpoint()).
+std::size_t tensors_at_once(const MergePlan& plan, const TensorPlan& tensor,
+                            std::size_t num_threads) {
+  const std::uint64_t bytes = memory_of_method(plan, tensor).tensor_bytes;
+  if (bytes == 0) return num_threads;
+  return std::clamp<std::size_t>(kMaxWorkingBytes / bytes, 1, num_threads);
+}
+
 // The shortest of some tries: what else the machine does only adds to it.
 double shortest_seconds(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
   double shortest = seconds_of(plan, tensor, side);
@@ -121,12 +145,19 @@ double shortest_seconds(const MergePlan& plan, const TensorPlan& tensor, std::si
   return shortest;
 }
 
-double computing_seconds(const MergePlan& plan, const MethodSpeed& speed) {
+double computing_seconds(const MergePlan& plan, double seconds_of_operation,
+                         std::size_t num_threads) {
+  const auto threads = static_cast<double>(num_threads);
   double seconds = 0.0;
   for (const TensorPlan& tensor : plan.tensors) {
-    const auto elements = static_cast<double>(elements_of(tensor.output));
-    seconds += tensor.is_copy ? elements / kCopiedElementsPerSecond
-                              : speed.seconds * std::pow(elements / kTriedElements, speed.exponent);
+    if (tensor.is_copy) {
+      const auto elements = static_cast<double>(elements_of(tensor.output));
+      seconds += elements / kCopiedElementsPerSecond / threads;
+      continue;
+    }
+    const MergeWork work = work_of(*plan.method, outline_of(tensor));
+    const auto at_once = static_cast<double>(tensors_at_once(plan, tensor, num_threads));
+    seconds += seconds_of_operation * (work.shared / threads + work.alone / at_once);
   }
   return seconds;
 }
@@ -135,14 +166,10 @@ double computing_seconds(const MergePlan& plan, const MethodSpeed& speed) {
 
 MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor) {
   if (tensor.is_copy || !plan.method->memory) return {};
-  TensorMerge task;
-  task.shape = tensor.output.shape;
-  if (!task.shape.empty()) task.shape.front() = tensor.merged_rows;
-  task.models.resize(tensor.sources.size());
-  return plan.method->memory(task);
+  return plan.method->memory(outline_of(tensor));
 }
 
-MethodSpeed try_method(const MergePlan& plan) {
+double try_method(const MergePlan& plan) {
   const TensorPlan* largest = nullptr;
   for (const TensorPlan& tensor : plan.tensors) {
     if (tensor.is_copy) continue;
@@ -150,13 +177,10 @@ MethodSpeed try_method(const MergePlan& plan) {
       largest = &tensor;
     }
   }
-  if (largest == nullptr) return {};
-  const double large = shortest_seconds(plan, *largest, kLargeSide);
-  if (!plan.method->memory) return {.seconds = large, .exponent = 1};
-  const double small = shortest_seconds(plan, *largest, kLargeSide / 2);
-  const double growth = std::log(large / small) / std::log(4.0);  // four times the elements
-  return {.seconds = large,
-          .exponent = growth < kSmallestExponent ? 1.0 : std::min(growth, kLargestExponent)};
+  if (largest == nullptr) return 0;
+  const std::size_t side = plan.method->work ? kDecomposedSide : kTriedSide;
+  const MergeWork work = work_of(*plan.method, outline_of(*largest, {side, side}));
+  return shortest_seconds(plan, *largest, side) / work.total();
 }
 
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads) {
@@ -170,13 +194,14 @@ std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads)
   return sum;
 }
 
-PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads) {
+PlanCost estimate_cost(const MergePlan& plan, double seconds_of_operation,
+                       std::size_t num_threads) {
   std::uint64_t written = 0;
   for (const TensorPlan& tensor : plan.tensors) {
     if (!plan.config.is_borrowed(tensor.output.name)) written += bytes_of(tensor.output);
   }
   const double computing =
-      computing_seconds(plan, speed) / static_cast<double>(std::max<std::size_t>(num_threads, 1));
+      computing_seconds(plan, seconds_of_operation, std::max<std::size_t>(num_threads, 1));
   const MergeMemory memory = memory_of_decompositions(plan);
   const std::uint64_t tensors =
       plan.method->memory ? memory.tensor_bytes : peak_memory_of_blocks(plan);

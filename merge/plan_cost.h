@@ -15,20 +15,16 @@ struct PlanCost {
   double seconds = 0;                   // with the inputs in the page cache
 };
 
-// How long the plan's method takes for one tensor of 256 * 256 elements on one thread, and by which
-// power of the elements that grows. Without a tensor that is merged: nothing.
-struct MethodSpeed {
-  double seconds = 0;
-  double exponent = 1;  // 1 ... 1.5
-};
+// The seconds that the plan's method takes for an operation (MergeMethod::work) on one thread; for
+// an element if it does not count operations. Runs it some times on a small random tensor with the
+// parameters of the plan's largest one, which takes some milliseconds, for decompositions up to a
+// second, and reads no weights. 0 without a tensor that is merged.
+double try_method(const MergePlan& plan);
 
-// Runs the method some times on one or two small random tensors with the parameters of the plan's
-// largest one; takes some milliseconds and reads no weights.
-MethodSpeed try_method(const MergePlan& plan);
-
-// The time is the method's, continued to the sizes of all tensors and divided by the threads, plus
-// what writing takes at 1 GB/s: a rough estimate. The memory is what write_checkpoint() takes.
-PlanCost estimate_cost(const MergePlan& plan, const MethodSpeed& speed, std::size_t num_threads);
+// The time is the method's for the work of all tensors, shared out to the threads as far as it can
+// be, plus what writing takes at 1 GB/s: a rough estimate. The memory is what write_checkpoint()
+// takes.
+PlanCost estimate_cost(const MergePlan& plan, double seconds_of_operation, std::size_t num_threads);
 
 // What the method takes for a tensor of the plan (MergeMethod::memory).
 MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor);

@@ -14,10 +14,6 @@ namespace {
 
 constexpr int kPowerSteps = 20;
 
-std::size_t number_of(std::size_t row, std::size_t col) {
-  return row * (row + 1) / 2 + col;
-}
-
 // Row and column of the tiles on and below the diagonal.
 struct Place {
   std::size_t row = 0;
@@ -33,10 +29,14 @@ std::vector<Place> places(std::size_t first, std::size_t count) {
 
 }  // namespace
 
-SymmetricTiles::SymmetricTiles(std::size_t size) : size_(size) {
-  for (const Place place : places(0, count())) {
-    tiles_.emplace_back(width(place.row), width(place.col));
-  }
+SymmetricTiles::SymmetricTiles(std::size_t size) : size_(size), values_(1, begin_of(count(), 0)) {}
+
+// All rows of tiles but the last one have tiles of the full height, all of a row but its last one
+// the full width.
+std::size_t SymmetricTiles::begin_of(std::size_t row, std::size_t col) const noexcept {
+  if (row == count() && row > 0)
+    return begin_of(row - 1, row - 1) + width(row - 1) * width(row - 1);
+  return row * (row + 1) / 2 * kTile * kTile + col * kTile * width(row);
 }
 
 std::size_t SymmetricTiles::size_bytes(std::size_t size) noexcept {
@@ -49,11 +49,11 @@ std::size_t SymmetricTiles::width(std::size_t index) const noexcept {
 }
 
 MatrixView<double> SymmetricTiles::tile(std::size_t row, std::size_t col) {
-  return tiles_[number_of(row, col)].view();
+  return {values_.values().subspan(begin_of(row, col)), width(row), width(col)};
 }
 
 MatrixView<const double> SymmetricTiles::tile(std::size_t row, std::size_t col) const {
-  return tiles_[number_of(row, col)].view();
+  return {values_.values().subspan(begin_of(row, col)), width(row), width(col)};
 }
 
 void SymmetricTiles::add_products(MatrixView<const double> rows, ThreadPool& pool) {
@@ -68,13 +68,9 @@ void SymmetricTiles::add_products(MatrixView<const double> rows, ThreadPool& poo
 
 void SymmetricTiles::add(const SymmetricTiles& other, double factor) {
   check(other.size_ == size_, "SymmetricTiles::add: the same size");
-  for (std::size_t i = 0; i < tiles_.size(); ++i) {
-    for (std::size_t row = 0; row < tiles_[i].rows(); ++row) {
-      const auto from = other.tiles_[i].view().row(row);
-      const auto to = tiles_[i].view().row(row);
-      for (std::size_t col = 0; col < to.size(); ++col) to[col] += factor * from[col];
-    }
-  }
+  const std::span<const double> from = other.values_.values();
+  const std::span<double> to = values_.values();
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += factor * from[i];
 }
 
 void SymmetricTiles::add_to_diagonal(double value) {
@@ -125,15 +121,7 @@ Matrix<double> SymmetricTiles::dense() const {
 }
 
 bool SymmetricTiles::is_finite() const {
-  return std::ranges::all_of(tiles_, [](const Matrix<double>& each) {
-    for (std::size_t row = 0; row < each.rows(); ++row) {
-      const auto values = each.view().row(row);
-      if (!std::ranges::all_of(values, [](double value) { return std::isfinite(value); })) {
-        return false;
-      }
-    }
-    return true;
-  });
+  return std::ranges::all_of(values_.values(), [](double value) { return std::isfinite(value); });
 }
 
 std::vector<double> SymmetricTiles::times(const std::vector<double>& vector) const {

@@ -52,8 +52,13 @@ class SymmetricTiles {
   [[nodiscard]] MatrixView<const double> tile(std::size_t row, std::size_t col) const;
   [[nodiscard]] std::vector<double> times(const std::vector<double>& vector) const;
 
+  // Where a tile is in `values_`.
+  [[nodiscard]] std::size_t begin_of(std::size_t row, std::size_t col) const noexcept;
+
   std::size_t size_;
-  std::vector<Matrix<double>> tiles_;  // (0, 0), (1, 0), (1, 1), (2, 0) ...
+  // The tiles (0, 0), (1, 0), (1, 1), (2, 0) ... in one piece, which goes back to the system as a
+  // whole: pieces of a tile's size would stay with the allocator.
+  Matrix<double> values_;
 };
 
 }  // namespace vlm

@@ -42,6 +42,12 @@ MergeMemory memory_of(const TensorMerge& task) {
   return {std::max(4 * square, square + result), kMatrixThreadBytes};
 }
 
+MergeWork work_of(const TensorMerge& task) {
+  if (!is_decomposed(task)) return {};
+  const MatrixOperations sum = MatrixOperations::of(task);
+  return {sum.inner_products() + sum.root() + sum.product(), sum.eigenvectors()};
+}
+
 }  // namespace
 
 MergeMethod iso_c_method() {
@@ -57,7 +63,8 @@ MergeMethod iso_c_method() {
                                     "factor of the combined delta")},
           .start = start_iso_c,
           .complaint = nullptr,
-          .memory = memory_of};
+          .memory = memory_of,
+          .work = work_of};
 }
 
 }  // namespace vlm

@@ -106,6 +106,11 @@ std::uint64_t transposed_result_bytes(const TensorMerge& task) {
   return elements_of(task) * sizeof(float);
 }
 
+MatrixOperations MatrixOperations::of(const TensorMerge& task) {
+  const auto [width, length] = std::minmax(task.shape[0], task.shape[1]);
+  return {static_cast<double>(length), static_cast<double>(width)};
+}
+
 DeltaMatrices::DeltaMatrices(const TensorMerge& task)
     : DeltaMatrices(task, task.shape[0] < task.shape[1]) {}
 

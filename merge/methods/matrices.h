@@ -26,6 +26,25 @@ std::uint64_t transposed_result_bytes(const TensorMerge& task);
 // Rows of a few matrices, and what OpenBLAS packs.
 inline constexpr std::uint64_t kMatrixThreadBytes = 40'000'000;
 
+// Numbers of operations for matrices [length, width], for estimates.
+struct MatrixOperations {
+  double length = 0;  // REQUIRES: not below the width
+  double width = 0;
+
+  // Of a task's deltas, which are turned so that they are not wider than long.
+  static MatrixOperations of(const TensorMerge& task);
+
+  // matrix^T matrix, of which half is computed.
+  [[nodiscard]] double inner_products() const { return length * width * width; }
+  // matrix times a square one
+  [[nodiscard]] double product() const { return 2 * length * width * width; }
+  // All eigenvectors of a square matrix: 4/3 n^3 for the tridiagonal form, about as much for its
+  // eigenvectors, 2 n^3 for turning them back; as slow as so many in products.
+  [[nodiscard]] double eigenvectors() const { return 9 * width * width * width; }
+  // Of inverse_root(), from the eigenvectors.
+  [[nodiscard]] double root() const { return width * width * width; }
+};
+
 // The deltas of a task's models, as they are or transposed. The task must outlive it.
 class DeltaMatrices {
  public:

@@ -137,6 +137,18 @@ MergeMemory memory_of(const TensorMerge& task) {
   return {std::max(6 * square, 2 * square + result), kMatrixThreadBytes};
 }
 
+// Eigenvectors of each delta, of the left vectors and of the right ones, which are as many as one
+// side; left vectors are found for their inner products and for the result.
+MergeWork work_of(const TensorMerge& task) {
+  if (!is_decomposed(task)) return {};
+  const auto num_models = static_cast<double>(task.models.size());
+  const MatrixOperations delta = MatrixOperations::of(task);
+  const MatrixOperations square{delta.width, delta.width};
+  return {(num_models + 1) * delta.inner_products() + 3 * delta.product() +
+              square.inner_products() + 2 * square.root() + 2 * square.product(),
+          (num_models + 2) * delta.eigenvectors()};
+}
+
 }  // namespace
 
 MergeMethod tsv_m_method() {
@@ -153,7 +165,8 @@ MergeMethod tsv_m_method() {
                                     "factor of the combined delta")},
           .start = start_tsv_m,
           .complaint = nullptr,
-          .memory = memory_of};
+          .memory = memory_of,
+          .work = work_of};
 }
 
 }  // namespace vlm

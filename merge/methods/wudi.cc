@@ -189,6 +189,7 @@ std::uint64_t factors_of_rows_bytes(const TensorMerge& task) {
                              factors, transposed_result_bytes(task)});
 }
 
+// The factors and the system.
 std::uint64_t factors_of_columns_bytes(const TensorMerge& task) {
   return task.models.size() * square_bytes(task.shape[1]) +
          SymmetricTiles::size_bytes(task.shape[1]);
@@ -198,10 +199,36 @@ bool is_by_rows(const TensorMerge& task) {
   return factors_of_rows_bytes(task) < factors_of_columns_bytes(task);
 }
 
+// Beside those a panel of all rows, or the products that the last factor is made of.
 MergeMemory memory_of(const TensorMerge& task) {
   if (!is_decomposed(task)) return {};
-  return {std::min(factors_of_rows_bytes(task), factors_of_columns_bytes(task)),
-          kMatrixThreadBytes};
+  const std::uint64_t bytes =
+      is_by_rows(task)
+          ? factors_of_rows_bytes(task) + panel_bytes(task.models.size() * task.shape[0])
+          : factors_of_columns_bytes(task) + SymmetricTiles::size_bytes(task.shape[1]);
+  return {bytes, kMatrixThreadBytes};
+}
+
+// Cholesky's factor takes a third of a cube; rows are solved twice by both triangles.
+double solving(double rows, double size) {
+  return size * size * (size / 3 + 4 * rows);
+}
+
+MergeWork work_of(const TensorMerge& task) {
+  if (!is_decomposed(task)) return {};
+  const auto num_models = static_cast<double>(task.models.size());
+  const auto rows = static_cast<double>(task.shape[0]);
+  const auto columns = static_cast<double>(task.shape[1]);
+  if (is_by_rows(task)) {
+    const MatrixOperations all{columns, num_models * rows};
+    return {all.inner_products() + solving(rows, num_models * rows) +
+                num_models * MatrixOperations{columns, rows}.product(),
+            0};
+  }
+  const MatrixOperations delta{rows, columns};
+  return {num_models * (delta.inner_products() + delta.product()) +
+              solving(num_models * columns, columns),
+          0};
 }
 
 // The minimum of sum_i |(tau - d_i) d_i^T|^2 / |d_i|^2 nearest to tau_0 = sum_i d_i, from the
@@ -240,7 +267,8 @@ MergeMethod wudi_method() {
                                 "factor of the combined delta")},
       .start = start_wudi,
       .complaint = nullptr,
-      .memory = memory_of};
+      .memory = memory_of,
+      .work = work_of};
 }
 
 }  // namespace vlm

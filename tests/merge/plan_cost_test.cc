@@ -20,17 +20,16 @@ MergePlan plan_of_size(std::size_t vocabulary, const std::string& recipe = kTies
 TEST(PlanCost, GrowsWithTheTensorsAndFallsWithTheThreads) {
   const MergePlan small = plan_of_size(20'000);
   const MergePlan large = plan_of_size(2'000'000);
-  const MethodSpeed speed{.seconds = 0.001, .exponent = 1.5};
+  const double speed = 1e-6;
   EXPECT_GT(estimate_cost(small, speed, 1).seconds, 0);
-  EXPECT_GT(estimate_cost(large, speed, 1).seconds, 500 * estimate_cost(small, speed, 1).seconds);
+  EXPECT_GT(estimate_cost(large, speed, 1).seconds, 50 * estimate_cost(small, speed, 1).seconds);
   EXPECT_LT(estimate_cost(large, speed, 8).seconds, estimate_cost(large, speed, 1).seconds / 4);
 }
 
 TEST(PlanCost, MethodsOfBlocksTakeLessThanATensor) {
   const MergePlan plan = plan_of_size(2'000'000);
   const std::uint64_t tensor_bytes = 4 * *element_count(plan.tensors.front().output.shape);
-  EXPECT_LT(estimate_cost(plan, {}, 2).peak_memory_bytes,
-            (std::uint64_t{32} << 20U) + tensor_bytes);
+  EXPECT_LT(estimate_cost(plan, 0, 2).peak_memory_bytes, (std::uint64_t{32} << 20U) + tensor_bytes);
 }
 
 TEST(PlanCost, WholeTensorsAreTheLargestOfEachThread) {
@@ -54,13 +53,28 @@ TEST(PlanCost, KnowsEveryMethod) {
     }
     recipe += "}\n";
     if (method.base == BaseRole::kRequired) recipe += "base_model: c\n";
-    const MethodSpeed speed = try_method(plan_of_size(1000, recipe));
-    EXPECT_EQ(speed.seconds > 0, method.name != "passthrough") << method.name;  // which copies
-    EXPECT_GE(speed.exponent, 1) << method.name;
-    EXPECT_LE(speed.exponent, 1.5) << method.name;
-    if (!method.memory) {
-      EXPECT_EQ(speed.exponent, 1) << method.name;
-    }
+    const double speed = try_method(plan_of_size(1000, recipe));
+    EXPECT_EQ(speed > 0, method.name != "passthrough") << method.name;  // which copies
+    EXPECT_EQ(method.work != nullptr, method.memory != nullptr) << method.name;
+  }
+}
+
+// Eigenvectors take the cube of the shorter side, however long the other is; the rest grows with
+// the length.
+TEST(PlanCost, DecompositionsGrowWithTheShorterSide) {
+  for (const char* const name : {"iso_c", "tsv_m"}) {
+    const MergeMethod& method = find_merge_method(name, "test");
+    const auto work = [&](Shape shape) {
+      TensorMerge task;
+      task.shape = std::move(shape);
+      task.models.resize(3);
+      return method.work(task);
+    };
+    EXPECT_EQ(work({64, 1000}).alone, work({64, 64}).alone) << name;
+    EXPECT_EQ(work({1000, 64}).alone, work({64, 1000}).alone) << name;
+    EXPECT_EQ(work({128, 128}).alone, 8 * work({64, 64}).alone) << name;
+    EXPECT_GT(work({1000, 64}).shared, work({500, 64}).shared) << name;
+    EXPECT_EQ(work({1000}).total(), 0) << name;
   }
 }
 

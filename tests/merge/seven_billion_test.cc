@@ -86,7 +86,20 @@ TEST_F(SevenBillion, TakesLittleMemory) {
   const MergePlan plan_of_ties = plan(ties);
   const PlanCost cost = estimate_cost(plan_of_ties, try_method(plan_of_ties), 2);
   EXPECT_LT(cost.peak_memory_bytes, 130'000'000U);
-  EXPECT_LT(estimate_cost(plan(recipe_), {0, 1}, 2).peak_memory_bytes, 130'000'000U);
+  EXPECT_LT(estimate_cost(plan(recipe_), 0, 2).peak_memory_bytes, 130'000'000U);
+}
+
+// Of the matrices that tsv_m decomposes one fills the memory, so one thread finds its eigenvectors;
+// of iso_c two are open at a time.
+TEST_F(SevenBillion, TimeOfEigenvectorsIsSharedByOpenTensors) {
+  const std::string models =
+      "models: [{model: shisa-gamma-7b-v1}, {model: second}]\nbase_model: Mistral-7B-v0.1\n";
+  const auto seconds = [&](const std::string& method, std::size_t num_threads) {
+    return estimate_cost(plan(models + "merge_method: " + method + "\n"), 1e-9, num_threads)
+        .seconds;
+  };
+  EXPECT_GT(seconds("tsv_m", 2), 0.7 * seconds("tsv_m", 1));
+  EXPECT_LT(seconds("iso_c", 2), 0.6 * seconds("iso_c", 1));
 }
 
 // Whatever the method: less than 2 GB for three models, on sixteen threads.
@@ -100,7 +113,7 @@ TEST_F(SevenBillion, NoMethodTakesTwoGigabytes) {
     for (const ParameterSpec& spec : method.parameters) {
       if (!spec.fallback) recipe += (recipe.ends_with('{') ? "" : ", ") + spec.name + ": 0.5";
     }
-    const PlanCost cost = estimate_cost(plan(recipe + "}\n"), {}, 16);
+    const PlanCost cost = estimate_cost(plan(recipe + "}\n"), 0, 16);
     EXPECT_LT(cost.peak_memory_bytes, 2'000'000'000U) << method.name;
   }
 }
