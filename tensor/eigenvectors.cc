@@ -104,7 +104,7 @@ class Decomposition {
       const blasint count = left < 2 * kReflectorsAtOnce ? left : kReflectorsAtOnce;
       const blasint rows = first + count;
       blasint info = 0;
-      dormql_("L", "N", &rows, &size_, &count, column(first + 1), &size_, &factors_[first],
+      dormql_("L", "N", &rows, &size_, &count, column(first + 1), &size_, factors_.data() + first,
               vectors_.data(), &size_, work_.data(), &work_size, &info, 1, 1);
       check(info == 0, "dormql takes its arguments");
       first += count;
