@@ -156,9 +156,12 @@ TEST_F(ResumedWriter, WorkIsKeptUntilTheDirectoryHasItsName) {
 TEST_F(ResumedWriter, AStopKeepsTheWorkAndSaysHowToGoOn) {
   options.resumption = Resumption::kOffered;
   options.max_shard_size_bytes = 400;
-  options.stop_requested = [] { return true; };
+  std::atomic<std::size_t> num_written = 0;
+  options.on_progress = [&](const ProgressEvent& event) { num_written = event.done; };
+  options.stop_requested = [&] { return num_written > 0; };
   EXPECT_THAT(error_message(ErrorCode::kInterrupted, [&] { write(source()); }),
               HasSubstr("(continue with --resume)"));
+  options.on_progress = nullptr;
   options.stop_requested = nullptr;
   options.resumption = Resumption::kTaken;
   EXPECT_LT(resume(), 5U);
