@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/error.h"
+
 namespace vlm {
 namespace {
 
@@ -28,8 +30,17 @@ ResumableDirectory::ResumableDirectory(const std::filesystem::path& target, Resu
   journal_.emplace(path() / kJournalName, identity);
 }
 
-void ResumableDirectory::keep_unfinished() noexcept {
-  if (journal_) directory_.set_unfinished_work(UnfinishedWork::kKeep);
+void ResumableDirectory::prepare(const Checkpoint& source, ThreadPool& pool) {
+  if (!journal_) return;
+  source.prepare_all(
+      [&](const std::string& what, const auto& make) { return journal_->recall(what, make); },
+      pool);
+}
+
+void ResumableDirectory::stop(const std::string& what) {
+  if (!journal_) throw Error(ErrorCode::kInterrupted, what + "; nothing is kept");
+  directory_.set_unfinished_work(UnfinishedWork::kKeep);
+  throw Error(ErrorCode::kInterrupted, what + " (continue with --resume)");
 }
 
 void ResumableDirectory::commit() {

@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/write_journal.h"
 #include "checkpoint/writer.h"
 #include "core/atomic_directory.h"
 #include "core/file_state.h"
 #include "core/json_fields.h"
+#include "core/thread_pool.h"
 
 namespace vlm {
 
@@ -27,8 +29,12 @@ class ResumableDirectory {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return directory_.path(); }
   // What is in the kept files; null with Resumption::kNever.
   [[nodiscard]] WriteJournal* journal() noexcept { return journal_ ? &*journal_ : nullptr; }
-  // Leaves the work to a later run, if one may take it.
-  void keep_unfinished() noexcept;
+  // Prepares all tensors (Checkpoint::prepare_all) with what an earlier run found; nothing without
+  // a journal: then each is prepared when it is opened.
+  void prepare(const Checkpoint& source, ThreadPool& pool);
+  // Leaves the work to a later run, if one may take it. Throws Error{kInterrupted}: `what`, then
+  // how to go on.
+  [[noreturn]] void stop(const std::string& what);
   // Gives the directory its name; ends the journal. Throws what AtomicDirectory::commit() throws,
   // Error{kCorruptFile} if a source is not what it was.
   void commit();

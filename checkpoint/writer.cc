@@ -9,7 +9,6 @@
 #include "checkpoint/shard_plan.h"
 #include "checkpoint/side_files.h"
 #include "checkpoint/weights_writer.h"
-#include "checkpoint/write_journal.h"
 #include "core/atomic_directory.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -99,26 +98,19 @@ void write_checkpoint(const Checkpoint& source, const fs::path& target, const Wr
   const std::string index = shard_index_json(shards, options.layout);
   ResumableDirectory directory(target, options.resumption, full_identity(options),
                                source.weight_files(), file_names(shards));
-  WriteJournal* const journal = directory.journal();
   check_room(shards, directory.path().parent_path().empty() ? "." : directory.path().parent_path(),
              directory.path());
   write_other_files(source, directory.path(), options);
-  WeightsWriter writer(source, options, count_tensors(shards), journal, pool);
+  const std::size_t num_tensors = count_tensors(shards);
+  WeightsWriter writer(source, options, num_tensors, directory.journal(), pool);
   try {
-    if (journal != nullptr) {
-      source.prepare_all(
-          [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
-          pool);
-    }
+    directory.prepare(source, pool);
     for (const Shard& shard : shards) writer.write_shard(shard, directory.path() / shard.file_name);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInterrupted) throw;
-    directory.keep_unfinished();
-    throw Error(ErrorCode::kInterrupted,
-                "stopped while writing: " + target.string() + ": " +
-                    std::to_string(writer.num_written()) + " of " +
-                    std::to_string(count_tensors(shards)) + " tensors" +
-                    (journal == nullptr ? "; nothing is kept" : " (continue with --resume)"));
+    directory.stop("stopped while writing: " + target.string() + ": " +
+                   std::to_string(writer.num_written()) + " of " + std::to_string(num_tensors) +
+                   " tensors");
   }
   if (shards.size() > 1) {
     write_file_atomically(directory.path() / "model.safetensors.index.json", index);

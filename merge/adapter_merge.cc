@@ -35,7 +35,7 @@ class AdapterMerger {
 
  private:
   [[nodiscard]] ResumableDirectory open_directory(const std::filesystem::path& target) const;
-  void merge_all(AdapterWriter& adapter, WriteJournal* journal, ThreadPool& pool);
+  void merge_all(AdapterWriter& adapter, ResumableDirectory& directory, ThreadPool& pool);
   void merge_into(AdapterWriter& adapter, WriteJournal* journal, std::size_t index);
   [[nodiscard]] SquaredNorms write_one(AdapterWriter& adapter, std::size_t index) const;
   [[nodiscard]] bool is_written(const AdapterWriter& adapter, std::size_t index) const;
@@ -103,15 +103,11 @@ AdapterReport AdapterMerger::merge(const std::filesystem::path& target, ThreadPo
   ResumableDirectory directory = open_directory(target);
   AdapterWriter adapter(directory.path(), outline_, directory.journal());
   try {
-    merge_all(adapter, directory.journal(), pool);
+    merge_all(adapter, directory, pool);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInterrupted) throw;
-    directory.keep_unfinished();
-    throw Error(
-        ErrorCode::kInterrupted,
-        "stopped while merging adapters: " + std::to_string(num_merged_) + " of " +
-            std::to_string(numbers_.size()) + " tensors" +
-            (directory.journal() == nullptr ? "; nothing is kept" : " (continue with --resume)"));
+    directory.stop("stopped while merging adapters: " + std::to_string(num_merged_) + " of " +
+                   std::to_string(numbers_.size()) + " tensors");
   }
   adapter.finish(plan_.config);
   write_file_atomically(directory.path() / "recipe.yaml",
@@ -124,17 +120,15 @@ AdapterReport AdapterMerger::merge(const std::filesystem::path& target, ThreadPo
   return report_losses(losses, outline_);
 }
 
-void AdapterMerger::merge_all(AdapterWriter& adapter, WriteJournal* journal, ThreadPool& pool) {
+void AdapterMerger::merge_all(AdapterWriter& adapter, ResumableDirectory& directory,
+                              ThreadPool& pool) {
   const StoppableLoops stoppable(pool, options_.stop_requested);
-  if (journal != nullptr) {
-    deltas_.prepare_all(
-        [&](const std::string& what, const auto& make) { return journal->recall(what, make); },
-        pool);
-  }
+  directory.prepare(deltas_, pool);
   const std::size_t batch = pool.num_threads();
   for (std::size_t first = 0; first < numbers_.size(); first += batch) {
     const std::size_t count = std::min(batch, numbers_.size() - first);
-    pool.parallel_for(count, [&](std::size_t i) { merge_into(adapter, journal, first + i); });
+    pool.parallel_for(count,
+                      [&](std::size_t i) { merge_into(adapter, directory.journal(), first + i); });
     num_merged_ = first + count;
     if (options_.on_progress) {
       options_.on_progress({.stage = "merge",
