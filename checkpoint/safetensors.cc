@@ -12,8 +12,6 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kLengthBytes = 8;
-
 [[noreturn]] void fail(const std::string& what, const std::string& where, const std::string& seen) {
   throw Error(ErrorCode::kCorruptFile, "damaged safetensors file: " + where + ": " + what + seen);
 }
@@ -26,21 +24,21 @@ std::string quoted(const std::string& name) {
 
 // The header's JSON text, without the length before it.
 std::string_view header_text(std::span<const std::byte> file, const std::string& where) {
-  if (file.size() < kLengthBytes) {
+  if (file.size() < kHeaderLengthBytes) {
     fail("shorter than the header length field: ", where, std::to_string(file.size()) + " bytes");
   }
   std::uint64_t length_bytes = 0;
-  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+  for (std::size_t i = 0; i < kHeaderLengthBytes; ++i) {
     length_bytes |= std::to_integer<std::uint64_t>(file[i]) << (8 * i);
   }
   if (length_bytes > kMaxSafetensorsHeaderBytes) {
     fail("header larger than 100 MB: ", where, std::to_string(length_bytes) + " bytes");
   }
-  if (length_bytes > file.size() - kLengthBytes) {
+  if (length_bytes > file.size() - kHeaderLengthBytes) {
     fail("header ends behind the end of the file: ", where,
          std::to_string(length_bytes) + " bytes in a file of " + std::to_string(file.size()));
   }
-  const auto bytes = file.subspan(kLengthBytes, static_cast<std::size_t>(length_bytes));
+  const auto bytes = file.subspan(kHeaderLengthBytes, static_cast<std::size_t>(length_bytes));
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.empty() || text.front() != '{') fail("header does not begin with '{'", where, "");
   return text;
@@ -142,7 +140,7 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file,
   const std::string_view text = header_text(file, where);
   const Json json = parse_json(text, where + ": header");
   SafetensorsHeader header;
-  header.data_start_bytes = kLengthBytes + text.size();
+  header.data_start_bytes = kHeaderLengthBytes + text.size();
   for (const auto& [name, value] : json.items()) {
     if (name == "__metadata__") {
       header.metadata = parse_metadata(value, where);

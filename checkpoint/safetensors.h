@@ -18,6 +18,7 @@
 namespace vlm {
 
 inline constexpr std::size_t kMaxSafetensorsHeaderBytes = 100'000'000;
+inline constexpr std::size_t kHeaderLengthBytes = 8;  // of the number a file begins with
 inline constexpr std::size_t kMaxTensorRank = 8;
 
 struct SafetensorsEntry {

@@ -5,13 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/safetensors.h"
 #include "core/check.h"
 #include "core/files.h"
 
 namespace vlm {
 namespace {
-
-constexpr std::size_t kLengthBytes = 8;
 
 // Length and JSON of the header, padded with blanks so that the data begins with a block of the
 // file.
@@ -30,9 +29,9 @@ std::string header_bytes(std::span<const TensorInfo> tensors, const SafetensorsM
                            {"data_offsets", {begin_bytes, offset_bytes}}};
   }
   std::string text = header.dump();
-  text.append(DirectFile::bytes_to_block(kLengthBytes + text.size()), ' ');
-  std::string length(kLengthBytes, '\0');
-  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+  text.append(DirectFile::bytes_to_block(kHeaderLengthBytes + text.size()), ' ');
+  std::string length(kHeaderLengthBytes, '\0');
+  for (std::size_t i = 0; i < kHeaderLengthBytes; ++i) {
     length[i] = static_cast<char>((std::uint64_t{text.size()} >> (8 * i)) & 0xFFU);
   }
   return length + text;

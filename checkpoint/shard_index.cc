@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 // Shard file name -> names of its tensors.
 using TensorsOfShard = std::map<std::string, std::set<std::string>>;
 
-bool is_there(const fs::path& path) {
+bool file_exists(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
 }
@@ -46,7 +46,7 @@ TensorsOfShard read_index(const fs::path& path) {
 }
 
 SafetensorsFile open_shard(const fs::path& path, std::set<std::string> expected) {
-  if (!is_there(path)) throw Error(ErrorCode::kNotFound, "missing shard: " + path.string());
+  if (!file_exists(path)) throw Error(ErrorCode::kNotFound, "missing shard: " + path.string());
   SafetensorsFile shard(path);
   for (const SafetensorsEntry& entry : shard.entries()) {
     if (expected.erase(entry.name) == 0) {
@@ -65,14 +65,14 @@ SafetensorsFile open_shard(const fs::path& path, std::set<std::string> expected)
 
 std::vector<SafetensorsFile> open_shards(const fs::path& directory) {
   std::vector<SafetensorsFile> shards;
-  if (const fs::path single = directory / "model.safetensors"; is_there(single)) {
+  if (const fs::path single = directory / "model.safetensors"; file_exists(single)) {
     shards.emplace_back(single);
     return shards;
   }
   const fs::path index = directory / "model.safetensors.index.json";
-  if (!is_there(index)) {
-    const bool has_pickle = is_there(directory / "pytorch_model.bin") ||
-                            is_there(directory / "pytorch_model.bin.index.json");
+  if (!file_exists(index)) {
+    const bool has_pickle = file_exists(directory / "pytorch_model.bin") ||
+                            file_exists(directory / "pytorch_model.bin.index.json");
     throw Error(
         ErrorCode::kNotFound,
         "no weights: " + directory.string() +

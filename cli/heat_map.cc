@@ -25,10 +25,6 @@ using Colour = std::array<double, 3>;
 constexpr std::array<Colour, 5> kColours = {
     {{33, 102, 172}, {146, 197, 222}, {247, 247, 247}, {244, 165, 130}, {178, 24, 43}}};
 
-std::string px(double value) {
-  return decimal_text(value, 1);
-}
-
 std::string colour_of(double value) {
   const double place = (std::clamp(value, -1.0, 1.0) + 1) / 2 * (kColours.size() - 1);
   const auto below = std::min(static_cast<std::size_t>(place), kColours.size() - 2);

@@ -82,7 +82,7 @@ std::vector<BpeMerge> parse_merges(const JsonFields& model, const Vocabulary& vo
 }
 
 // Parts of a model that change ids and are not built.
-void check_supported(const JsonFields& model) {
+void check_supported_parts(const JsonFields& model) {
   const std::string type = model.text_or("type", "BPE");
   if (type != "BPE") fail_unsupported("tokenizer model", model, type);
   if (model.number_or("dropout", 0) != 0) fail_unsupported("BPE dropout", model, "dropout");
@@ -95,7 +95,7 @@ void check_supported(const JsonFields& model) {
 
 BpeModel parse_bpe_model(const JsonFields& file) {
   const JsonFields model = file.object("model");
-  check_supported(model);
+  check_supported_parts(model);
   Vocabulary vocabulary = parse_vocabulary(model);
   const std::vector<BpeMerge> merges = parse_merges(model, vocabulary);
   BpeOptions options;

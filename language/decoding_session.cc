@@ -8,7 +8,7 @@
 namespace vlm {
 namespace {
 
-void make_room(Matrix<float>& buffer, std::size_t rows, std::size_t cols) {
+void reserve_rows(Matrix<float>& buffer, std::size_t rows, std::size_t cols) {
   if (buffer.rows() < rows) buffer = Matrix<float>(rows, cols);
 }
 
@@ -31,7 +31,7 @@ MatrixView<float> DecodingSession::step(std::span<const NextToken> running,
   }
 
   const DecoderConfig& config = decoder_->config();
-  make_room(hidden_, rows, config.hidden_size);
+  reserve_rows(hidden_, rows, config.hidden_size);
   const MatrixView<float> hidden = hidden_.first_rows(rows);
   for (std::size_t i = 0; i < running.size(); ++i) {
     decoder_->embed({&running[i].id, 1}, hidden.rows(i, 1));
@@ -43,8 +43,8 @@ MatrixView<float> DecodingSession::step(std::span<const NextToken> running,
   }
   decoder_->forward(hidden, sequences_, scratch_, *pool_);
 
-  make_room(last_, sequences_.size(), config.hidden_size);
-  make_room(logits_, sequences_.size(), config.vocab_size);
+  reserve_rows(last_, sequences_.size(), config.hidden_size);
+  reserve_rows(logits_, sequences_.size(), config.vocab_size);
   const MatrixView<float> last = last_.first_rows(sequences_.size());
   const MatrixView<float> logits = logits_.first_rows(sequences_.size());
   for (std::size_t i = 0; i < sequences_.size(); ++i) {

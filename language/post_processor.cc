@@ -11,7 +11,7 @@ namespace vlm {
 namespace {
 
 // `key` of `fields` as a list.
-const Json& list_of(const JsonFields& fields, const char* key) {
+const Json& required_list(const JsonFields& fields, const char* key) {
   const auto list = fields.json().find(key);
   if (list == fields.json().end() || !list->is_array()) {
     throw Error(ErrorCode::kCorruptFile, "expected a list: " + fields.where() + ": " + key);
@@ -24,7 +24,7 @@ std::vector<TokenId> ids_of(const JsonFields& processor, const JsonFields& token
   const JsonFields table = processor.object("special_tokens");
   const JsonFields entry = table.object(token.text("id"));
   std::vector<TokenId> ids;
-  for (const Json& id : list_of(entry, "ids")) {
+  for (const Json& id : required_list(entry, "ids")) {
     if (!id.is_number_unsigned()) {
       throw Error(ErrorCode::kCorruptFile,
                   "expected a token id: " + entry.where() + ": " + json_line(id));
@@ -34,10 +34,10 @@ std::vector<TokenId> ids_of(const JsonFields& processor, const JsonFields& token
   return ids;
 }
 
-Surroundings parse_template(const JsonFields& processor) {
+Surroundings parse_surroundings(const JsonFields& processor) {
   Surroundings result;
   std::size_t texts = 0;
-  for (const Json& item : list_of(processor, "single")) {
+  for (const Json& item : required_list(processor, "single")) {
     const JsonFields fields(item, processor.where() + ": single");
     if (fields.has("Sequence")) {
       ++texts;
@@ -65,7 +65,7 @@ Surroundings parse_post_processor(const JsonFields& file) {
     if (type != "TemplateProcessing" || has_template) {
       fail_unsupported(has_template ? "second template" : "post-processor", component, type);
     }
-    result = parse_template(component);
+    result = parse_surroundings(component);
     has_template = true;
   }
   return result;

@@ -16,7 +16,7 @@
 namespace vlm {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
 std::size_t total_bytes(const std::vector<std::string>& tokens) {
   std::size_t bytes = 0;
@@ -45,7 +45,7 @@ void decode_byte_tokens(std::vector<std::string>& tokens) {
     if (valid_utf8(run) == run) {
       if (!run.empty()) result.push_back(run);
     } else {
-      result.insert(result.end(), run.size(), std::string(kReplacement));
+      result.insert(result.end(), run.size(), std::string(kReplacementCharacter));
     }
     run.clear();
   };

@@ -21,7 +21,7 @@
 namespace vlm {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
+[[noreturn]] void refuse_adapters(const std::string& what) {
   throw Error(ErrorCode::kInvalidArgument, what);
 }
 
@@ -112,17 +112,19 @@ void AdapterPlanMaker::check_recipe() const {
   }};
   for (const auto& [key, is_there] : keys) {
     if (is_there) {
-      fail("a merge of adapters has no '" + std::string(key) + "': " + recipe.where);
+      refuse_adapters("a merge of adapters has no '" + std::string(key) + "': " + recipe.where);
     }
   }
   const MergeMethod& method = *plan_.deltas.method;
   if (std::ranges::find(kOfAllDirections, method.name) != kOfAllDirections.end()) {
-    fail("method '" + method.name + "' weighs all directions of a delta, of which adapters have " +
-         "few: " + recipe.where + ": adapters alone");
+    refuse_adapters("method '" + method.name +
+                    "' weighs all directions of a delta, of which adapters have " +
+                    "few: " + recipe.where + ": adapters alone");
   }
   if (merges_deltas(method)) return;
-  fail("method '" + method.name + "' needs the weights of models, not only their deltas: " +
-       recipe.where + ": adapters alone (write MODEL+ADAPTER, then extract-lora)");
+  refuse_adapters("method '" + method.name +
+                  "' needs the weights of models, not only their deltas: " + recipe.where +
+                  ": adapters alone (write MODEL+ADAPTER, then extract-lora)");
 }
 
 void AdapterPlanMaker::open_adapters() {
@@ -156,15 +158,15 @@ void AdapterPlanMaker::add_change(const LoraUpdate& update, std::size_t adapter)
   }
   change.by_adapters.insert(adapter);
   if (changed_shape(update) != change.shape) {
-    fail("adapters are of models of other shapes: " + recipe().where + ": " + update.target + ": " +
-         to_string(change.shape) + " in " + change.by + ", " + to_string(changed_shape(update)) +
-         " in " + name);
+    refuse_adapters("adapters are of models of other shapes: " + recipe().where + ": " +
+                    update.target + ": " + to_string(change.shape) + " in " + change.by + ", " +
+                    to_string(changed_shape(update)) + " in " + name);
   }
   if (update.kind == LoraUpdateKind::kReplacement) {
     change.is_whole = true;
     if (plan_.base != nullptr) return;
-    fail("adapter saves a tensor whole, so its difference needs a base_model: " + recipe().where +
-         ": " + name + ": " + update.disk_name);
+    refuse_adapters("adapter saves a tensor whole, so its difference needs a base_model: " +
+                    recipe().where + ": " + name + ": " + update.disk_name);
   }
   if (update.kind != LoraUpdateKind::kProduct) return;
   if (change.is_product && change.is_of_embedding != update.is_transposed) {
@@ -199,7 +201,7 @@ void AdapterPlanMaker::check_models() {
                                        plan_.adapters[j]->directory())) {
         continue;
       }
-      fail("model is listed twice: " + recipe().where + ": " + slice().sources[i].model);
+      refuse_adapters("model is listed twice: " + recipe().where + ": " + slice().sources[i].model);
     }
     all.sources.push_back({i, {}, nullptr});
   }
@@ -257,7 +259,8 @@ void AdapterPlanMaker::add_all() {
   const auto more = filters_.warnings();
   plan_.deltas.warnings.insert(plan_.deltas.warnings.end(), more.begin(), more.end());
   if (plan_.targets.empty()) {
-    fail("the merged adapter would change no tensor: " + recipe().where + ": all weights are 0");
+    refuse_adapters("the merged adapter would change no tensor: " + recipe().where +
+                    ": all weights are 0");
   }
 }
 
@@ -338,8 +341,8 @@ void AdapterPlanMaker::choose_names() {
     return;
   }
   if (bases.size() > 1) {
-    fail("adapters are of different models: " + recipe().where + ": '" + *bases.begin() +
-         "' and '" + *bases.rbegin() + "' (base_model says which one it is)");
+    refuse_adapters("adapters are of different models: " + recipe().where + ": '" + *bases.begin() +
+                    "' and '" + *bases.rbegin() + "' (base_model says which one it is)");
   }
   if (!bases.empty()) plan_.config.base_name = *bases.begin();
 }

@@ -19,7 +19,7 @@ std::string described(const Source& source, const TensorInfo& info) {
   return source.name + ": " + info.name + " " + to_string(info.shape);
 }
 
-[[noreturn]] void fail(const std::string& what) {
+[[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorCode::kInvalidArgument, what);
 }
 
@@ -30,15 +30,15 @@ std::vector<std::string> compared_names(const std::vector<Source>& sources) {
   for (const TensorInfo& info : base.checkpoint->tensors()) {
     if (info.name.starts_with(kTextPrefix)) names.push_back(info.name);
   }
-  if (names.empty()) fail("model has no language model: " + base.name + ": no tensor 'text/...'");
+  if (names.empty()) refuse("model has no language model: " + base.name + ": no tensor 'text/...'");
   const std::set<std::string_view> known(names.begin(), names.end());
   bool adds_head = false;
   for (const Source& source : sources) {
     for (const TensorInfo& info : source.checkpoint->tensors()) {
       if (!info.name.starts_with(kTextPrefix) || known.contains(info.name)) continue;
       if (info.name != kHeadName || !base.tensors.ties_head()) {
-        fail("base lacks a tensor that a model has: " + base.name + ": " + info.name + " of " +
-             source.name);
+        refuse("base lacks a tensor that a model has: " + base.name + ": " + info.name + " of " +
+               source.name);
       }
       adds_head = true;
     }
@@ -56,8 +56,8 @@ std::size_t common_elements(const std::vector<Source>& sources, const ComparedTe
     const bool has_common_rows = is_vocabulary(tensor.name) && shape.size() == 2 &&
                                  wanted.size() == 2 && shape[1] == wanted[1];
     if (shape != wanted && !has_common_rows) {
-      fail("shapes differ: " + described(sources[0], *tensor.infos[0]) + ", " +
-           described(sources[i], *tensor.infos[i]));
+      refuse("shapes differ: " + described(sources[0], *tensor.infos[0]) + ", " +
+             described(sources[i], *tensor.infos[i]));
     }
     if (has_common_rows) rows = std::min(rows, shape.front());
   }
@@ -87,7 +87,7 @@ std::vector<ComparedTensor> compared_tensors(const std::vector<Source>& sources)
     for (const Source& source : sources) {
       tensor.infos.push_back(source.find(name));
       if (tensor.infos.back() == nullptr) {
-        fail("model lacks a tensor that the base has: " + source.name + ": " + name);
+        refuse("model lacks a tensor that the base has: " + source.name + ": " + name);
       }
     }
     tensor.num_elements = common_elements(sources, tensor);

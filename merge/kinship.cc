@@ -22,9 +22,9 @@ constexpr std::size_t kBlockElements = 2048;
 using Source = KinshipSources::Source;
 
 // The values of one tensor of a source: in a mapped file, or computed.
-class TensorValues {
+class ComparedValues {
  public:
-  TensorValues(const Source& source, const TensorInfo& info) {
+  ComparedValues(const Source& source, const TensorInfo& info) {
     if (const auto* file = dynamic_cast<const FileCheckpoint*>(source.checkpoint.get())) {
       stored_ = file->view(info);
       return;
@@ -44,7 +44,7 @@ class TensorValues {
 };
 
 // Of elements [first, end).
-DeltaGram gram_of_range(const std::vector<TensorValues>& sources, std::size_t first,
+DeltaGram gram_of_range(const std::vector<ComparedValues>& sources, std::size_t first,
                         std::size_t end) {
   DeltaGram gram(sources.size());
   std::vector<float> values(kBlockElements);
@@ -69,10 +69,10 @@ DeltaGram gram_of_range(const std::vector<TensorValues>& sources, std::size_t fi
 
 DeltaGram gram_of(const std::vector<Source>& sources, const ComparedTensor& tensor,
                   ThreadPool& pool) {
-  std::vector<std::optional<TensorValues>> opened(sources.size());
+  std::vector<std::optional<ComparedValues>> opened(sources.size());
   pool.parallel_for(sources.size(),
                     [&](std::size_t i) { opened[i].emplace(sources[i], *tensor.infos[i]); });
-  std::vector<TensorValues> values;
+  std::vector<ComparedValues> values;
   values.reserve(opened.size());
   for (auto& each : opened) values.push_back(std::move(each).value());
   const std::size_t items = (tensor.num_elements + kItemElements - 1) / kItemElements;

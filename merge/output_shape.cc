@@ -10,7 +10,7 @@
 namespace vlm {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
+[[noreturn]] void refuse_shape(const std::string& what) {
   throw Error(ErrorCode::kInvalidArgument, what);
 }
 
@@ -34,8 +34,8 @@ void align_rows(const MergePlan& plan, const std::vector<PlannedSource>& all, Te
     const Shape& shape = other.info->shape;
     if (shape.size() != 2 || tensor.output.shape.size() != 2 ||
         shape[1] != tensor.output.shape[1]) {
-      fail("shapes differ beyond the vocabulary's rows: " + described(plan, all.front()) + ", " +
-           described(plan, other));
+      refuse_shape("shapes differ beyond the vocabulary's rows: " + described(plan, all.front()) +
+                   ", " + described(plan, other));
     }
     tensor.merged_rows = std::min(tensor.merged_rows, shape[0]);
   }
@@ -57,9 +57,10 @@ void align_shapes(const MergePlan& plan, const std::optional<PlannedSource>& don
   }
   for (const PlannedSource& other : all) {
     if (other.info->shape == first.info->shape) continue;
-    fail("shapes differ: " + described(plan, first) + ", " + described(plan, other) +
-         (has_rows_by_token ? " (embeddings: {policy: common-rows} merges the rows both have)"
-                            : ""));
+    refuse_shape("shapes differ: " + described(plan, first) + ", " + described(plan, other) +
+                 (has_rows_by_token
+                      ? " (embeddings: {policy: common-rows} merges the rows both have)"
+                      : ""));
   }
 }
 

@@ -14,7 +14,7 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{1} << 15U;  // elements: 128 KiB
+constexpr std::size_t kReadBlock = std::size_t{1} << 15U;  // elements: 128 KiB
 
 }  // namespace
 
@@ -35,8 +35,8 @@ void SourceReader::require_finite(std::size_t first, std::size_t size) const {
 }
 
 void SourceReader::read(std::size_t first, std::span<float> out) const {
-  for (std::size_t done = 0; done < out.size(); done += kBlock) {
-    const std::span<float> block = out.subspan(done, std::min(kBlock, out.size() - done));
+  for (std::size_t done = 0; done < out.size(); done += kReadBlock) {
+    const std::span<float> block = out.subspan(done, std::min(kReadBlock, out.size() - done));
     reader_.read(first + done, block);
     if (rules_.rounding) round_to_dtype(block, *rules_.rounding);
     if (!rules_.allow_nan && find_non_finite(block)) refuse();

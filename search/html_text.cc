@@ -59,6 +59,10 @@ std::string decimal_text(double value, int digits) {
   return {buffer.data(), end.ptr};
 }
 
+std::string px(double value) {
+  return decimal_text(value, 1);
+}
+
 std::string signed_text(double value, int digits) {
   const std::string magnitude = decimal_text(std::abs(value), digits);
   const bool is_zero = magnitude.find_first_not_of("0.") == std::string::npos;

@@ -19,5 +19,7 @@ std::string element(std::string_view name, std::string_view content,
 std::string decimal_text(double value, int digits);
 // The same with a sign: + before zero and above, U+2212 below.
 std::string signed_text(double value, int digits);
+// A coordinate or length in an SVG, to a tenth of a pixel.
+std::string px(double value);
 
 }  // namespace vlm

@@ -86,10 +86,6 @@ CurveScales scales_of(const std::vector<CurvePoint>& points, Direction direction
   return scales;
 }
 
-std::string px(double value) {
-  return decimal_text(value, 1);
-}
-
 std::string line(double x1, double y1, double x2, double y2, const std::string& style) {
   return "<line class='" + style + "' x1='" + px(x1) + "' y1='" + px(y1) + "' x2='" + px(x2) +
          "' y2='" + px(y2) + "'/>";

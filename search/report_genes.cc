@@ -12,10 +12,10 @@
 namespace vlm {
 namespace {
 
-constexpr double kHeight = 150.0;
-constexpr double kLeft = 34.0;
-constexpr double kTop = 14.0;
-constexpr double kBottom = 22.0;
+constexpr double kChartHeight = 150.0;
+constexpr double kChartLeft = 34.0;
+constexpr double kChartTop = 14.0;
+constexpr double kChartBottom = 22.0;
 
 struct Bar {
   std::size_t layer = 0;  // order in its chart
@@ -74,10 +74,6 @@ std::vector<Chart> charts_of(const std::map<std::string, double>& parameters) {
   return list;
 }
 
-std::string px(double value) {
-  return decimal_text(value, 1);
-}
-
 std::string text_at(double x, double y, const std::string& anchor, const std::string& text) {
   return element("text", escape_html(text),
                  "x='" + px(x) + "' y='" + px(y) + "' text-anchor='" + anchor + "'");
@@ -92,7 +88,7 @@ std::string bar_svg(const Bar& bar, double x, double width, const PlotScale& y, 
               "class='gene' x='" + px(x + width * 0.1) + "' y='" + px(top) + "' width='" +
                   px(width * 0.8) + "' height='" + px(height) + "'");
   const double middle = x + width / 2.0;
-  if (labelled) svg += text_at(middle, kHeight - 7.0, "middle", bar.label);
+  if (labelled) svg += text_at(middle, kChartHeight - 7.0, "middle", bar.label);
   constexpr double kRoomForNumber = 26.0;
   if (width >= kRoomForNumber) {
     svg += text_at(middle, top - 3.0, "middle", decimal_text(bar.value, 2));
@@ -103,25 +99,26 @@ std::string bar_svg(const Bar& bar, double x, double width, const PlotScale& y, 
 std::string chart_svg(const Chart& chart, const AxisTicks& ticks) {
   const auto count = static_cast<double>(chart.bars.size());
   const double bar_width = chart.over_layers ? std::clamp(400.0 / count, 7.0, 30.0) : 60.0;
-  const double width = kLeft + bar_width * count + 4.0;
-  const PlotScale y{ticks.values.front(), ticks.values.back(), kHeight - kBottom, kTop};
+  const double width = kChartLeft + bar_width * count + 4.0;
+  const PlotScale y{ticks.values.front(), ticks.values.back(), kChartHeight - kChartBottom,
+                    kChartTop};
   std::string svg;
   for (const double value : ticks.values) {
-    svg += "<line class='grid' x1='" + px(kLeft) + "' x2='" + px(width) + "' y1='" + px(y(value)) +
-           "' y2='" + px(y(value)) + "'/>";
-    svg += text_at(kLeft - 5.0, y(value) + 4.0, "end", decimal_text(value, ticks.digits));
+    svg += "<line class='grid' x1='" + px(kChartLeft) + "' x2='" + px(width) + "' y1='" +
+           px(y(value)) + "' y2='" + px(y(value)) + "'/>";
+    svg += text_at(kChartLeft - 5.0, y(value) + 4.0, "end", decimal_text(value, ticks.digits));
   }
   constexpr double kRoomForLabel = 16.0;
   const std::size_t every = bar_width >= kRoomForLabel ? 1 : 4;
   for (std::size_t i = 0; i < chart.bars.size(); ++i) {
-    svg += bar_svg(chart.bars[i], kLeft + bar_width * static_cast<double>(i), bar_width, y,
+    svg += bar_svg(chart.bars[i], kChartLeft + bar_width * static_cast<double>(i), bar_width, y,
                    i % every == 0);
   }
   const std::string caption = escape_html(chart.title) + (chart.over_layers ? ", by layer" : "");
-  return element(
-      "figure", element("figcaption", caption) + element("svg", svg,
-                                                         "width='" + px(width) + "' viewBox='0 0 " +
-                                                             px(width) + " " + px(kHeight) + "'"));
+  return element("figure", element("figcaption", caption) +
+                               element("svg", svg,
+                                       "width='" + px(width) + "' viewBox='0 0 " + px(width) + " " +
+                                           px(kChartHeight) + "'"));
 }
 
 std::string row_html(const std::string& charts) {

@@ -71,8 +71,8 @@ std::string certainty(const PairedDifference& ahead) {
 // The range of all intervals with zero in it.
 PlotScale interval_scale(const ModelTable& table) {
   constexpr double kMargin = 6.0;
-  constexpr double kWidth = 150.0;
-  PlotScale scale{0.0, 0.0, kMargin, kWidth - kMargin};
+  constexpr double kIntervalWidth = 150.0;
+  PlotScale scale{0.0, 0.0, kMargin, kIntervalWidth - kMargin};
   for (const ModelRow& row : table.rows) {
     if (!row.evolved_ahead) continue;
     scale.low = std::min(scale.low, row.evolved_ahead->low);

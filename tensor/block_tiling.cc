@@ -6,12 +6,12 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kTileRows = 256;
+constexpr std::size_t kBlockTileRows = 256;
 constexpr std::size_t kTileBytes = std::size_t{1} << 20U;  // in bfloat16: stays in a core's cache
 constexpr std::size_t kMaxTileBlocks = 8;
 constexpr std::size_t kWantedTiles = 8;  // for threads to share evenly
 
-std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
+std::size_t quotient_up(std::size_t value, std::size_t divisor) noexcept {
   return (value + divisor - 1) / divisor;
 }
 
@@ -31,19 +31,19 @@ BlockTiling::BlockTiling(std::size_t num_rows, const PackedLayout& layout) noexc
     : num_rows_(num_rows), layout_(layout) {
   const std::size_t in_cache = kTileBytes / (layout.block_size() * sizeof(std::uint16_t));
   const std::size_t shared =
-      ceiling(layout.num_blocks() * ceiling(num_rows, kTileRows), kWantedTiles);
+      quotient_up(layout.num_blocks() * quotient_up(num_rows, kBlockTileRows), kWantedTiles);
   blocks_per_tile_ = std::clamp(std::min(in_cache, shared), std::size_t{1}, kMaxTileBlocks);
-  tiles_across_ = ceiling(layout.num_blocks(), blocks_per_tile_);
+  tiles_across_ = quotient_up(layout.num_blocks(), blocks_per_tile_);
 }
 
 std::size_t BlockTiling::count() const noexcept {
-  return ceiling(num_rows_, kTileRows) * tiles_across_;
+  return quotient_up(num_rows_, kBlockTileRows) * tiles_across_;
 }
 
 BlockTile BlockTiling::tile(std::size_t number) const noexcept {
   BlockTile tile;
-  tile.first_row = number / tiles_across_ * kTileRows;
-  tile.num_rows = std::min(kTileRows, num_rows_ - tile.first_row);
+  tile.first_row = number / tiles_across_ * kBlockTileRows;
+  tile.num_rows = std::min(kBlockTileRows, num_rows_ - tile.first_row);
   tile.first_block = number % tiles_across_ * blocks_per_tile_;
   tile.num_blocks = std::min(blocks_per_tile_, layout_.num_blocks() - tile.first_block);
   return tile;

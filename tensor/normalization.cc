@@ -72,10 +72,10 @@ void softmax(std::span<float> row) noexcept {
 }
 
 double log_sum_exp(std::span<const float> x) noexcept {
-  constexpr double kNothing = -std::numeric_limits<double>::infinity();
-  if (x.empty()) return kNothing;
+  constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+  if (x.empty()) return kMinusInfinity;
   const float most = largest(x);
-  if (most == -std::numeric_limits<float>::infinity()) return kNothing;
+  if (most == -std::numeric_limits<float>::infinity()) return kMinusInfinity;
   return double{most} + std::log(sum_of_exponentials(x, -most));
 }
 

@@ -11,34 +11,34 @@ namespace {
 constexpr std::size_t kMaxDimension = std::size_t{1} << 20U;
 constexpr std::size_t kMaxTokens = std::size_t{1} << 16U;
 
-[[noreturn]] void fail(ErrorCode code, const JsonFields& json, const std::string& what) {
+[[noreturn]] void refuse(ErrorCode code, const JsonFields& json, const std::string& what) {
   throw Error(code, "vision tower: " + json.where() + ": " + what);
 }
 
 std::size_t dimension_or(const JsonFields& json, const std::string& key, std::size_t fallback) {
   const std::size_t value = json.size_or(key, fallback);
   if (value > 0 && value <= kMaxDimension) return value;
-  fail(ErrorCode::kCorruptFile, json,
-       key + " " + std::to_string(value) + " (1 to " + std::to_string(kMaxDimension) + ")");
+  refuse(ErrorCode::kCorruptFile, json,
+         key + " " + std::to_string(value) + " (1 to " + std::to_string(kMaxDimension) + ")");
 }
 
 void check_shapes(const VisionConfig& config, const JsonFields& json) {
   if (config.hidden_size % config.num_heads != 0) {
-    fail(ErrorCode::kCorruptFile, json,
-         "hidden_size " + std::to_string(config.hidden_size) + " is no multiple of " +
-             std::to_string(config.num_heads) + " num_attention_heads");
+    refuse(ErrorCode::kCorruptFile, json,
+           "hidden_size " + std::to_string(config.hidden_size) + " is no multiple of " +
+               std::to_string(config.num_heads) + " num_attention_heads");
   }
   if (config.patch_size_px > config.image_size_px || config.num_tokens() > kMaxTokens) {
-    fail(ErrorCode::kCorruptFile, json,
-         "image_size " + std::to_string(config.image_size_px) + " cannot be cut into patches of " +
-             std::to_string(config.patch_size_px));
+    refuse(ErrorCode::kCorruptFile, json,
+           "image_size " + std::to_string(config.image_size_px) +
+               " cannot be cut into patches of " + std::to_string(config.patch_size_px));
   }
   if (config.num_channels != 3) {
-    fail(ErrorCode::kUnsupported, json,
-         "num_channels " + std::to_string(config.num_channels) + " (known: 3)");
+    refuse(ErrorCode::kUnsupported, json,
+           "num_channels " + std::to_string(config.num_channels) + " (known: 3)");
   }
   if (!(config.layer_norm_epsilon > 0.0F)) {
-    fail(ErrorCode::kCorruptFile, json, "layer_norm_eps must be positive");
+    refuse(ErrorCode::kCorruptFile, json, "layer_norm_eps must be positive");
   }
 }
 
@@ -48,8 +48,8 @@ VisionConfig family_defaults(const JsonFields& json) {
   VisionConfig config;
   if (type == "clip_vision_model") return config;
   if (type != "siglip_vision_model") {
-    fail(ErrorCode::kUnsupported, json,
-         "model_type '" + type + "' (known: clip_vision_model, siglip_vision_model)");
+    refuse(ErrorCode::kUnsupported, json,
+           "model_type '" + type + "' (known: clip_vision_model, siglip_vision_model)");
   }
   config.family = VisionFamily::kSiglip;
   config.patch_size_px = 16;
@@ -74,7 +74,7 @@ VisionConfig VisionConfig::from_json(const JsonFields& json) {
   }
   if (json.has("hidden_act")) config.activation = find_activation(json.text("hidden_act"));
   if (config.activation == nullptr) {
-    fail(ErrorCode::kUnsupported, json, "hidden_act '" + json.text("hidden_act") + "'");
+    refuse(ErrorCode::kUnsupported, json, "hidden_act '" + json.text("hidden_act") + "'");
   }
   check_shapes(config, json);
   return config;

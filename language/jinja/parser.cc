@@ -12,9 +12,9 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kDeepest = 50;
+constexpr std::size_t kDeepestBlock = 50;
 
-using Kind = JinjaTokenKind;
+using TokenKind = JinjaTokenKind;
 using EndNames = std::initializer_list<std::string_view>;
 
 class Parser {
@@ -24,7 +24,7 @@ class Parser {
 
   JinjaBody parse() {
     JinjaBody body = parse_body({});
-    if (tokens_.peek().kind != Kind::kEnd) {
+    if (tokens_.peek().kind != TokenKind::kEnd) {
       jinja_fail(tokens_.line(), "a tag that nothing opened: " + tokens_.peek(1).text);
     }
     return body;
@@ -34,8 +34,8 @@ class Parser {
   // Statements up to {% one of ends, whose block begin stays to be read, or the end of all.
   JinjaBody parse_body(EndNames ends) {
     JinjaBody body;
-    while (tokens_.peek().kind != Kind::kEnd) {
-      const bool is_block = tokens_.peek().kind == Kind::kBlockBegin;
+    while (tokens_.peek().kind != TokenKind::kEnd) {
+      const bool is_block = tokens_.peek().kind == TokenKind::kBlockBegin;
       if (is_block && (is_end(ends) || is_known_end())) break;
       body.push_back(parse_statement());
     }
@@ -54,7 +54,7 @@ class Parser {
 
   // The body of a block, and the end's name, whose tag is read up to behind the name.
   std::pair<JinjaBody, std::string> parse_block(EndNames ends, std::size_t line) {
-    if (++nesting_ > kDeepest) jinja_fail(line, "blocks are nested too deep");
+    if (++nesting_ > kDeepestBlock) jinja_fail(line, "blocks are nested too deep");
     JinjaBody body = parse_body(ends);
     --nesting_;
     if (!is_end(ends)) {
@@ -64,15 +64,15 @@ class Parser {
     return {std::move(body), tokens_.take().text};
   }
 
-  void expect_block_end() { tokens_.expect(Kind::kBlockEnd, "the end of the tag"); }
+  void expect_block_end() { tokens_.expect(TokenKind::kBlockEnd, "the end of the tag"); }
 
   JinjaStatement parse_statement() {
     const std::size_t line = tokens_.line();
-    if (tokens_.peek().kind == Kind::kData) return {line, JinjaText{tokens_.take().text}};
-    if (tokens_.peek().kind == Kind::kVariableBegin) {
+    if (tokens_.peek().kind == TokenKind::kData) return {line, JinjaText{tokens_.take().text}};
+    if (tokens_.peek().kind == TokenKind::kVariableBegin) {
       tokens_.take();
       JinjaPrint print{expressions_.parse_tuple()};
-      tokens_.expect(Kind::kVariableEnd, "'}}'");
+      tokens_.expect(TokenKind::kVariableEnd, "'}}'");
       return {line, std::move(print)};
     }
     tokens_.take();
@@ -80,7 +80,7 @@ class Parser {
   }
 
   JinjaStatement parse_tag(std::size_t line) {
-    const std::string name = tokens_.expect(Kind::kName, "the name of a tag");
+    const std::string name = tokens_.expect(TokenKind::kName, "the name of a tag");
     if (name == "if") return {line, parse_if(line)};
     if (name == "for") return {line, parse_for(line)};
     if (name == "set") return {line, parse_set(line)};
@@ -128,7 +128,7 @@ class Parser {
     std::vector<std::string> names;
     const bool is_bracketed = tokens_.skip_operator("(");
     do {
-      names.push_back(tokens_.expect(Kind::kName, "a name"));
+      names.push_back(tokens_.expect(TokenKind::kName, "a name"));
     } while (tokens_.skip_operator(","));
     if (is_bracketed) tokens_.expect_operator(")");
     return names;
@@ -161,7 +161,7 @@ class Parser {
     JinjaSet statement;
     statement.names = parse_names();
     if (statement.names.size() == 1 && tokens_.skip_operator(".")) {
-      statement.field = tokens_.expect(Kind::kName, "a name");
+      statement.field = tokens_.expect(TokenKind::kName, "a name");
       if (statement.field.starts_with('_')) {
         jinja_fail(line, "a field of a namespace may not start with _: " + statement.field);
       }
@@ -183,11 +183,11 @@ class Parser {
   JinjaMacro parse_macro(std::size_t line) {
     if (loops_ > 0 || in_macro_) jinja_unsupported(line, "{% macro %} in a loop or a macro");
     JinjaMacro macro;
-    macro.name = tokens_.expect(Kind::kName, "a name");
+    macro.name = tokens_.expect(TokenKind::kName, "a name");
     tokens_.expect_operator("(");
     while (!tokens_.skip_operator(")")) {
       if (!macro.parameters.empty()) tokens_.expect_operator(",");
-      macro.parameters.push_back(tokens_.expect(Kind::kName, "a name"));
+      macro.parameters.push_back(tokens_.expect(TokenKind::kName, "a name"));
       if (tokens_.skip_operator("=")) {
         macro.defaults.push_back(expressions_.parse());
       } else if (!macro.defaults.empty()) {

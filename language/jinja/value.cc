@@ -13,7 +13,7 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kDeepest = 64;
+constexpr std::size_t kDeepestValue = 64;
 
 std::size_t depth_of(const JinjaValue& value) {
   if (const JinjaSequence* sequence = value.as_sequence()) return sequence->depth;
@@ -23,7 +23,7 @@ std::size_t depth_of(const JinjaValue& value) {
 
 void raise_depth(std::size_t& depth, const JinjaValue& item) {
   depth = std::max(depth, depth_of(item) + 1);
-  if (depth > kDeepest) {
+  if (depth > kDeepestValue) {
     throw Error(ErrorCode::kInvalidArgument,
                 "chat template: lists nested too deep: " + std::to_string(depth));
   }

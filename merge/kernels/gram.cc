@@ -17,7 +17,7 @@ constexpr std::size_t kBlock = 2048;
 constexpr std::size_t kMostAtOnce = 12;  // products that are added together
 
 template <typename Value>
-void add_products(const std::vector<std::span<const Value>>& vectors, GramMatrix& gram) {
+void add_inner_products(const std::vector<std::span<const Value>>& vectors, GramMatrix& gram) {
   std::array<double, kMostAtOnce> products{};
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     for (std::size_t j = i; j < vectors.size(); j += kMostAtOnce) {
@@ -33,13 +33,13 @@ void add_gram_of_values(const std::vector<std::span<const Value>>& vectors,
                         std::span<const Value> base, GramScratch& scratch, GramMatrix& gram) {
   const std::size_t count = vectors.size();
   const std::size_t size = count == 0 ? 0 : vectors.front().size();
-  if (base.empty() && size <= kBlock) return add_products(vectors, gram);
+  if (base.empty() && size <= kBlock) return add_inner_products(vectors, gram);
   scratch.memory.resize(base.empty() ? 0 : count * std::min(kBlock, size));
   scratch.deltas.resize(count);
   for (std::size_t first = 0; first < size; first += kBlock) {
     const std::size_t length = std::min(kBlock, size - first);
     if (base.empty()) {
-      add_products(part_of(vectors, first, length), gram);
+      add_inner_products(part_of(vectors, first, length), gram);
       continue;
     }
     for (std::size_t i = 0; i < count; ++i) {
@@ -47,7 +47,7 @@ void add_gram_of_values(const std::vector<std::span<const Value>>& vectors,
       subtract(vectors[i].subspan(first, length), base.subspan(first, length), delta);
       scratch.deltas[i] = delta;
     }
-    add_products(scratch.deltas, gram);
+    add_inner_products(scratch.deltas, gram);
   }
 }
 

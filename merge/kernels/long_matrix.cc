@@ -16,7 +16,7 @@ constexpr std::size_t kPanelRows = 512;
 constexpr std::size_t kStripe = 256;  // rows or columns of what one thread multiplies
 // Values that are good enough are above so much of the largest that was found with them.
 constexpr double kGood = 1e-4;
-constexpr double kNothing = 1e-12;  // of the largest of all
+constexpr double kNegligible = 1e-12;  // of the largest of all
 
 void scale_row(std::span<double> row, double factor) {
   for (double& value : row) value *= factor;
@@ -105,7 +105,7 @@ RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool) {
   RightVectors parts = decompose(std::move(gram), pool);
   std::vector<double>& values = parts.values;
   for (std::size_t first = 0; first < values.size();) {
-    if (values[first] <= kNothing * values.front()) {
+    if (values[first] <= kNegligible * values.front()) {
       std::fill(values.begin() + static_cast<std::ptrdiff_t>(first), values.end(), 0.0);
       break;
     }

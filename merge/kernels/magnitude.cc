@@ -10,7 +10,7 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kBlock = 1024;
+constexpr std::size_t kDeltaBlock = 1024;
 constexpr std::size_t kSmall = 512;  // fewer are sorted faster by comparison
 
 // One digit of the 31 magnitude bits, from the most significant: 11, 10, 10.
@@ -25,9 +25,9 @@ using Histogram = std::array<std::size_t, kMaxDigitValues>;  // elements by valu
 // Calls visit(index, magnitude bits) for every element of values - base.
 template <typename Visit>
 void for_each_magnitude(std::span<const float> values, std::span<const float> base, Visit visit) {
-  std::array<float, kBlock> delta;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (std::size_t first = 0; first < values.size(); first += kBlock) {
-    const std::size_t count = std::min(kBlock, values.size() - first);
+  std::array<float, kDeltaBlock> delta;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  for (std::size_t first = 0; first < values.size(); first += kDeltaBlock) {
+    const std::size_t count = std::min(kDeltaBlock, values.size() - first);
     std::span<const float> block = values.subspan(first, count);
     if (!base.empty()) {
       subtract(block, base.subspan(first, count), std::span(delta).first(count));

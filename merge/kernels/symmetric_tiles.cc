@@ -15,12 +15,12 @@ namespace {
 constexpr int kPowerSteps = 20;
 
 // Row and column of the tiles on and below the diagonal.
-struct Place {
+struct TilePlace {
   std::size_t row = 0;
   std::size_t col = 0;
 };
-std::vector<Place> places(std::size_t first, std::size_t count) {
-  std::vector<Place> all;
+std::vector<TilePlace> places(std::size_t first, std::size_t count) {
+  std::vector<TilePlace> all;
   for (std::size_t row = first; row < count; ++row) {
     for (std::size_t col = first; col <= row; ++col) all.push_back({row, col});
   }
@@ -58,7 +58,7 @@ MatrixView<const double> SymmetricTiles::tile(std::size_t row, std::size_t col) 
 
 void SymmetricTiles::add_products(MatrixView<const double> rows, ThreadPool& pool) {
   check(rows.cols() == size_, "SymmetricTiles::add_products: rows of its size");
-  const std::vector<Place> all = places(0, count());
+  const std::vector<TilePlace> all = places(0, count());
   pool.parallel_for(all.size(), [&](std::size_t i) {
     const auto [row, col] = all[i];
     add_transposed_product(rows.columns(row * kTile, width(row)),
@@ -162,7 +162,7 @@ bool SymmetricTiles::factorize(ThreadPool& pool) {
     pool.parallel_for(below, [&](std::size_t i) {
       divide_by_lower_transposed(tile(step, step), tile(step + 1 + i, step));
     });
-    const std::vector<Place> rest = places(step + 1, count());
+    const std::vector<TilePlace> rest = places(step + 1, count());
     pool.parallel_for(rest.size(), [&](std::size_t i) {
       const auto [row, col] = rest[i];
       subtract_product_transposed(tile(row, step), tile(col, step), tile(row, col));

@@ -34,7 +34,7 @@ BlockMerge start_iso_c(const TensorMerge& task, ThreadPool& pool) {
 }
 
 // While vectors are found a second time; or the root and the result.
-MergeMemory memory_of(const TensorMerge& task) {
+MergeMemory iso_c_memory(const TensorMerge& task) {
   if (!is_decomposed(task)) return {};
   const std::uint64_t square = square_bytes(std::min(task.shape[0], task.shape[1]));
   const bool is_transposed = task.shape[0] < task.shape[1];
@@ -42,7 +42,7 @@ MergeMemory memory_of(const TensorMerge& task) {
   return {std::max(4 * square, square + result), kMatrixThreadBytes};
 }
 
-MergeWork work_of(const TensorMerge& task) {
+MergeWork iso_c_work(const TensorMerge& task) {
   if (!is_decomposed(task)) return {};
   const MatrixOperations sum = MatrixOperations::of(task);
   return {sum.inner_products() + sum.root() + sum.product(), sum.eigenvectors()};
@@ -63,8 +63,8 @@ MergeMethod iso_c_method() {
                                     "factor of the combined delta")},
           .start = start_iso_c,
           .complaint = nullptr,
-          .memory = memory_of,
-          .work = work_of};
+          .memory = iso_c_memory,
+          .work = iso_c_work};
 }
 
 }  // namespace vlm

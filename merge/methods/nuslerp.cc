@@ -19,17 +19,17 @@ constexpr double kSmallestNorm = 1e-7;       // mergekit's
 constexpr double kSmallestWeightSum = 1e-6;  // mergekit's: below, both count alike
 // Where the sine is smaller the two lie on one line: the arc is the chord up to its square, or has
 // no direction.
-constexpr double kSmallestSine = 1e-4;
+constexpr double kSmallestArcSine = 1e-4;
 
-using Factors = std::array<double, 2>;
+using ArcFactors = std::array<double, 2>;
 using ColumnFactors = std::array<std::vector<float>, 2>;  // [inputs][columns]
 
-Factors arc_factors(double aa, double ab, double bb, double t) {
+ArcFactors arc_factors(double aa, double ab, double bb, double t) {
   const double norms =
       std::max(std::sqrt(aa), kSmallestNorm) * std::max(std::sqrt(bb), kSmallestNorm);
   const double angle = std::acos(std::clamp(ab / norms, -1.0, 1.0));
   const double sine = std::sin(angle);
-  if (sine < kSmallestSine) return {1.0 - t, t};
+  if (sine < kSmallestArcSine) return {1.0 - t, t};
   return {std::sin((1.0 - t) * angle) / sine, std::sin(t * angle) / sine};
 }
 
@@ -41,7 +41,7 @@ double arc_position(const TensorMerge& task) {
 
 FindCoefficients arc_at(double t) {
   return [t](const GramMatrix& gram) {
-    const Factors factors = arc_factors(gram.at(0, 0), gram.at(0, 1), gram.at(1, 1), t);
+    const ArcFactors factors = arc_factors(gram.at(0, 0), gram.at(0, 1), gram.at(1, 1), t);
     return std::vector<double>(factors.begin(), factors.end());
   };
 }
@@ -77,7 +77,7 @@ class ColumnProducts {
     ColumnFactors factors;
     factors.fill(std::vector<float>(columns));
     for (std::size_t j = 0; j < columns; ++j) {
-      const Factors both = arc_factors(products_[0][j], products_[1][j], products_[2][j], t);
+      const ArcFactors both = arc_factors(products_[0][j], products_[1][j], products_[2][j], t);
       for (std::size_t i = 0; i < both.size(); ++i) factors[i][j] = static_cast<float>(both[i]);
     }
     return factors;

@@ -11,7 +11,7 @@ namespace vlm {
 namespace {
 
 // mergekit's constants: shorter vectors are not normalised, nearer directions go linearly.
-constexpr double kSmallestNorm = 1e-8;
+constexpr double kSmallestBlendNorm = 1e-8;
 constexpr double kLargestCosine = 0.9995;
 
 // Factors of base and other: sin((1 - t) theta) / sin(theta) and sin(t theta) / sin(theta).
@@ -28,7 +28,7 @@ SlerpFactors slerp_factors(double cosine, double t) {
 
 double norm_or_one(double squared) {
   const double norm = std::sqrt(squared);
-  return norm > kSmallestNorm ? norm : 1.0;
+  return norm > kSmallestBlendNorm ? norm : 1.0;
 }
 
 InnerProducts products_of(const TensorMerge& task, ThreadPool& pool) {

@@ -128,7 +128,7 @@ BlockMerge start_tsv_m(const TensorMerge& task, ThreadPool& pool) {
 }
 
 // The right vectors, a root, and what it takes to find the other; or the factors and the result.
-MergeMemory memory_of(const TensorMerge& task) {
+MergeMemory tsv_m_memory(const TensorMerge& task) {
   if (!is_decomposed(task)) return {};
   const std::uint64_t square = square_bytes(
       std::max<std::uint64_t>(std::min(task.shape[0], task.shape[1]), task.models.size()));
@@ -139,7 +139,7 @@ MergeMemory memory_of(const TensorMerge& task) {
 
 // Eigenvectors of each delta, of the left vectors and of the right ones, which are as many as one
 // side; left vectors are found for their inner products and for the result.
-MergeWork work_of(const TensorMerge& task) {
+MergeWork tsv_m_work(const TensorMerge& task) {
   if (!is_decomposed(task)) return {};
   const auto num_models = static_cast<double>(task.models.size());
   const MatrixOperations delta = MatrixOperations::of(task);
@@ -165,8 +165,8 @@ MergeMethod tsv_m_method() {
                                     "factor of the combined delta")},
           .start = start_tsv_m,
           .complaint = nullptr,
-          .memory = memory_of,
-          .work = work_of};
+          .memory = tsv_m_memory,
+          .work = tsv_m_work};
 }
 
 }  // namespace vlm

@@ -27,11 +27,11 @@ std::vector<std::size_t> count_shares(const Demand& demand) {
 }
 
 // The searches of each model, one per cut; nothing for a cut that keeps no entry.
-using Searches = std::map<std::size_t, std::vector<std::optional<MagnitudeSearch>>>;
+using ModelSearches = std::map<std::size_t, std::vector<std::optional<MagnitudeSearch>>>;
 
 // Calls use(search) for all searches, in order.
 template <typename Use>
-void for_each_search(Searches& searches, const Use& use) {
+void for_each_search(ModelSearches& searches, const Use& use) {
   for (auto& [model, cuts] : searches) {
     for (auto& search : cuts) {
       if (search) use(*search);
@@ -39,9 +39,9 @@ void for_each_search(Searches& searches, const Use& use) {
   }
 }
 
-Searches begin_searches(const std::map<std::size_t, Demand>& demands,
-                        const CountsToCuts& counts_to_cuts) {
-  Searches searches;
+ModelSearches begin_searches(const std::map<std::size_t, Demand>& demands,
+                             const CountsToCuts& counts_to_cuts) {
+  ModelSearches searches;
   for (const auto& [model, demand] : demands) {
     for (const std::size_t k : counts_to_cuts(count_shares(demand), demand.elements)) {
       searches[model].push_back(k == 0 ? std::nullopt : std::optional(MagnitudeSearch(k)));
@@ -54,7 +54,8 @@ Searches begin_searches(const std::map<std::size_t, Demand>& demands,
 // together.
 class PartsInOrder {
  public:
-  PartsInOrder(const ShowNumbers& show, Searches& searches) : show_(show), searches_(searches) {}
+  PartsInOrder(const ShowNumbers& show, ModelSearches& searches)
+      : show_(show), searches_(searches) {}
 
   void show_all(const TensorMerge& task, ThreadPool& pool) {
     const Parts parts(elements_of(task));
@@ -108,12 +109,12 @@ class PartsInOrder {
   }
 
   const ShowNumbers& show_;
-  Searches& searches_;
+  ModelSearches& searches_;
 };
 
 // Bits and end of the ties of each cut.
 Numbers find_cuts(const MergeTasks& tasks, const std::vector<std::size_t>& tensors,
-                  const ShowNumbers& show, Searches searches, ThreadPool& pool) {
+                  const ShowNumbers& show, ModelSearches searches, ThreadPool& pool) {
   for (std::size_t pass = 0; pass < MagnitudeSearch::kPasses; ++pass) {
     PartsInOrder parts(show, searches);
     for (const std::size_t tensor : tensors) {
@@ -176,7 +177,7 @@ WholeModelCuts::WholeModelCuts(const MergeTasks& tasks, ThreadPool& pool,
     }
   }
   if (empty()) return;
-  Searches searches = begin_searches(demands, counts_to_cuts);
+  ModelSearches searches = begin_searches(demands, counts_to_cuts);
   std::size_t expected = 0;
   for_each_search(searches, [&](const MagnitudeSearch& /*each*/) { expected += 2; });
   const Numbers found = recall_numbers(

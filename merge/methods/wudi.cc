@@ -18,7 +18,7 @@ namespace {
 // second step takes back nearly all that it changes: what is left is (kRidge / e)^2 for a direction
 // with the share e of that eigenvalue.
 constexpr double kRidge = 1e-10;
-constexpr std::size_t kRowsAtOnce = 128;  // solved on one thread
+constexpr std::size_t kSolvedRows = 128;  // solved on one thread
 
 // rows * matrix^-1 for symmetric matrices without negative eigenvalues; of directions with
 // eigenvalue 0 nothing (the pseudo-inverse).
@@ -69,10 +69,11 @@ double inverse_or_zero(double value) {
 }
 
 // One factor of each model: the merged delta is the sum of the deltas, each times its factor.
-using Factors = std::vector<Matrix<double>>;
+using ColumnsFactors = std::vector<Matrix<double>>;
 
 // d_i from the left: I + (C_i - C) C^+ with C_i = d_i^T d_i / |d_i|^2 and C = sum_i C_i.
-Factors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_models, ThreadPool& pool) {
+ColumnsFactors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_models,
+                                  ThreadPool& pool) {
   std::vector<SymmetricTiles> each;
   SymmetricTiles all(deltas.width());
   for (std::size_t i = 0; i < num_models; ++i) {
@@ -84,13 +85,13 @@ Factors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_models, 
   }
   for (SymmetricTiles& products : each) products.add(all, -1);
   const RidgeSolver solver(std::move(all), pool);
-  Factors factors;
+  ColumnsFactors factors;
   for (SymmetricTiles& products : each) {
     Matrix<double>& factor = factors.emplace_back(products.dense());
     products = SymmetricTiles(0);
-    pool.parallel_for((factor.rows() + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t i) {
-      const std::size_t first = i * kRowsAtOnce;
-      const std::size_t count = std::min(kRowsAtOnce, factor.rows() - first);
+    pool.parallel_for((factor.rows() + kSolvedRows - 1) / kSolvedRows, [&](std::size_t i) {
+      const std::size_t first = i * kSolvedRows;
+      const std::size_t count = std::min(kSolvedRows, factor.rows() - first);
       solver.solve(factor.view().rows(first, count));
       for (std::size_t row = first; row < first + count; ++row) factor.view().row(row)[row] += 1;
     });
@@ -154,21 +155,22 @@ class RowSystem {
 // d_i from the right: with S = the d_i / |d_i| below each other and R = the d_i d_i^T / |d_i| side
 // by side the sum of the deltas is changed by (R - tau_0 S^T) (S S^T)^+ S. Transposed, as the
 // deltas are.
-Factors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_models, ThreadPool& pool) {
+ColumnsFactors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_models,
+                               ThreadPool& pool) {
   const std::size_t width = deltas.width();
   RowSystem system(deltas, num_models, pool);
   Matrix<double> rests(width, num_models * width);
-  const std::size_t stripes = (width + kRowsAtOnce - 1) / kRowsAtOnce;
+  const std::size_t stripes = (width + kSolvedRows - 1) / kSolvedRows;
   const auto stripe = [&](std::size_t i) {
-    const std::size_t first = i * kRowsAtOnce;
-    return rests.view().rows(first, std::min(kRowsAtOnce, width - first));
+    const std::size_t first = i * kSolvedRows;
+    return rests.view().rows(first, std::min(kSolvedRows, width - first));
   };
-  pool.parallel_for(stripes, [&](std::size_t i) { system.rest(i * kRowsAtOnce, stripe(i)); });
+  pool.parallel_for(stripes, [&](std::size_t i) { system.rest(i * kSolvedRows, stripe(i)); });
   {
     const RidgeSolver solver(system.take_system(), pool);
     pool.parallel_for(stripes, [&](std::size_t i) { solver.solve(stripe(i)); });
   }
-  Factors factors(num_models);
+  ColumnsFactors factors(num_models);
   pool.parallel_for(num_models, [&](std::size_t model) {
     factors[model] = Matrix<double>(width, width);
     for (std::size_t row = 0; row < width; ++row) {
@@ -200,7 +202,7 @@ bool is_by_rows(const TensorMerge& task) {
 }
 
 // Beside those a panel of all rows, or the products that the last factor is made of.
-MergeMemory memory_of(const TensorMerge& task) {
+MergeMemory wudi_memory(const TensorMerge& task) {
   if (!is_decomposed(task)) return {};
   const std::uint64_t bytes =
       is_by_rows(task)
@@ -214,7 +216,7 @@ double solving(double rows, double size) {
   return size * size * (size / 3 + 4 * rows);
 }
 
-MergeWork work_of(const TensorMerge& task) {
+MergeWork wudi_work(const TensorMerge& task) {
   if (!is_decomposed(task)) return {};
   const auto num_models = static_cast<double>(task.models.size());
   const auto rows = static_cast<double>(task.shape[0]);
@@ -237,7 +239,7 @@ BlockMerge start_wudi(const TensorMerge& task, ThreadPool& pool) {
   if (!is_decomposed(task)) return mean_delta(task);
   const std::size_t num_models = task.models.size();
   const DeltaMatrices deltas(task, is_by_rows(task));
-  const auto factors = std::make_shared<const Factors>(
+  const auto factors = std::make_shared<const ColumnsFactors>(
       deltas.is_transposed() ? factors_of_rows(deltas, num_models, pool)
                              : factors_of_columns(deltas, num_models, pool));
   const auto merge = [factors](const AddDelta& add_delta, MatrixView<double> out) {
@@ -267,8 +269,8 @@ MergeMethod wudi_method() {
                                 "factor of the combined delta")},
       .start = start_wudi,
       .complaint = nullptr,
-      .memory = memory_of,
-      .work = work_of};
+      .memory = wudi_memory,
+      .work = wudi_work};
 }
 
 }  // namespace vlm
