@@ -1,6 +1,21 @@
-# vlm_library(NAME [DEPS folders] [LIBS targets]): one static library from all sources of a folder.
+# VLM_WHOLE: builds of the sanitizers are made from nothing and run whole. They compile the sources
+# of a library a dozen at once, no benchmarks, and run tests by the hundred in a process. The release
+# preset does without, so that an edit compiles one file.
+
+# Sources for which that is not possible: those compiled once for each kind of processor.
+function(vlm_compile_alone)
+  foreach(source ${ARGN})
+    file(STRINGS ${source} per_processor REGEX "define HWY_TARGET_INCLUDE" LIMIT_COUNT 1)
+    if(per_processor)
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+  endforeach()
+endfunction()
+
+# vlm_library(NAME [DEPS folders] [LIBS targets] [PRECOMPILED headers]): one static library from all
+# sources of a folder. Large headers of other libraries that most of them include are compiled once.
 function(vlm_library name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;PRECOMPILED" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cc
     ${PROJECT_SOURCE_DIR}/${name}/*/*.cc)
   list(FILTER sources EXCLUDE REGEX "/(cli/main|vision/image_codecs_module)\\.cc$")
@@ -15,13 +30,18 @@ function(vlm_library name)
   set(lone_headers ${headers})
   list(REMOVE_ITEM lone_headers ${headers_of_sources})
   list(REMOVE_ITEM headers ${lone_headers} "")
+  vlm_compile_alone(${sources})
   add_library(vlm_${name} STATIC ${sources})
   target_sources(vlm_${name} PUBLIC
     FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers}
     FILE_SET lone_headers TYPE HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${lone_headers})
   target_compile_features(vlm_${name} PUBLIC cxx_std_20)
+  set_target_properties(vlm_${name} PROPERTIES UNITY_BUILD ${VLM_WHOLE} UNITY_BUILD_BATCH_SIZE 12)
   set_target_properties(vlm_${name} PROPERTIES CXX_EXTENSIONS OFF VERIFY_INTERFACE_HEADER_SETS ON
     INTERFACE_HEADER_SETS_TO_VERIFY lone_headers)
+  if(ARG_PRECOMPILED AND NOT VLM_WHOLE)
+    target_precompile_headers(vlm_${name} PRIVATE ${ARG_PRECOMPILED})
+  endif()
   target_link_libraries(vlm_${name} PRIVATE vlm_flags PUBLIC ${ARG_LIBS})
   foreach(dep ${ARG_DEPS})
     target_link_libraries(vlm_${name} PUBLIC vlm_${dep})
@@ -54,11 +74,29 @@ function(vlm_tests folder)
     target_compile_definitions(${folder}_tests PRIVATE VLM_BINARY="$<TARGET_FILE:vlm-merge>")
     add_dependencies(${folder}_tests vlm-merge)
   endif()
-  gtest_discover_tests(${folder}_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  if(VLM_WHOLE)
+    # GCC 12 takes strings out of bounds behind precompiled headers (-Warray-bounds, wrongly).
+    target_precompile_headers(${folder}_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>
+      <nlohmann/json.hpp>)
+    target_compile_options(${folder}_tests PRIVATE -O0)  # half of the time
+    vlm_test_shards(${folder})
+  else()
+    gtest_discover_tests(${folder}_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  endif()
+endfunction()
+
+# The tests of a folder in two processes.
+function(vlm_test_shards folder)
+  foreach(shard 0 1)
+    add_test(NAME ${folder}_tests_${shard} COMMAND ${folder}_tests --gtest_brief=1)
+    set_tests_properties(${folder}_tests_${shard} PROPERTIES TIMEOUT 1800
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${shard}")
+  endforeach()
 endfunction()
 
 # Every bench/*_bench.cc is a program of its own.
 function(vlm_benchmarks)
+  find_package(benchmark REQUIRED)
   file(GLOB benches CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*_bench.cc)
   foreach(bench ${benches})
     get_filename_component(name ${bench} NAME_WE)

@@ -81,10 +81,12 @@ bool is_waiting(pid_t process) {
 
 TEST_F(KinshipCommand, OneInterruptEndsTheWaitForAReaderOfAPipe) {
   ASSERT_EQ(::mkfifo((folder() / "pipe").c_str(), 0600), 0);
-  ::setenv("TMPDIR", folder().c_str(), 1);  // NOLINT(concurrency-mt-unsafe): one thread
+  const char* const place = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): one thread
+  const std::string before = place == nullptr ? "/tmp" : place;
+  ::setenv("TMPDIR", folder().c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   const pid_t process = start({"kinship", model("ja-lm"), "--base", model("base-lm"), "--plot",
                                "pipe", "--threads", "1", "--quiet"});
-  ::unsetenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe)
+  ::setenv("TMPDIR", before.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   const auto has_drawn = [&] {
     for (const auto& entry : std::filesystem::directory_iterator(folder())) {
       const auto content = entry.path() / "content";
