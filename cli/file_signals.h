@@ -5,7 +5,8 @@
 namespace vlm {
 
 // From now on a file that grows beyond the process's limit (ulimit -f) is an error of writing, and
-// a mapped file that was cut off while it was read ends the program with a line and exit code 1.
+// a mapped file that was cut off while it was read ends the program with a line that names it and
+// exit code 1.
 // Call once, from main.
 void catch_file_signals() noexcept;
 
