@@ -51,6 +51,7 @@ class AdaptedCheckpoint final : public Checkpoint {
   // Those of the model, and the adapter's with its config.
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
+  [[nodiscard]] std::uint64_t row_alignment() const override { return model_->row_alignment(); }
 
  private:
   class PreparedUpdate;

@@ -122,6 +122,10 @@ class Checkpoint {
   // tensors().
   [[nodiscard]] virtual std::string origin(const TensorInfo& /*info*/) const { return {}; }
 
+  // A checksum of what rows by token are put together from where tokenizers are aligned: what
+  // values follow from besides files of weights and adapters. 0 if nothing is aligned.
+  [[nodiscard]] virtual std::uint64_t row_alignment() const { return 0; }
+
   // The tensor of that canonical name, or nullptr.
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;
 };

@@ -1,5 +1,6 @@
 #include "checkpoint/write_journal.h"
 
+#include <algorithm>
 #include <iterator>
 #include <span>
 #include <sstream>
@@ -21,12 +22,23 @@ namespace {
 
 constexpr std::string_view kNumbers = "= ";  // how their lines begin
 
+// Of lists whose elements begin with their names: in brackets the first one that is not the same.
+std::string differing_element(const Json& before, const Json& now) {
+  if (!now.is_array()) return "";
+  for (const Json& element : now) {
+    const bool is_known = std::find(before.begin(), before.end(), element) != before.end();
+    if (!is_known) return " (" + element.at(0).get<std::string>() + ")";
+  }
+  return "";
+}
+
 void check_identity(const Json& before, const Json& now, const std::filesystem::path& path) {
   if (before == now) return;
   std::string differing;
   for (const auto& [key, value] : now.items()) {
     if (before.is_object() && before.contains(key) && before.at(key) == value) continue;
-    differing += (differing.empty() ? "'" : ", '") + key + "'";
+    differing += (differing.empty() ? "'" : ", '") + key + "'" +
+                 differing_element(before.is_object() ? before.value(key, Json()) : Json(), value);
   }
   throw Error(ErrorCode::kInvalidArgument,
               "cannot resume, this is not as it was when the writing began: " +

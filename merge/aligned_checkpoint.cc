@@ -212,4 +212,14 @@ std::unique_ptr<TensorReader> AlignedCheckpoint::open_tensors(
   return std::make_unique<Reader>(*this, tensors, pool);
 }
 
+std::uint64_t AlignedCheckpoint::row_alignment() const {
+  std::vector<std::uint64_t> sums;
+  for (const auto& model : alignment_->models) sums.push_back(model->row_alignment());
+  for (const auto& own_rows : alignment_->own_rows) {
+    sums.push_back(checksum_of(own_rows, alignment_->embedding));
+    sums.push_back(checksum_of(own_rows, alignment_->head));
+  }
+  return checksum(std::as_bytes(std::span(sums)));
+}
+
 }  // namespace vlm

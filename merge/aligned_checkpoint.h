@@ -51,6 +51,8 @@ class AlignedCheckpoint final : public Checkpoint {
   }
   // The model's; of embedding and head that of all models, with which rows are taken.
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
+  // Of the whole alignment.
+  [[nodiscard]] std::uint64_t row_alignment() const override;
 
  private:
   class TokenRows;

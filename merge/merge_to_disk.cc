@@ -70,6 +70,7 @@ Json merge_identity(const MergedCheckpoint& merged) {
           {"recipe", merged.plan().recipe.text},
           {"document", merged.plan().recipe.name},
           {"compat", merged.plan().recipe.imitates_mergekit},
+          {"tokenizers", merged.row_alignment()},
           {"seed", merged.options().seed},
           {"allow-nan", merged.options().allow_nan}};
 }

@@ -46,6 +46,7 @@ class MergedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::vector<FileState> weight_files() const override;
   // Not told with `scope: model`, where a tensor depends on all others.
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
+  [[nodiscard]] std::uint64_t row_alignment() const override;
 
   [[nodiscard]] const MergePlan& plan() const noexcept { return plan_; }
   [[nodiscard]] const MergeOptions& options() const noexcept { return options_; }

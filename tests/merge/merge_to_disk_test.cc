@@ -131,5 +131,32 @@ TEST(MergeToDisk, ExistingTargetIsLeftAlone) {
   EXPECT_EQ(read_text_file(folder.path() / "out/precious.txt"), "mine");
 }
 
+// What a run must have in common with one that it continues.
+TEST(MergeIdentity, HoldsTheTokenizersByWhichRowsAreAligned) {
+  const TemporaryDirectory folder;
+  for (const char* const model : {"tok_a", "tok_b"}) {
+    std::filesystem::copy(std::filesystem::path(VLM_TEST_DATA) / "merge/models" / model,
+                          folder.path() / model);
+  }
+  const auto identity = [&] {
+    ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
+                     folder.path());
+    return merge_identity(MergedCheckpoint(make_merge_plan(
+        parse_recipe("models: [{model: tok_a}, {model: tok_b}]\nparameters: {weight: 1}\n"
+                     "merge_method: linear\nbase_model: tok_a\ntokenizer: {source: union}\n",
+                     "r.yaml"),
+        models)));
+  };
+  const Json before = identity();
+  EXPECT_EQ(identity(), before);
+  const auto tokenizer = folder.path() / "tok_b" / "tokenizer.json";
+  std::string text = read_text_file(tokenizer);
+  const std::size_t first = text.find("\"w00\"");
+  const std::size_t second = text.find("\"w01\"");
+  text.replace(first, 5, "\"w01\"").replace(second, 5, "\"w00\"");
+  write_file_atomically(tokenizer, text);
+  EXPECT_NE(identity(), before);
+}
+
 }  // namespace
 }  // namespace vlm
