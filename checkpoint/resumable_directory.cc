@@ -1,5 +1,6 @@
 #include "checkpoint/resumable_directory.h"
 
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -9,25 +10,34 @@ namespace {
 
 constexpr const char* kJournalName = ".journal";
 
+Json list_of(const std::vector<FileState>& sources) {
+  Json list = Json::array();
+  for (const FileState& file : sources) {
+    list.push_back({file.path, file.size_bytes, file.modified_ns, file.device, file.inode});
+  }
+  return list;
+}
+
 }  // namespace
 
 ResumableDirectory::ResumableDirectory(const std::filesystem::path& target, Resumption resumption,
                                        Json identity, std::vector<FileState> sources,
-                                       std::set<std::string> kept)
+                                       const FileSizes& files)
     : sources_(std::move(sources)),
       directory_(target, resumption == Resumption::kTaken ? UnfinishedWork::kKeep
                                                           : UnfinishedWork::kRemove) {
-  if (resumption == Resumption::kNever) return;
-  // Without a journal nobody can tell what is there.
-  const bool has_journal = std::filesystem::exists(path() / kJournalName);
-  kept.insert(kJournalName);
-  directory_.clear(has_journal ? kept : std::set<std::string>());
-  Json files = Json::array();
-  for (const FileState& file : sources_) {
-    files.push_back({file.path, file.size_bytes, file.modified_ns, file.device, file.inode});
+  if (resumption != Resumption::kNever) {
+    // Without a journal nobody can tell what is there.
+    std::set<std::string> kept;
+    if (std::filesystem::exists(path() / kJournalName)) {
+      kept.insert(kJournalName);
+      for (const auto& [name, size_bytes] : files) kept.insert(name);
+    }
+    directory_.clear(kept);
+    identity["model files"] = list_of(sources_);
+    journal_.emplace(path() / kJournalName, identity);
   }
-  identity["model files"] = std::move(files);
-  journal_.emplace(path() / kJournalName, identity);
+  check_room(target, files);
 }
 
 void ResumableDirectory::prepare(const Checkpoint& source, ThreadPool& pool) {

@@ -4,11 +4,11 @@
 
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/disk_room.h"
 #include "checkpoint/write_journal.h"
 #include "checkpoint/writer.h"
 #include "core/atomic_directory.h"
@@ -20,14 +20,14 @@ namespace vlm {
 
 class ResumableDirectory {
  public:
-  // All bytes follow from `identity` and the files `sources`. Of an earlier run what is in files of
-  // the names `kept` stays. Throws what AtomicDirectory and WriteJournal throw.
+  // All bytes follow from `identity` and the files `sources`. Of an earlier run what is in `files`
+  // stays. Throws what AtomicDirectory, WriteJournal and check_room() throw.
   ResumableDirectory(const std::filesystem::path& target, Resumption resumption, Json identity,
-                     std::vector<FileState> sources, std::set<std::string> kept);
+                     std::vector<FileState> sources, const FileSizes& files);
 
   // Where to write.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return directory_.path(); }
-  // What is in the kept files; null with Resumption::kNever.
+  // What is in the files; null with Resumption::kNever.
   [[nodiscard]] WriteJournal* journal() noexcept { return journal_ ? &*journal_ : nullptr; }
   // Prepares all tensors (Checkpoint::prepare_all) with what an earlier run found; nothing without
   // a journal: then each is prepared when it is opened.

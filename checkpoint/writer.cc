@@ -1,10 +1,10 @@
 #include "checkpoint/writer.h"
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "checkpoint/disk_room.h"
 #include "checkpoint/resumable_directory.h"
 #include "checkpoint/shard_plan.h"
 #include "checkpoint/side_files.h"
@@ -47,46 +47,22 @@ void write_other_files(const Checkpoint& source, const fs::path& directory,
 // What a run must have in common with one whose work it takes over.
 Json full_identity(const WriteOptions& options) {
   Json identity = options.identity;
-  identity["max_shard_size_bytes"] = options.max_shard_size_bytes;
+  identity["max-shard-size"] = options.max_shard_size_bytes;
   identity["config"] = options.config_json;
   identity["layout"] = std::string(options.layout.name());
   return identity;
 }
 
-std::set<std::string> file_names(const std::vector<Shard>& shards) {
-  std::set<std::string> names;
-  for (const Shard& shard : shards) names.insert(shard.file_name);
-  return names;
+FileSizes file_sizes(const std::vector<Shard>& shards) {
+  FileSizes sizes;
+  for (const Shard& shard : shards) sizes[shard.file_name] = shard.size_bytes;
+  return sizes;
 }
 
 std::size_t count_tensors(const std::vector<Shard>& shards) {
   std::size_t count = 0;
   for (const Shard& shard : shards) count += shard.tensors.size();
   return count;
-}
-
-// Says so before hours of work if they would end with a full disk. `folder` will hold the target,
-// `work` what is written of it already.
-void check_room(const std::vector<Shard>& shards, const fs::path& folder, const fs::path& work) {
-  std::error_code error;
-  const fs::space_info space = fs::space(folder, error);
-  if (error || space.capacity == 0) return;  // a file system that does not tell
-  std::uintmax_t needed = 0;
-  for (const Shard& shard : shards) {
-    needed += shard.size_bytes;
-    needed -= std::min<std::uintmax_t>(needed, allocated_bytes(work / shard.file_name));
-  }
-  if (needed <= space.available) return;
-  throw Error(ErrorCode::kIo, "no room on the disk: " + folder.string() + ": " +
-                                  std::to_string(needed) + " bytes to write, " +
-                                  std::to_string(space.available) + " free");
-}
-
-// The nearest folder above a target that exists.
-fs::path existing_folder(const fs::path& target) {
-  fs::path folder = fs::absolute(target).lexically_normal().parent_path();
-  while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
-  return folder;
 }
 
 }  // namespace
@@ -97,9 +73,7 @@ void write_checkpoint(const Checkpoint& source, const fs::path& target, const Wr
   const std::vector<Shard> shards = plan_shards(source, options.max_shard_size_bytes);
   const std::string index = shard_index_json(shards, options.layout);
   ResumableDirectory directory(target, options.resumption, full_identity(options),
-                               source.weight_files(), file_names(shards));
-  check_room(shards, directory.path().parent_path().empty() ? "." : directory.path().parent_path(),
-             directory.path());
+                               source.weight_files(), file_sizes(shards));
   write_other_files(source, directory.path(), options);
   const std::size_t num_tensors = count_tensors(shards);
   WeightsWriter writer(source, options, num_tensors, directory.journal(), pool);
@@ -126,7 +100,7 @@ void check_can_write(const Checkpoint& source, const fs::path& target,
   list_side_files(source.directory());
   if (target.empty()) return;
   AtomicDirectory::check_can_be_made(target);
-  check_room(shards, existing_folder(target), AtomicDirectory::working_directory(target));
+  check_room(target, file_sizes(shards));
 }
 
 }  // namespace vlm

@@ -1,9 +1,8 @@
 #include "cli/adapter_text.h"
 
-#include <cstdint>
-
 #include "cli/text_table.h"
 #include "core/byte_text.h"
+#include "merge/adapter_cost.h"
 #include "merge/plan_summary.h"
 
 namespace vlm {
@@ -21,15 +20,6 @@ std::string form_text(const AdapterTarget& target) {
       break;
   }
   return "saved whole";
-}
-
-std::uint64_t bytes_of(const AdapterPlan& plan, std::size_t index) {
-  const Shape& shape = plan.deltas.tensors[index].output.shape;
-  const std::uint64_t elements = element_count(shape).value_or(0);
-  const std::size_t rank = plan.targets[index].rank;
-  const std::uint64_t stored =
-      rank == 0 ? elements : rank * (shape.front() + elements / shape.front());
-  return stored * element_size_bytes(plan.dtype);
 }
 
 std::string tensor_text(const AdapterPlan& plan, const PlanSummary::Tensor& tensor,
@@ -55,24 +45,26 @@ std::string adapter_report_text(const AdapterReport& report, const std::string& 
          " modules\nwritten      " + target + "\n";
 }
 
-std::string adapter_plan_text(const AdapterPlan& plan, bool with_tensors) {
+std::string adapter_plan_text(const AdapterPlan& plan) {
   const PlanSummary summary = summarize(plan.deltas);
-  std::uint64_t read = 0;
-  std::uint64_t written = 0;
   std::string text = "method      " + summary.method + " of adapters\n";
   for (std::size_t i = 0; i < plan.adapters.size(); ++i) {
     const LoraAdapter& adapter = *plan.adapters[i];
-    read += adapter.weight_file().size_bytes;
     text += "input       " + plan.deltas.inputs[i].name + " (rank " +
             std::to_string(adapter.config().rank) + ", " +
             std::to_string(adapter.updates().size()) + " tensors)\n";
   }
-  for (std::size_t i = 0; i < plan.targets.size(); ++i) written += bytes_of(plan, i);
   if (!plan.config.base_name.empty()) text += "adapter of  " + plan.config.base_name + "\n";
   text += "tensors     " + std::to_string(plan.targets.size()) + "\nto read     " +
-          byte_text(read) + "\nto write    " + byte_text(written) + "\n";
+          byte_text(bytes_to_read(plan)) + "\nto write    " + byte_text(bytes_to_write(plan)) +
+          "\n";
   for (const std::string& warning : summary.warnings) text += "warning     " + warning + "\n";
-  if (!with_tensors) return text;
+  return text;
+}
+
+std::string adapter_tensors_text(const AdapterPlan& plan) {
+  const PlanSummary summary = summarize(plan.deltas);
+  std::string text;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     text += tensor_text(plan, summary.tensors[i], i);
   }

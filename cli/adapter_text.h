@@ -12,7 +12,10 @@ namespace vlm {
 // A table of the kinds of modules and their errors, what is saved whole, and where it is written.
 std::string adapter_report_text(const AdapterReport& report, const std::string& target);
 
-// Method, adapters, warnings; with `with_tensors` also a line for each tensor.
-std::string adapter_plan_text(const AdapterPlan& plan, bool with_tensors);
+// Method, adapters, amounts, warnings.
+std::string adapter_plan_text(const AdapterPlan& plan);
+
+// For each tensor its shape, its form in the result, parameters and sources.
+std::string adapter_tensors_text(const AdapterPlan& plan);
 
 }  // namespace vlm

@@ -6,12 +6,15 @@
 #include <utility>
 #include <vector>
 
+#include "checkpoint/disk_room.h"
 #include "checkpoint/finite_weights.h"
 #include "checkpoint/resumable_directory.h"
+#include "core/atomic_directory.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/philox.h"
+#include "merge/adapter_cost.h"
 #include "merge/kernels/low_rank.h"
 #include "merge/merge_to_disk.h"
 #include "merge/merged_checkpoint.h"
@@ -19,6 +22,10 @@
 
 namespace vlm {
 namespace {
+
+FileSizes files_of(const AdapterPlan& plan) {
+  return {{kAdapterWeights, bytes_to_write(plan)}};
+}
 
 // One tensor of the result.
 struct Merged {
@@ -96,7 +103,7 @@ ResumableDirectory AdapterMerger::open_directory(const std::filesystem::path& ta
   if (plan_.base != nullptr) {
     for (FileState& file : plan_.base->weight_files()) sources.push_back(std::move(file));
   }
-  return {target, options_.resumption, std::move(identity), std::move(sources), {kAdapterWeights}};
+  return {target, options_.resumption, std::move(identity), std::move(sources), files_of(plan_)};
 }
 
 AdapterReport AdapterMerger::merge(const std::filesystem::path& target, ThreadPool& pool) {
@@ -252,6 +259,12 @@ std::vector<float> AdapterMerger::whole(std::size_t index) const {
 }
 
 }  // namespace
+
+void check_merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target) {
+  if (target.empty()) return;
+  AtomicDirectory::check_can_be_made(target);
+  check_room(target, files_of(plan));
+}
 
 AdapterReport merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target,
                              const AdapterMergeOptions& options, ThreadPool& pool) {

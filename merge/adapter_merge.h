@@ -22,6 +22,10 @@ struct AdapterMergeOptions {
   StopRequested stop_requested;
 };
 
+// What merge_adapters() would refuse of a target before it computes anything: one that exists or
+// cannot be made, a full disk. Leaves nothing behind. An empty `target` is one not yet chosen.
+void check_merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target);
+
 // Writes the adapter as a new directory: adapter_config.json, adapter_model.safetensors and
 // recipe.yaml. Products that are joined are exact but for rounding; the report tells what cutting
 // the others lost. The bytes depend neither on threads nor on where a run was killed before another

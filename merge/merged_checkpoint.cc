@@ -8,6 +8,7 @@
 
 #include "checkpoint/finite_weights.h"
 #include "core/check.h"
+#include "core/checksum.h"
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/kernels/finite.h"
@@ -92,13 +93,7 @@ void MergedCheckpoint::prepare_all(const RecallNumbers& recall, ThreadPool& pool
 }
 
 std::uint64_t MergedCheckpoint::working_bytes(const TensorInfo& info) const {
-  const TensorPlan& tensor = plan_of(info);
-  std::uint64_t bytes = memory_of_method(plan_, tensor).tensor_bytes;
-  for_each_source(tensor, [&](const PlannedSource& source) {
-    const std::uint64_t held = plan_.inputs[source.input].checkpoint->working_bytes(*source.info);
-    if (held > 0) bytes += held + count_elements(*source.info) * sizeof(float);
-  });
-  return bytes;
+  return open_tensor_bytes(plan_, plan_of(info));
 }
 
 std::vector<FileState> MergedCheckpoint::weight_files() const {
@@ -111,6 +106,13 @@ std::vector<FileState> MergedCheckpoint::weight_files() const {
 
 std::string MergedCheckpoint::origin(const TensorInfo& info) const {
   return merge_origin(plan_, plan_of(info), options_.seed);
+}
+
+std::uint64_t MergedCheckpoint::row_alignment() const {
+  std::vector<std::uint64_t> sums;
+  for (const PlanInput& input : plan_.inputs) sums.push_back(input.checkpoint->row_alignment());
+  const bool is_aligned = std::ranges::any_of(sums, [](std::uint64_t sum) { return sum != 0; });
+  return is_aligned ? checksum(std::as_bytes(std::span(sums))) : 0;
 }
 
 bool MergedCheckpoint::is_copy(const TensorInfo& info) const {

@@ -12,12 +12,11 @@
 #include "core/thread_pool.h"
 #include "merge/block_loop.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/merged_checkpoint.h"
 
 namespace vlm {
 namespace {
 
-constexpr double kWrittenBytesPerSecond = 1e9;
-constexpr std::uint64_t kProgramBytes = std::uint64_t{16} << 20U;
 constexpr std::uint64_t kThreadBytes = std::uint64_t{4} << 20U;  // blocks and a part to write
 // What a cut by magnitude collects of a delta, at most about, and what is noted of its entries.
 constexpr std::uint64_t kElementsPerCollectedByte = 8;
@@ -37,29 +36,15 @@ std::uint64_t bytes_of(const TensorInfo& info) {
 }
 
 // Of the tensors that are open at a time (write_checkpoint()).
-MergeMemory memory_of_decompositions(const MergePlan& plan) {
-  MergeMemory largest;
+std::uint64_t memory_of_open_tensors(const MergePlan& plan) {
+  std::uint64_t largest = 0;
   std::uint64_t all = 0;
   for (const TensorPlan& tensor : plan.tensors) {
-    const MergeMemory memory = memory_of_method(plan, tensor);
-    largest.tensor_bytes = std::max(largest.tensor_bytes, memory.tensor_bytes);
-    largest.thread_bytes = std::max(largest.thread_bytes, memory.thread_bytes);
-    all += memory.tensor_bytes;
+    const std::uint64_t bytes = open_tensor_bytes(plan, tensor);
+    largest = std::max(largest, bytes);
+    all += bytes;
   }
-  largest.tensor_bytes = std::max(largest.tensor_bytes, std::min(all, kMaxWorkingBytes));
-  return largest;
-}
-
-// float32 values of all inputs and of the result, the bytes that are stored, and what the method
-// holds.
-std::uint64_t memory_of(const MergePlan& plan, const TensorPlan& tensor) {
-  if (tensor.is_copy) return 0;
-  std::uint64_t bytes = bytes_of(tensor.output) + elements_of(tensor.output) * sizeof(float);
-  bytes += memory_of_method(plan, tensor).tensor_bytes;
-  for (const PlannedSource& source : tensor.sources)
-    bytes += elements_of(*source.info) * sizeof(float);
-  if (tensor.base) bytes += elements_of(*tensor.base->info) * sizeof(float);
-  return bytes;
+  return std::max(largest, std::min(all, kMaxWorkingBytes));
 }
 
 std::uint64_t peak_memory_of_blocks(const MergePlan& plan) {
@@ -133,7 +118,7 @@ MergeWork work_of(const MergeMethod& method, const TensorMerge& outline) {
 // How many tensors like that are open at a time (write_checkpoint()).
 std::size_t tensors_at_once(const MergePlan& plan, const TensorPlan& tensor,
                             std::size_t num_threads) {
-  const std::uint64_t bytes = memory_of_method(plan, tensor).tensor_bytes;
+  const std::uint64_t bytes = open_tensor_bytes(plan, tensor);
   if (bytes == 0) return num_threads;
   return std::clamp<std::size_t>(kMaxWorkingBytes / bytes, 1, num_threads);
 }
@@ -145,21 +130,41 @@ double shortest_seconds(const MergePlan& plan, const TensorPlan& tensor, std::si
   return shortest;
 }
 
+// The plan of an input that is a merge itself: a document of the same recipe. Else null.
+const MergePlan* plan_of(const PlanInput& input) {
+  const auto* const merged = dynamic_cast<const MergedCheckpoint*>(input.checkpoint.get());
+  return merged == nullptr ? nullptr : &merged->plan();
+}
+
 double computing_seconds(const MergePlan& plan, double seconds_of_operation,
                          std::size_t num_threads) {
-  const auto threads = static_cast<double>(num_threads);
   double seconds = 0.0;
   for (const TensorPlan& tensor : plan.tensors) {
-    if (tensor.is_copy) {
-      const auto elements = static_cast<double>(elements_of(tensor.output));
-      seconds += elements / kCopiedElementsPerSecond / threads;
-      continue;
-    }
-    const MergeWork work = work_of(*plan.method, outline_of(tensor));
-    const auto at_once = static_cast<double>(tensors_at_once(plan, tensor, num_threads));
-    seconds += seconds_of_operation * (work.shared / threads + work.alone / at_once);
+    seconds += merging_seconds(plan, tensor, seconds_of_operation, num_threads);
+  }
+  for (const PlanInput& input : plan.inputs) {
+    const MergePlan* const inner = plan_of(input);
+    if (inner != nullptr) seconds += computing_seconds(*inner, try_method(*inner), num_threads);
   }
   return seconds;
+}
+
+// Besides open tensors.
+MergeMemory memory_of_work(const MergePlan& plan) {
+  MergeMemory memory;
+  if (!plan.method->memory) memory.tensor_bytes = peak_memory_of_blocks(plan);
+  for (const TensorPlan& tensor : plan.tensors) {
+    memory.thread_bytes =
+        std::max(memory.thread_bytes, memory_of_method(plan, tensor).thread_bytes);
+  }
+  for (const PlanInput& input : plan.inputs) {
+    const MergePlan* const inner = plan_of(input);
+    if (inner == nullptr) continue;
+    const MergeMemory more = memory_of_work(*inner);
+    memory.tensor_bytes += more.tensor_bytes;
+    memory.thread_bytes += more.thread_bytes;
+  }
+  return memory;
 }
 
 }  // namespace
@@ -183,9 +188,28 @@ double try_method(const MergePlan& plan) {
   return shortest_seconds(plan, *largest, side) / work.total();
 }
 
+std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor) {
+  std::uint64_t bytes = memory_of_method(plan, tensor).tensor_bytes;
+  for_each_source(tensor, [&](const PlannedSource& source) {
+    const std::uint64_t held = plan.inputs[source.input].checkpoint->working_bytes(*source.info);
+    if (held > 0) bytes += held + elements_of(*source.info) * sizeof(float);
+  });
+  return bytes;
+}
+
+std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor) {
+  if (tensor.is_copy) return 0;
+  std::uint64_t bytes = bytes_of(tensor.output) + elements_of(tensor.output) * sizeof(float);
+  bytes += memory_of_method(plan, tensor).tensor_bytes;
+  for (const PlannedSource& source : tensor.sources)
+    bytes += elements_of(*source.info) * sizeof(float);
+  if (tensor.base) bytes += elements_of(*tensor.base->info) * sizeof(float);
+  return bytes;
+}
+
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads) {
   std::vector<std::uint64_t> sizes;
-  for (const TensorPlan& tensor : plan.tensors) sizes.push_back(memory_of(plan, tensor));
+  for (const TensorPlan& tensor : plan.tensors) sizes.push_back(whole_tensor_bytes(plan, tensor));
   const std::size_t count = std::min(num_threads, sizes.size());
   std::partial_sort(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), sizes.end(),
                     std::greater<>());
@@ -194,19 +218,27 @@ std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads)
   return sum;
 }
 
+double merging_seconds(const MergePlan& plan, const TensorPlan& tensor, double seconds_of_operation,
+                       std::size_t num_threads) {
+  const auto threads = static_cast<double>(num_threads);
+  if (tensor.is_copy) {
+    return static_cast<double>(elements_of(tensor.output)) / kCopiedElementsPerSecond / threads;
+  }
+  const MergeWork work = work_of(*plan.method, outline_of(tensor));
+  const auto at_once = static_cast<double>(tensors_at_once(plan, tensor, num_threads));
+  return seconds_of_operation * (work.shared / threads + work.alone / at_once);
+}
+
 PlanCost estimate_cost(const MergePlan& plan, double seconds_of_operation,
                        std::size_t num_threads) {
   std::uint64_t written = 0;
   for (const TensorPlan& tensor : plan.tensors) {
     if (!plan.config.is_borrowed(tensor.output.name)) written += bytes_of(tensor.output);
   }
-  const double computing =
-      computing_seconds(plan, seconds_of_operation, std::max<std::size_t>(num_threads, 1));
-  const MergeMemory memory = memory_of_decompositions(plan);
-  const std::uint64_t tensors =
-      plan.method->memory ? memory.tensor_bytes : peak_memory_of_blocks(plan);
-  return {.peak_memory_bytes =
-              kProgramBytes + num_threads * (kThreadBytes + memory.thread_bytes) + tensors,
+  const double computing = computing_seconds(plan, seconds_of_operation, num_threads);
+  const MergeMemory work = memory_of_work(plan);
+  return {.peak_memory_bytes = kProgramBytes + num_threads * (kThreadBytes + work.thread_bytes) +
+                               work.tensor_bytes + memory_of_open_tensors(plan),
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }
 

@@ -10,6 +10,9 @@
 
 namespace vlm {
 
+inline constexpr std::uint64_t kProgramBytes = std::uint64_t{16} << 20U;
+inline constexpr double kWrittenBytesPerSecond = 1e9;
+
 struct PlanCost {
   std::uint64_t peak_memory_bytes = 0;  // besides mapped files: the tensors in work at a time
   double seconds = 0;                   // with the inputs in the page cache
@@ -21,16 +24,28 @@ struct PlanCost {
 // second, and reads no weights. 0 without a tensor that is merged.
 double try_method(const MergePlan& plan);
 
+// The time of one tensor, with the others shared out to the threads as far as it can be.
+double merging_seconds(const MergePlan& plan, const TensorPlan& tensor, double seconds_of_operation,
+                       std::size_t num_threads);
+
 // The time is the method's for the work of all tensors, shared out to the threads as far as it can
-// be, plus what writing takes at 1 GB/s: a rough estimate. The memory is what write_checkpoint()
-// takes.
+// be, plus that of inputs that are merges themselves (documents of the recipe, not aligned nor
+// adapted ones), plus what writing takes at 1 GB/s: a rough estimate. The memory is what
+// write_checkpoint() takes. REQUIRES: at least one thread.
 PlanCost estimate_cost(const MergePlan& plan, double seconds_of_operation, std::size_t num_threads);
 
 // What the method takes for a tensor of the plan (MergeMethod::memory).
 MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor);
 
-// Memory of the largest tensors if each of so many threads has one as a whole: in float32 the
-// values of all inputs and of the result, the result as it is stored, and what the method takes.
+// What is held while a tensor is open: what the method takes, and values of inputs that are merges
+// themselves and take memory (as Checkpoint::working_bytes()).
+std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor);
+
+// Memory of a tensor as a whole: in float32 the values of all inputs and of the result, the result
+// as it is stored, and what the method takes.
+std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor);
+
+// The sum of it for the largest tensors if each of so many threads has one.
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads);
 
 }  // namespace vlm

@@ -16,6 +16,7 @@
 #include "core/byte_text.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
+#include "merge/adapter_cost.h"
 #include "merge/adapter_merge.h"
 #include "merge/merge_to_disk.h"
 #include "merge/method_help.h"
@@ -98,11 +99,14 @@ void print_plan(const PlanSummary& plan) {
   for (const std::string& warning : plan.warnings) std::printf("warning     %s\n", warning.c_str());
 }
 
-void print_costs_and_tensors(const PlanSummary& plan, const PlanCost& cost) {
+void print_costs(const PlanCost& cost) {
   std::printf("memory      %s at most, besides mapped files\n",
               byte_text(cost.peak_memory_bytes).c_str());
   std::printf("time        about %s s, more if the models have to come from the disk\n",
               fixed(std::max(cost.seconds, 0.1), cost.seconds < 10 ? 1 : 0).c_str());
+}
+
+void print_tensors(const PlanSummary& plan) {
   for (const PlanSummary::Tensor& tensor : plan.tensors) {
     std::printf("\n%s  %s %s%s%s\n", tensor.name.c_str(), tensor.dtype.c_str(),
                 to_string(tensor.shape).c_str(), tensor.is_copy ? "  copied" : "  ",
@@ -117,10 +121,14 @@ void run_adapter_merge(const MergeArguments& arguments, const AdapterPlan& plan,
     throw Error(ErrorCode::kInvalidArgument,
                 "adapters are merged of finite values only: " + arguments.recipe + ": --allow-nan");
   }
-  if (!arguments.target.empty()) AtomicDirectory::check_can_be_made(arguments.target);
-  std::printf("%s", adapter_plan_text(plan, arguments.dry_run).c_str());
-  if (arguments.dry_run) return;
+  check_merge_adapters(plan, arguments.target);
   ThreadPool pool(global.num_threads);
+  std::printf("%s", adapter_plan_text(plan).c_str());
+  if (arguments.dry_run) {
+    print_costs(estimate_adapter_cost(plan, pool.num_threads()));
+    std::printf("%s", adapter_tensors_text(plan).c_str());
+    return;
+  }
   ProgressLine progress(global.quiet);
   const AdapterMergeOptions options{.seed = arguments.seed,
                                     .command_options = options_beside_recipe(arguments),
@@ -154,8 +162,8 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   const PlanSummary plan = summarize(merged->plan());
   print_plan(plan);
   if (arguments.dry_run) {
-    print_costs_and_tensors(
-        plan, estimate_cost(merged->plan(), try_method(merged->plan()), pool.num_threads()));
+    print_costs(estimate_cost(merged->plan(), try_method(merged->plan()), pool.num_threads()));
+    print_tensors(plan);
     return;
   }
   ProgressLine progress(global.quiet);

@@ -47,7 +47,8 @@ TEST_F(AdapterMergeProgram, ADryRunTellsFormAndSourcesOfEveryTensor) {
   EXPECT_THAT(result.out,
               AllOf(HasSubstr("method      ties of adapters"), HasSubstr("(rank 4, 6 tensors)"),
                     HasSubstr("text/model.layers.0.self_attn.q_proj.weight"),
-                    HasSubstr("cut to rank 5"), HasSubstr("weight=0.5"), HasSubstr("to write")));
+                    HasSubstr("cut to rank 5"), HasSubstr("weight=0.5"), HasSubstr("to write"),
+                    HasSubstr("\nmemory      "), HasSubstr("\ntime        about 0.1 s")));
   EXPECT_THAT(result.out, testing::Not(HasSubstr("zeros")));
   EXPECT_FALSE(std::filesystem::exists(folder() / "merged"));
 }

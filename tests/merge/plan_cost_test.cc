@@ -1,8 +1,14 @@
 #include "merge/plan_cost.h"
 
+#include <memory>
+#include <string>
+
 #include <gtest/gtest.h>
 
+#include "merge/merged_checkpoint.h"
 #include "merge/method.h"
+#include "merge/model_pool.h"
+#include "merge/recipe_parser.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -30,6 +36,32 @@ TEST(PlanCost, MethodsOfBlocksTakeLessThanATensor) {
   const MergePlan plan = plan_of_size(2'000'000);
   const std::uint64_t tensor_bytes = 4 * *element_count(plan.tensors.front().output.shape);
   EXPECT_LT(estimate_cost(plan, 0, 2).peak_memory_bytes, (std::uint64_t{32} << 20U) + tensor_bytes);
+}
+
+TEST(PlanCost, CountsWhatAnInputTakesThatIsAMergeItself) {
+  const MadeUpModel model{.value = 1, .layers = 1, .vocabulary = 2'000'000};
+  const auto inner = [&](const std::string& method) {
+    return std::make_shared<const MergedCheckpoint>(
+        plan_of("merge_method: " + method + "\nbase_model: c\nmodels: [{model: a}, {model: b}]\n",
+                {{"a", model}, {"b", model}, {"c", model}}));
+  };
+  const auto cost = [&](const std::shared_ptr<const Checkpoint>& input) {
+    ModelPool models([&](const std::string& name) { return name == "in" ? input : make_up(model); },
+                     ".");
+    return estimate_cost(
+        make_merge_plan(parse_recipe("merge_method: linear\nparameters: {weight: 1}\n"
+                                     "models: [{model: in}, {model: other}]\n",
+                                     "r.yaml"),
+                        models),
+        1e-9, 1);
+  };
+  const PlanCost plain = cost(make_up(model));
+  const PlanCost of_merge = cost(inner("iso_c"));
+  EXPECT_GT(of_merge.peak_memory_bytes,
+            plain.peak_memory_bytes +
+                estimate_cost(inner("iso_c")->plan(), 0, 1).peak_memory_bytes - kProgramBytes -
+                (std::uint64_t{8} << 20U));
+  EXPECT_GT(of_merge.seconds, plain.seconds);
 }
 
 TEST(PlanCost, WholeTensorsAreTheLargestOfEachThread) {
