@@ -3,15 +3,12 @@
 #include <algorithm>
 
 namespace vlm {
-namespace {
 
 void make_room(Matrix<float>& buffer, std::size_t rows, std::size_t cols) {
   if (buffer.rows() >= rows && buffer.cols() == cols) return;
   buffer = Matrix<float>();  // frees the old memory before the new is taken
   buffer = Matrix<float>(rows, cols);
 }
-
-}  // namespace
 
 void DecoderScratch::reserve(const DecoderConfig& config, std::size_t rows) {
   make_room(normed, rows, config.hidden_size);

@@ -9,6 +9,9 @@
 
 namespace vlm {
 
+// Makes a buffer hold at least `rows` rows of exactly `cols` columns; what was in it may be lost.
+void make_room(Matrix<float>& buffer, std::size_t rows, std::size_t cols);
+
 // One for each thread that runs forward passes. Grows to the largest number of rows seen.
 struct DecoderScratch {
   Matrix<float> normed;           // [rows, hidden]

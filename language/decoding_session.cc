@@ -3,16 +3,10 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "language/decoder_scratch.h"
 #include "language/logits_rules.h"
 
 namespace vlm {
-namespace {
-
-void reserve_rows(Matrix<float>& buffer, std::size_t rows, std::size_t cols) {
-  if (buffer.rows() < rows) buffer = Matrix<float>(rows, cols);
-}
-
-}  // namespace
 
 MatrixView<float> DecodingSession::step(std::span<const NextToken> running,
                                         std::span<const NewSequence> starting) {
@@ -31,7 +25,7 @@ MatrixView<float> DecodingSession::step(std::span<const NextToken> running,
   }
 
   const DecoderConfig& config = decoder_->config();
-  reserve_rows(hidden_, rows, config.hidden_size);
+  make_room(hidden_, rows, config.hidden_size);
   const MatrixView<float> hidden = hidden_.first_rows(rows);
   for (std::size_t i = 0; i < running.size(); ++i) {
     decoder_->embed({&running[i].id, 1}, hidden.rows(i, 1));
@@ -43,8 +37,8 @@ MatrixView<float> DecodingSession::step(std::span<const NextToken> running,
   }
   decoder_->forward(hidden, sequences_, scratch_, *pool_);
 
-  reserve_rows(last_, sequences_.size(), config.hidden_size);
-  reserve_rows(logits_, sequences_.size(), config.vocab_size);
+  make_room(last_, sequences_.size(), config.hidden_size);
+  make_room(logits_, sequences_.size(), config.vocab_size);
   const MatrixView<float> last = last_.first_rows(sequences_.size());
   const MatrixView<float> logits = logits_.first_rows(sequences_.size());
   for (std::size_t i = 0; i < sequences_.size(); ++i) {

@@ -1,15 +1,12 @@
 #include "language/logits_rules.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/error.h"
 #include "tensor/maximum.h"
 
 namespace vlm {
 namespace {
-
-constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
 bool has_score(std::span<const float> scores, TokenId id) {
   return id >= 0 && static_cast<std::size_t>(id) < scores.size();

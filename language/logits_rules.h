@@ -4,6 +4,7 @@
 // Behaviour of transformers' LogitsProcessor classes.
 
 #include <cstddef>
+#include <limits>
 #include <span>
 
 #include "language/generation_options.h"
@@ -11,6 +12,9 @@
 #include "tensor/matrix_view.h"
 
 namespace vlm {
+
+// The score of a token that cannot be chosen.
+inline constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
 // Divides positive and multiplies negative scores of the tokens in `ids` by `penalty`, once per
 // token. Keskar et al. 2019, section 4.1; hf: RepetitionPenaltyLogitsProcessor.

@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "core/philox.h"
+#include "language/logits_rules.h"
 #include "tensor/maximum.h"
 
 namespace vlm {
 namespace {
-
-constexpr float kExcluded = -std::numeric_limits<float>::infinity();
 
 // In proportion to the probability; 1 for the most probable token.
 double weight(float score, float best) {
@@ -38,7 +37,7 @@ void keep_top_k(std::span<float> scores, std::size_t k) {
   const auto kth = ordered.begin() + static_cast<std::ptrdiff_t>(k - 1);
   std::nth_element(ordered.begin(), kth, ordered.end(), std::greater<>());
   for (float& score : scores) {
-    if (score < *kth) score = kExcluded;
+    if (score < *kth) score = kForbidden;
   }
 }
 
@@ -48,7 +47,7 @@ void keep_top_p(std::span<float> scores, double p) {
   const double enough = p * total_weight(scores, best);
   std::vector<std::size_t> ids;  // a heap, the most probable token on top
   for (std::size_t id = 0; id < scores.size(); ++id) {
-    if (scores[id] != kExcluded) ids.push_back(id);
+    if (scores[id] != kForbidden) ids.push_back(id);
   }
   const auto is_less_probable = [&](std::size_t a, std::size_t b) {
     return scores[a] != scores[b] ? scores[a] < scores[b] : a > b;
@@ -62,14 +61,14 @@ void keep_top_p(std::span<float> scores, double p) {
     ids.pop_back();
     is_first = false;
   }
-  for (const std::size_t id : ids) scores[id] = kExcluded;
+  for (const std::size_t id : ids) scores[id] = kForbidden;
 }
 
 void keep_min_p(std::span<float> scores, double p) {
   if (p <= 0.0) return;
   const float best = largest(scores);
   for (float& score : scores) {
-    if (weight(score, best) < p) score = kExcluded;
+    if (weight(score, best) < p) score = kForbidden;
   }
 }
 
@@ -79,7 +78,7 @@ TokenId draw_token(std::span<const float> scores, double u) {
   double cumulative = 0.0;
   std::size_t last = 0;  // where rounding ends the search
   for (std::size_t id = 0; id < scores.size(); ++id) {
-    if (scores[id] == kExcluded) continue;
+    if (scores[id] == kForbidden) continue;
     last = id;
     cumulative += weight(scores[id], best);
     if (cumulative > place) break;

@@ -4,12 +4,12 @@
 #include <span>
 #include <string_view>
 
+#include "language/valid_utf8.h"
+
 namespace vlm {
 namespace {
 
 // The replacement character: what the bytes of an unfinished character decode to.
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
 }  // namespace
 
 // Decoding starts at ids already released, because the text of an id can depend on what is before
@@ -33,7 +33,7 @@ std::string TextStream::release(const std::string& window_text) {
 std::string TextStream::push(TokenId id) {
   window_.push_back(id);
   const std::string window_text = tokenizer_->decode(window_);
-  if (window_text.empty() || window_text.ends_with(kReplacement)) return "";
+  if (window_text.empty() || window_text.ends_with(kReplacementCharacter)) return "";
   return release(window_text);
 }
 

@@ -16,8 +16,6 @@
 namespace vlm {
 namespace {
 
-constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
-
 std::size_t total_bytes(const std::vector<std::string>& tokens) {
   std::size_t bytes = 0;
   for (const std::string& token : tokens) bytes += token.size();
