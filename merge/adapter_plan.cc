@@ -17,13 +17,10 @@
 #include "merge/linear_child.h"
 #include "merge/parameter_resolution.h"
 #include "merge/plan_slices.h"
+#include "merge/refusal.h"
 
 namespace vlm {
 namespace {
-
-[[noreturn]] void refuse_adapters(const std::string& what) {
-  throw Error(ErrorCode::kInvalidArgument, what);
-}
 
 // Angles between weights, their softmax, their norms.
 constexpr std::array<std::string_view, 4> kOfWeights = {"slerp", "karcher", "arcee_fusion", "dim3"};
@@ -112,19 +109,18 @@ void AdapterPlanMaker::check_recipe() const {
   }};
   for (const auto& [key, is_there] : keys) {
     if (is_there) {
-      refuse_adapters("a merge of adapters has no '" + std::string(key) + "': " + recipe.where);
+      refuse("a merge of adapters has no '" + std::string(key) + "': " + recipe.where);
     }
   }
   const MergeMethod& method = *plan_.deltas.method;
   if (std::ranges::find(kOfAllDirections, method.name) != kOfAllDirections.end()) {
-    refuse_adapters("method '" + method.name +
-                    "' weighs all directions of a delta, of which adapters have " +
-                    "few: " + recipe.where + ": adapters alone");
+    refuse("method '" + method.name +
+           "' weighs all directions of a delta, of which adapters have " + "few: " + recipe.where +
+           ": adapters alone");
   }
   if (merges_deltas(method)) return;
-  refuse_adapters("method '" + method.name +
-                  "' needs the weights of models, not only their deltas: " + recipe.where +
-                  ": adapters alone (write MODEL+ADAPTER, then extract-lora)");
+  refuse("method '" + method.name + "' needs the weights of models, not only their deltas: " +
+         recipe.where + ": adapters alone (write MODEL+ADAPTER, then extract-lora)");
 }
 
 void AdapterPlanMaker::open_adapters() {
@@ -158,15 +154,15 @@ void AdapterPlanMaker::add_change(const LoraUpdate& update, std::size_t adapter)
   }
   change.by_adapters.insert(adapter);
   if (changed_shape(update) != change.shape) {
-    refuse_adapters("adapters are of models of other shapes: " + recipe().where + ": " +
-                    update.target + ": " + to_string(change.shape) + " in " + change.by + ", " +
-                    to_string(changed_shape(update)) + " in " + name);
+    refuse("adapters are of models of other shapes: " + recipe().where + ": " + update.target +
+           ": " + to_string(change.shape) + " in " + change.by + ", " +
+           to_string(changed_shape(update)) + " in " + name);
   }
   if (update.kind == LoraUpdateKind::kReplacement) {
     change.is_whole = true;
     if (plan_.base != nullptr) return;
-    refuse_adapters("adapter saves a tensor whole, so its difference needs a base_model: " +
-                    recipe().where + ": " + name + ": " + update.disk_name);
+    refuse("adapter saves a tensor whole, so its difference needs a base_model: " + recipe().where +
+           ": " + name + ": " + update.disk_name);
   }
   if (update.kind != LoraUpdateKind::kProduct) return;
   if (change.is_product && change.is_of_embedding != update.is_transposed) {
@@ -201,7 +197,7 @@ void AdapterPlanMaker::check_models() {
                                        plan_.adapters[j]->directory())) {
         continue;
       }
-      refuse_adapters("model is listed twice: " + recipe().where + ": " + slice().sources[i].model);
+      refuse("model is listed twice: " + recipe().where + ": " + slice().sources[i].model);
     }
     all.sources.push_back({i, {}, nullptr});
   }
@@ -259,8 +255,7 @@ void AdapterPlanMaker::add_all() {
   const auto more = filters_.warnings();
   plan_.deltas.warnings.insert(plan_.deltas.warnings.end(), more.begin(), more.end());
   if (plan_.targets.empty()) {
-    refuse_adapters("the merged adapter would change no tensor: " + recipe().where +
-                    ": all weights are 0");
+    refuse("the merged adapter would change no tensor: " + recipe().where + ": all weights are 0");
   }
 }
 
@@ -341,8 +336,8 @@ void AdapterPlanMaker::choose_names() {
     return;
   }
   if (bases.size() > 1) {
-    refuse_adapters("adapters are of different models: " + recipe().where + ": '" + *bases.begin() +
-                    "' and '" + *bases.rbegin() + "' (base_model says which one it is)");
+    refuse("adapters are of different models: " + recipe().where + ": '" + *bases.begin() +
+           "' and '" + *bases.rbegin() + "' (base_model says which one it is)");
   }
   if (!bases.empty()) plan_.config.base_name = *bases.begin();
 }

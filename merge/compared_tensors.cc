@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "merge/refusal.h"
 
 namespace vlm {
 namespace {
@@ -17,10 +18,6 @@ bool is_vocabulary(std::string_view name) {
 
 std::string described(const Source& source, const TensorInfo& info) {
   return source.name + ": " + info.name + " " + to_string(info.shape);
-}
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorCode::kInvalidArgument, what);
 }
 
 // All names of the base, and the head if any source has one of its own.

@@ -6,13 +6,10 @@
 
 #include "core/error.h"
 #include "merge/input_tensors.h"
+#include "merge/refusal.h"
 
 namespace vlm {
 namespace {
-
-[[noreturn]] void refuse_shape(const std::string& what) {
-  throw Error(ErrorCode::kInvalidArgument, what);
-}
 
 std::string described(const MergePlan& plan, const PlannedSource& source) {
   return plan.inputs[source.input].name + ": " + source.info->name + " " +
@@ -34,8 +31,8 @@ void align_rows(const MergePlan& plan, const std::vector<PlannedSource>& all, Te
     const Shape& shape = other.info->shape;
     if (shape.size() != 2 || tensor.output.shape.size() != 2 ||
         shape[1] != tensor.output.shape[1]) {
-      refuse_shape("shapes differ beyond the vocabulary's rows: " + described(plan, all.front()) +
-                   ", " + described(plan, other));
+      refuse("shapes differ beyond the vocabulary's rows: " + described(plan, all.front()) + ", " +
+             described(plan, other));
     }
     tensor.merged_rows = std::min(tensor.merged_rows, shape[0]);
   }
@@ -57,10 +54,9 @@ void align_shapes(const MergePlan& plan, const std::optional<PlannedSource>& don
   }
   for (const PlannedSource& other : all) {
     if (other.info->shape == first.info->shape) continue;
-    refuse_shape("shapes differ: " + described(plan, first) + ", " + described(plan, other) +
-                 (has_rows_by_token
-                      ? " (embeddings: {policy: common-rows} merges the rows both have)"
-                      : ""));
+    refuse("shapes differ: " + described(plan, first) + ", " + described(plan, other) +
+           (has_rows_by_token ? " (embeddings: {policy: common-rows} merges the rows both have)"
+                              : ""));
   }
 }
 

@@ -14,15 +14,12 @@
 #include "merge/model_pool.h"
 #include "merge/path_slices.h"
 #include "merge/plan_slices.h"
+#include "merge/refusal.h"
 #include "merge/single_view.h"
 #include "merge/vocabulary_alignment.h"
 
 namespace vlm {
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-  throw Error(ErrorCode::kInvalidArgument, what);
-}
 
 std::string counted(std::size_t count, const char* noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
@@ -127,8 +124,8 @@ void PlanMaker::open_path() {
 
 void PlanMaker::open_inputs() {
   if (plan_.recipe.adapter_rank) {
-    fail("a recipe with 'adapter_rank' is of adapters alone and makes no model: " +
-         plan_.recipe.where);
+    refuse("a recipe with 'adapter_rank' is of adapters alone and makes no model: " +
+           plan_.recipe.where);
   }
   if (plan_.recipe.path) open_path();
   for (const RecipeComponent& component : plan_.recipe.components) {
@@ -168,12 +165,12 @@ Slice PlanMaker::make_slice(Component component, const RecipeSlice& slice) {
     const std::size_t layers = num_layers(component, input);
     if (source.layers && source.layers->end > layers) {
       if (plan_.recipe.path) {
-        fail("path leads to a layer that is not there: " + plan_.recipe.where + ": " +
-             source.model + " has " + counted(layers, "layer") +
-             ", layer: " + std::to_string(source.layers->first));
+        refuse("path leads to a layer that is not there: " + plan_.recipe.where + ": " +
+               source.model + " has " + counted(layers, "layer") +
+               ", layer: " + std::to_string(source.layers->first));
       }
-      fail("layers end beyond the model: " + plan_.recipe.where + ": " + source.model + " has " +
-           counted(layers, "layer") + ", range ends at " + std::to_string(source.layers->end));
+      refuse("layers end beyond the model: " + plan_.recipe.where + ": " + source.model + " has " +
+             counted(layers, "layer") + ", range ends at " + std::to_string(source.layers->end));
     }
     made.sources.push_back(
         {input, source.layers.value_or(LayerRange{0, layers}), &source.parameters});
@@ -195,17 +192,17 @@ bool PlanMaker::has_component(Component component, std::size_t input) const {
 void PlanMaker::require_component(Component component, std::size_t input) const {
   if (has_component(component, input)) return;
   const bool lacks_vlm = component != Component::kText && !plan_.recipe.vlm;
-  fail("model contributes no tensor: " + plan_.recipe.where + ": " + plan_.inputs[input].name +
-       " has no " + std::string(description_of(component)) +
-       (lacks_vlm ? " ('vlm' names the model that the result is)" : ""));
+  refuse("model contributes no tensor: " + plan_.recipe.where + ": " + plan_.inputs[input].name +
+         " has no " + std::string(description_of(component)) +
+         (lacks_vlm ? " ('vlm' names the model that the result is)" : ""));
 }
 
 void PlanMaker::choose_donor() {
   if (plan_.recipe.vlm) {
     plan_.donor = input_of(*plan_.recipe.vlm);
     if (!plan_.inputs[plan_.donor].checkpoint->config().is_vlm()) {
-      fail("'vlm' is not a vision-language model: " + plan_.recipe.where + ": " +
-           *plan_.recipe.vlm);
+      refuse("'vlm' is not a vision-language model: " + plan_.recipe.where + ": " +
+             *plan_.recipe.vlm);
     }
     return;
   }
@@ -260,7 +257,7 @@ void PlanMaker::check_slices() {
         plan_.inputs[copied->sources.front().input].name);
   }
   if (text().num_layers() == 0) {
-    fail("the result has no layers: " + plan_.recipe.where + ": all slices empty");
+    refuse("the result has no layers: " + plan_.recipe.where + ": all slices empty");
   }
   const ComponentSlices& vision = components_[static_cast<std::size_t>(Component::kVision)];
   const std::size_t wanted = num_layers(Component::kVision, plan_.donor);

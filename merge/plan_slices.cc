@@ -4,21 +4,18 @@
 #include <string>
 
 #include "core/error.h"
+#include "merge/refusal.h"
 
 namespace vlm {
 namespace {
-
-[[noreturn]] void fail_slice(const std::string& what) {
-  throw Error(ErrorCode::kInvalidArgument, what);
-}
 
 void check_layers(const MergePlan& plan, const Slice& slice) {
   const SliceSource& first = slice.sources.front();
   for (const SliceSource& source : slice.sources) {
     if (source.layers.count() == first.layers.count()) continue;
-    fail_slice("models of one slice differ in their number of layers: " + plan.recipe.where + ": " +
-               plan.inputs[first.input].name + " " + std::to_string(first.layers.count()) + ", " +
-               plan.inputs[source.input].name + " " + std::to_string(source.layers.count()));
+    refuse("models of one slice differ in their number of layers: " + plan.recipe.where + ": " +
+           plan.inputs[first.input].name + " " + std::to_string(first.layers.count()) + ", " +
+           plan.inputs[source.input].name + " " + std::to_string(source.layers.count()));
   }
 }
 
@@ -47,30 +44,29 @@ std::set<std::size_t> ComponentSlices::inputs() const {
 void check_slice(const MergePlan& plan, const Slice& slice) {
   const std::optional<std::size_t> base = slice.base;
   if (!base && plan.method->base == BaseRole::kRequired) {
-    fail_slice("method needs a base_model: " + plan.recipe.where + ": '" + plan.method->name + "'");
+    refuse("method needs a base_model: " + plan.recipe.where + ": '" + plan.method->name + "'");
   }
   const bool with_origin = has_origin(*plan.method, base);
   std::set<std::size_t> seen;
   std::size_t models = 0;
   for (const SliceSource& source : slice.sources) {
     if (!seen.insert(source.input).second) {
-      fail_slice("model is listed twice: " + plan.recipe.where + ": " +
-                 plan.inputs[source.input].name);
+      refuse("model is listed twice: " + plan.recipe.where + ": " + plan.inputs[source.input].name);
     }
     if (!with_origin || base != source.input) ++models;
   }
   if (with_origin && !seen.contains(*base)) {
-    fail_slice("base_model must be a source of every slice: " + plan.recipe.where + ": " +
-               plan.inputs[*base].name);
+    refuse("base_model must be a source of every slice: " + plan.recipe.where + ": " +
+           plan.inputs[*base].name);
   }
   if (models < plan.method->min_models || models > plan.method->max_models) {
     const std::string wanted = plan.method->min_models == plan.method->max_models
                                    ? "exactly " + std::to_string(plan.method->min_models)
                                    : std::to_string(plan.method->min_models) + " to " +
                                          std::to_string(plan.method->max_models);
-    fail_slice("method '" + plan.method->name + "' takes " + wanted + " model(s)" +
-               (with_origin ? " besides the base" : "") + ": " + plan.recipe.where + ": " +
-               std::to_string(models));
+    refuse("method '" + plan.method->name + "' takes " + wanted + " model(s)" +
+           (with_origin ? " besides the base" : "") + ": " + plan.recipe.where + ": " +
+           std::to_string(models));
   }
   check_layers(plan, slice);
 }
@@ -83,7 +79,7 @@ void check_parameters(const MergePlan& plan, const TensorPlan& tensor) {
     task.models.push_back({source.input, {}, source.parameters, nullptr});
   }
   if (const auto complaint = plan.method->complaint(task)) {
-    fail_slice(*complaint + ": " + plan.recipe.where + ": " + tensor.output.name);
+    refuse(*complaint + ": " + plan.recipe.where + ": " + tensor.output.name);
   }
 }
 
