@@ -1,6 +1,7 @@
 #include "merge/aligned_checkpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -213,12 +214,9 @@ std::unique_ptr<TensorReader> AlignedCheckpoint::open_tensors(
 }
 
 std::uint64_t AlignedCheckpoint::row_alignment() const {
-  std::vector<std::uint64_t> sums;
-  for (const auto& model : alignment_->models) sums.push_back(model->row_alignment());
-  for (const auto& own_rows : alignment_->own_rows) {
-    sums.push_back(checksum_of(own_rows, alignment_->embedding));
-    sums.push_back(checksum_of(own_rows, alignment_->head));
-  }
+  const auto& own_rows = alignment_->own_rows[index_];
+  const std::array sums{model().row_alignment(), checksum_of(own_rows, alignment_->embedding),
+                        checksum_of(own_rows, alignment_->head)};
   return checksum(std::as_bytes(std::span(sums)));
 }
 

@@ -51,7 +51,7 @@ class AlignedCheckpoint final : public Checkpoint {
   }
   // The model's; of embedding and head that of all models, with which rows are taken.
   [[nodiscard]] std::string origin(const TensorInfo& info) const override;
-  // Of the whole alignment.
+  // Of its own rows, and which come from other models.
   [[nodiscard]] std::uint64_t row_alignment() const override;
 
  private:
