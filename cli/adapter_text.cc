@@ -3,7 +3,6 @@
 #include "cli/text_table.h"
 #include "core/byte_text.h"
 #include "merge/adapter_cost.h"
-#include "merge/plan_summary.h"
 
 namespace vlm {
 namespace {
@@ -45,8 +44,7 @@ std::string adapter_report_text(const AdapterReport& report, const std::string& 
          " modules\nwritten      " + target + "\n";
 }
 
-std::string adapter_plan_text(const AdapterPlan& plan) {
-  const PlanSummary summary = summarize(plan.deltas);
+std::string adapter_plan_text(const AdapterPlan& plan, const PlanSummary& summary) {
   std::string text = "method      " + summary.method + " of adapters\n";
   for (std::size_t i = 0; i < plan.adapters.size(); ++i) {
     const LoraAdapter& adapter = *plan.adapters[i];
@@ -62,8 +60,7 @@ std::string adapter_plan_text(const AdapterPlan& plan) {
   return text;
 }
 
-std::string adapter_tensors_text(const AdapterPlan& plan) {
-  const PlanSummary summary = summarize(plan.deltas);
+std::string adapter_tensors_text(const AdapterPlan& plan, const PlanSummary& summary) {
   std::string text;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     text += tensor_text(plan, summary.tensors[i], i);

@@ -1,8 +1,7 @@
 #include "merge/adapter_cost.h"
 
-#include <algorithm>
 #include <chrono>
-#include <functional>
+#include <utility>
 #include <vector>
 
 #include "core/philox.h"
@@ -11,8 +10,8 @@
 namespace vlm {
 namespace {
 
-constexpr std::size_t kTriedSide = 512;
-constexpr std::size_t kTriedRank = 8;
+constexpr std::size_t kCutSide = 512;
+constexpr std::size_t kCutRank = 8;
 
 const TensorInfo& output(const AdapterPlan& plan, std::size_t target) {
   return plan.deltas.tensors[target].output;
@@ -53,24 +52,20 @@ std::uint64_t memory_of(const AdapterPlan& plan, std::size_t target) {
 std::uint64_t peak_memory(const AdapterPlan& plan, std::size_t num_threads) {
   std::vector<std::uint64_t> sizes;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) sizes.push_back(memory_of(plan, i));
-  std::sort(sizes.begin(), sizes.end(), std::greater<>());
-  sizes.resize(std::min(num_threads, sizes.size()));
-  std::uint64_t sum = kProgramBytes;
-  for (const std::uint64_t size : sizes) sum += size;
-  return sum;
+  return kProgramBytes + sum_of_largest(std::move(sizes), num_threads);
 }
 
 // Of factorize() for each element and rank.
 double seconds_of_decomposition() {
-  std::vector<float> values(kTriedSide * kTriedSide);
+  std::vector<float> values(kCutSide * kCutSide);
   RandomStream random(philox_key(0, "adapter cost"), 0);
   for (float& value : values) value = static_cast<float>(random.normal());
-  const MatrixView<const float> matrix(std::span<const float>(values), kTriedSide, kTriedSide);
+  const MatrixView<const float> matrix(std::span<const float>(values), kCutSide, kCutSide);
   const auto start = std::chrono::steady_clock::now();
-  static_cast<void>(residual_of(matrix, factorize(matrix, kTriedRank, 0)));
+  static_cast<void>(residual_of(matrix, factorize(matrix, kCutRank, 0)));
   const auto end = std::chrono::steady_clock::now();
   return std::chrono::duration<double>(end - start).count() /
-         static_cast<double>(values.size() * kTriedRank);
+         static_cast<double>(values.size() * kCutRank);
 }
 
 }  // namespace

@@ -207,15 +207,19 @@ std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor
   return bytes;
 }
 
+std::uint64_t sum_of_largest(std::vector<std::uint64_t> sizes_bytes, std::size_t num_threads) {
+  const std::size_t count = std::min(num_threads, sizes_bytes.size());
+  std::partial_sort(sizes_bytes.begin(), sizes_bytes.begin() + static_cast<std::ptrdiff_t>(count),
+                    sizes_bytes.end(), std::greater<>());
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += sizes_bytes[i];
+  return sum;
+}
+
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads) {
   std::vector<std::uint64_t> sizes;
   for (const TensorPlan& tensor : plan.tensors) sizes.push_back(whole_tensor_bytes(plan, tensor));
-  const std::size_t count = std::min(num_threads, sizes.size());
-  std::partial_sort(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), sizes.end(),
-                    std::greater<>());
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum += sizes[i];
-  return sum;
+  return sum_of_largest(std::move(sizes), num_threads);
 }
 
 double merging_seconds(const MergePlan& plan, const TensorPlan& tensor, double seconds_of_operation,

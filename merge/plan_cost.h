@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "merge/plan.h"
 
@@ -44,6 +45,9 @@ std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor)
 // Memory of a tensor as a whole: in float32 the values of all inputs and of the result, the result
 // as it is stored, and what the method takes.
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor);
+
+// What so many threads take that have one of these each, the largest ones.
+std::uint64_t sum_of_largest(std::vector<std::uint64_t> sizes_bytes, std::size_t num_threads);
 
 // The sum of it for the largest tensors if each of so many threads has one.
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads);

@@ -123,10 +123,11 @@ void run_adapter_merge(const MergeArguments& arguments, const AdapterPlan& plan,
   }
   check_merge_adapters(plan, arguments.target);
   ThreadPool pool(global.num_threads);
-  std::printf("%s", adapter_plan_text(plan).c_str());
+  const PlanSummary summary = summarize(plan.deltas);
+  std::printf("%s", adapter_plan_text(plan, summary).c_str());
   if (arguments.dry_run) {
     print_costs(estimate_adapter_cost(plan, pool.num_threads()));
-    std::printf("%s", adapter_tensors_text(plan).c_str());
+    std::printf("%s", adapter_tensors_text(plan, summary).c_str());
     return;
   }
   ProgressLine progress(global.quiet);
