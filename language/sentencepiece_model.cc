@@ -1,5 +1,7 @@
 #include "language/sentencepiece_model.h"
 
+#include <exception>
+
 #include <sentencepiece_processor.h>
 
 #include "core/error.h"
@@ -11,6 +13,15 @@ namespace {
 // messages that follow each other are merged, the last value counts.
 constexpr std::string_view kNoDummyPrefix{"\x1A\x02\x18\x00", 4};
 
+// SentencePiece returns a status of most damage, but throws where a piece begins with a zero byte.
+bool load(std::string_view model, sentencepiece::SentencePieceProcessor& processor) {
+  try {
+    return processor.LoadFromSerializedProto(model).ok() && processor.GetPieceSize() > 0;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 SentencePieceModel::SentencePieceModel(std::string_view bytes, const std::filesystem::path& where,
@@ -18,8 +29,7 @@ SentencePieceModel::SentencePieceModel(std::string_view bytes, const std::filesy
     : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
   std::string model(bytes);
   if (prefix == DummyPrefix::kNo) model += kNoDummyPrefix;
-  const sentencepiece::util::Status status = processor_->LoadFromSerializedProto(model);
-  if (!status.ok() || processor_->GetPieceSize() <= 0) {
+  if (!load(model, *processor_)) {
     throw Error(ErrorCode::kCorruptFile, "no SentencePiece model: " + where.string() + ": " +
                                              std::to_string(bytes.size()) + " bytes");
   }

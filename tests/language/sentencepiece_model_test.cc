@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/json_fields.h"
 
@@ -60,6 +61,14 @@ TEST(SentencePieceModel, WithoutDummyPrefixOnlyTheFirstBlankIsMissing) {
   const SentencePieceModel model(read_text_file(path), path, DummyPrefix::kNo);
   EXPECT_EQ(model.encode(" a b"), load_model("mistral_v1").encode("a b"));
   EXPECT_EQ(model.decode(model.encode(" a b")), " a b");
+}
+
+TEST(SentencePieceModel, APieceThatBeginsWithAZeroByteIsAnError) {
+  using std::string_literals::operator""s;
+  const std::string piece = "\n\3\0a\0\x18\1"s;
+  const std::string unknown = "\n\5<unk>\x18\2";
+  const std::string model = "\n\x9" + unknown + "\n\7" + piece;
+  EXPECT_THROW(SentencePieceModel(model, "tokenizer.model"), Error);
 }
 
 }  // namespace
