@@ -1,6 +1,6 @@
 # VLM_WHOLE: builds of the sanitizers are made from nothing and run whole. They compile the sources
-# of a library forty at once, no benchmarks, and run tests by the hundred in a process. The release
-# preset does without, so that an edit compiles one file.
+# of a library joined, no benchmarks, and run tests by the hundred in a process. The release preset
+# does without, so that an edit compiles one file.
 
 # Sources for which that is not possible: those compiled once for each kind of processor.
 function(vlm_compile_alone)
@@ -59,9 +59,9 @@ function(vlm_image_codecs)
   add_dependencies(vlm_vision vlm_image_codecs)
 endfunction()
 
-# What all tests share: large headers, compiled once, and where things are. Optimising tests would
-# double the time that they take to compile; so would checks of their own code for undefined
-# behaviour.
+# What all tests share: large headers, compiled once (which needs the same definitions everywhere:
+# hwy has one), and where things are. Optimising tests would double the time that they take to
+# compile; checking their own code for undefined behaviour and counting its coverage takes a third.
 function(vlm_test_base)
   add_library(vlm_test_base STATIC ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
   target_compile_features(vlm_test_base PUBLIC cxx_std_20)
@@ -75,8 +75,8 @@ function(vlm_test_base)
     <nlohmann/json.hpp>)
 endfunction()
 
-# Every tests/FOLDER/*_test.cc is built and registered, so that no test is forgotten; with VLM_TESTS_OF
-# those whose source matches it.
+# Every tests/FOLDER/*_test.cc is built and registered, so that no test is forgotten; with
+# VLM_TESTS_OF those whose source matches it.
 function(vlm_tests folder)
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cc)
   foreach(test ${tests})
@@ -96,6 +96,7 @@ function(vlm_tests folder)
   endif()
   add_executable(${folder}_tests ${tests})
   target_precompile_headers(${folder}_tests REUSE_FROM vlm_test_base)
+  # gtest_main directly, so that it is linked before libfasttext, which has a main() too.
   target_link_libraries(${folder}_tests PRIVATE vlm_${folder} vlm_test_base GTest::gtest_main)
   if(folder STREQUAL "cli")
     add_dependencies(${folder}_tests vlm-merge)
