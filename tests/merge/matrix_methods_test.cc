@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 #include <gtest/gtest.h>
 
 #include "tests/merge/run_method.h"
+#include "tests/merge/singular_values.h"
 
 namespace vlm {
 namespace {
@@ -121,11 +122,10 @@ Floats as_floats(const Matrix& matrix) {
 
 // U V^T of the directions that are there, and the mean of all singular values.
 Matrix plain_polar(const Matrix& matrix, double* mean = nullptr) {
-  const Eigen::BDCSVD<Matrix> svd(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Eigen::VectorXd& values = svd.singularValues();
-  if (mean != nullptr) *mean = values.mean();
-  const Eigen::Index rank = (values.array() > 1e-10 * values[0]).count();
-  return svd.matrixU().leftCols(rank) * svd.matrixV().leftCols(rank).transpose();
+  const SingularValues svd = singular_values(matrix);
+  if (mean != nullptr) *mean = svd.values.mean();
+  const Eigen::Index rank = (svd.values.array() > 1e-10 * svd.values[0]).count();
+  return product(svd.left.leftCols(rank), svd.right.leftCols(rank).transpose());
 }
 
 Matrix plain_iso_c(const std::vector<Matrix>& deltas) {
@@ -145,13 +145,19 @@ Matrix plain_tsv_m(const std::vector<Matrix>& deltas) {
   Matrix right(columns, count * models);
   Eigen::VectorXd values(count * models);
   for (Eigen::Index i = 0; i < models; ++i) {
-    const Eigen::BDCSVD<Matrix> svd(deltas[static_cast<std::size_t>(i)],
-                                    Eigen::ComputeThinU | Eigen::ComputeThinV);
-    left.middleCols(i * count, count) = svd.matrixU().leftCols(count);
-    right.middleCols(i * count, count) = svd.matrixV().leftCols(count);
-    values.segment(i * count, count) = svd.singularValues().head(count);
+    const SingularValues svd = singular_values(deltas[static_cast<std::size_t>(i)]);
+    left.middleCols(i * count, count) = svd.left.leftCols(count);
+    right.middleCols(i * count, count) = svd.right.leftCols(count);
+    values.segment(i * count, count) = svd.values.head(count);
   }
-  return plain_polar(left) * values.asDiagonal() * plain_polar(right).transpose();
+  return product(plain_polar(left) * values.asDiagonal(), plain_polar(right).transpose());
+}
+
+Matrix pseudo_inverse(const Matrix& matrix) {
+  const SingularValues svd = singular_values(matrix);
+  const Eigen::Index rank = (svd.values.array() > 1e-9 * svd.values[0]).count();
+  return product(svd.right.leftCols(rank) * svd.values.head(rank).cwiseInverse().asDiagonal(),
+                 svd.left.leftCols(rank).transpose());
 }
 
 // tau_0 + (R - tau_0 S^T) (S^T)^+: S has the unit deltas below each other.
@@ -165,13 +171,10 @@ Matrix plain_wudi(const std::vector<Matrix>& deltas) {
     const auto at = static_cast<Eigen::Index>(i) * rows;
     start += deltas[i];
     stack.middleRows(at, rows) = deltas[i] / deltas[i].norm();
-    responses.middleCols(at, rows) = deltas[i] * stack.middleRows(at, rows).transpose();
+    responses.middleCols(at, rows) = product(deltas[i], stack.middleRows(at, rows).transpose());
   }
-  const Matrix rest = responses - start * stack.transpose();
-  Eigen::CompleteOrthogonalDecomposition<Matrix> inverse;
-  inverse.setThreshold(1e-9);
-  inverse.compute(stack.transpose());
-  return start + rest * inverse.pseudoInverse();
+  const Matrix rest = responses - product(start, stack.transpose());
+  return start + product(rest, pseudo_inverse(stack.transpose()));
 }
 
 struct Twin {
@@ -219,12 +222,12 @@ TEST(MatrixMethods, DirectionsThatAreNotThereAddNothing) {
 TEST(IsoC, KeepsDirectionsFarBelowTheLargest) {
   for (const Shape& shape : {Shape{60, 40}, Shape{40, 60}}) {
     const Matrix start = as_matrix(random_values(2400, "graded"), shape);
-    const Eigen::BDCSVD<Matrix> svd(start, Eigen::ComputeThinU | Eigen::ComputeThinV);
+    const SingularValues svd = singular_values(start);
     Eigen::VectorXd values(40);
     for (Eigen::Index i = 0; i < 40; ++i) {
       values[i] = 100 * std::pow(10.0, -7.0 * static_cast<double>(i) / 39);
     }
-    const Matrix graded = svd.matrixU() * values.asDiagonal() * svd.matrixV().transpose();
+    const Matrix graded = svd.left * values.asDiagonal() * svd.right.transpose();
     expect_twin(kTwins[0], {as_floats(graded)}, shape);
   }
 }

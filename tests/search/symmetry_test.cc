@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include <Eigen/LU>
 #include <gtest/gtest.h>
 
 #include "checkpoint/file_checkpoint.h"
@@ -82,34 +81,40 @@ void permute_heads(ScrambledCheckpoint& model, const DecoderConfig& config, std:
   model.permute_columns(layer_name(layer, "self_attn.o_proj"), query_rows);
 }
 
-Matrix<double> matrix_of(const Eigen::MatrixXd& values) {
-  Matrix<double> made(static_cast<std::size_t>(values.rows()),
-                      static_cast<std::size_t>(values.cols()));
-  for (std::size_t r = 0; r < made.rows(); ++r) {
-    for (std::size_t c = 0; c < made.cols(); ++c) {
-      made.row(r)[c] = values(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c));
+// By Gauss and Jordan, of a matrix with a heavy diagonal.
+Matrix<double> inverse_of(Matrix<double> matrix) {
+  const std::size_t size = matrix.rows();
+  for (std::size_t pivot = 0; pivot < size; ++pivot) {
+    const double head = std::exchange(matrix.row(pivot)[pivot], 1.0);
+    for (double& value : matrix.row(pivot)) value /= head;
+    for (std::size_t r = 0; r < size; ++r) {
+      if (r == pivot) continue;
+      const double factor = std::exchange(matrix.row(r)[pivot], 0.0);
+      for (std::size_t c = 0; c < size; ++c) {
+        matrix.row(r)[c] -= factor * matrix.row(pivot)[c];
+      }
     }
   }
-  return made;
+  return matrix;
 }
 
 // v_g <- A v_g, o_h <- o_h A^-1 for every head h of the group g.
 void mix_values(ScrambledCheckpoint& model, const DecoderConfig& config, std::size_t layer,
                 std::mt19937& random) {
-  const auto dim = static_cast<Eigen::Index>(config.head_dim);
+  const std::size_t dim = config.head_dim;
   std::uniform_real_distribution<double> entry(-0.5, 0.5);
   for (std::size_t group = 0; group < config.num_kv_heads; ++group) {
-    Eigen::MatrixXd mixing = 2 * Eigen::MatrixXd::Identity(dim, dim);
-    for (Eigen::Index i = 0; i < mixing.size(); ++i) {
-      mixing.data()[i] += entry(random) / std::sqrt(static_cast<double>(dim));
+    Matrix<double> mixing(dim, dim);
+    for (std::size_t r = 0; r < dim; ++r) {
+      for (double& value : mixing.row(r))
+        value = entry(random) / std::sqrt(static_cast<double>(dim));
+      mixing.row(r)[r] += 2;
     }
-    model.transform_rows(layer_name(layer, "self_attn.v_proj"), group * config.head_dim,
-                         matrix_of(mixing));
-    const Matrix<double> inverse = matrix_of(mixing.inverse());
+    model.transform_rows(layer_name(layer, "self_attn.v_proj"), group * dim, mixing);
+    const Matrix<double> inverse = inverse_of(std::move(mixing));
     for (std::size_t i = 0; i < config.group_size(); ++i) {
       const std::size_t head = group * config.group_size() + i;
-      model.transform_columns(layer_name(layer, "self_attn.o_proj"), head * config.head_dim,
-                              inverse);
+      model.transform_columns(layer_name(layer, "self_attn.o_proj"), head * dim, inverse);
     }
   }
 }
