@@ -2,12 +2,21 @@
 # of a library joined, no benchmarks, and run tests by the hundred in a process. The release preset
 # does without, so that an edit compiles one file.
 
-# Sources for which that is not possible: those compiled once for each kind of processor.
+# vlm_source_options(OPTIONS options SOURCES sources): options of their own, and no precompiled
+# headers: behind one GCC 12 compiles with the options that the header was compiled with.
+function(vlm_source_options)
+  cmake_parse_arguments(ARG "" "" "OPTIONS;SOURCES" ${ARGN})
+  set_property(SOURCE ${ARG_SOURCES} APPEND PROPERTY COMPILE_OPTIONS ${ARG_OPTIONS})
+  set_property(SOURCE ${ARG_SOURCES} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+
+# Sources that cannot be joined: those compiled once for each kind of processor.
 function(vlm_compile_alone)
   foreach(source ${ARGN})
     file(STRINGS ${source} per_processor REGEX "define HWY_TARGET_INCLUDE" LIMIT_COUNT 1)
     if(per_processor)
-      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+      set_property(SOURCE ${source} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
+      vlm_source_options(OPTIONS ${VLM_KERNEL_CHECKS} SOURCES ${source})
     endif()
   endforeach()
 endfunction()
@@ -61,12 +70,12 @@ endfunction()
 
 # What all tests share: large headers, compiled once (which needs the same definitions everywhere:
 # hwy has one), and where things are. Optimising tests would double the time that they take to
-# compile; checking their own code for undefined behaviour and counting its coverage takes a third.
+# compile, and GCC 12 then takes strings out of bounds behind precompiled headers (wrongly).
 function(vlm_test_base)
   add_library(vlm_test_base STATIC ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
   target_compile_features(vlm_test_base PUBLIC cxx_std_20)
   target_compile_options(vlm_test_base PUBLIC -O0
-    $<$<BOOL:${VLM_WHOLE}>:-fno-sanitize=undefined,fuzzer-no-link>)
+    $<$<BOOL:${VLM_FUZZ}>:-fno-sanitize=fuzzer-no-link>)  # the coverage of tests steers nothing
   target_compile_definitions(vlm_test_base PUBLIC VLM_BINARY="$<TARGET_FILE:vlm-merge>"
     VLM_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" VLM_PROJECT_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(vlm_test_base PUBLIC vlm_flags hwy::hwy nlohmann_json::nlohmann_json
@@ -75,29 +84,31 @@ function(vlm_test_base)
     <nlohmann/json.hpp>)
 endfunction()
 
-# Every tests/FOLDER/*_test.cc is built and registered, so that no test is forgotten; with
-# VLM_TESTS_OF those whose source matches it.
-function(vlm_tests folder)
+# All of tests/FOLDER/*_test.cc, so that no test is forgotten; with VLM_TESTS_OF those whose source
+# matches it.
+function(vlm_find_tests folder result)
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cc)
   foreach(test ${tests})
     file(STRINGS ${test} matches REGEX "${VLM_TESTS_OF}" LIMIT_COUNT 1)
     if(NOT matches)
       list(REMOVE_ITEM tests ${test})
     endif()
-    # Eigen's templates are a hundred times slower without optimisation.
-    file(STRINGS ${test} uses_eigen REGEX "include <Eigen/" LIMIT_COUNT 1)
-    if(uses_eigen)
-      set_source_files_properties(${test} PROPERTIES COMPILE_OPTIONS -O1
-        SKIP_PRECOMPILE_HEADERS ON)
-    endif()
   endforeach()
+  set(${result} ${tests} PARENT_SCOPE)
+endfunction()
+
+# vlm_tests(FOLDER [LIBS targets]): one program of a folder's tests.
+function(vlm_tests folder)
+  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  vlm_find_tests(${folder} tests)
   if(NOT tests)
     return()
   endif()
   add_executable(${folder}_tests ${tests})
   target_precompile_headers(${folder}_tests REUSE_FROM vlm_test_base)
   # gtest_main directly, so that it is linked before libfasttext, which has a main() too.
-  target_link_libraries(${folder}_tests PRIVATE vlm_${folder} vlm_test_base GTest::gtest_main)
+  target_link_libraries(${folder}_tests PRIVATE vlm_${folder} ${ARG_LIBS} vlm_test_base
+    GTest::gtest_main)
   if(folder STREQUAL "cli")
     add_dependencies(${folder}_tests vlm-merge)
   endif()
@@ -110,6 +121,7 @@ endfunction()
 
 # The tests of a folder in two processes, but for those listed in tests/not_sanitized.
 function(vlm_test_shards folder)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tests/not_sanitized)
   file(STRINGS ${PROJECT_SOURCE_DIR}/tests/not_sanitized left_out REGEX "^[^#]")
   list(JOIN left_out ":" left_out)
   foreach(shard 0 1)
