@@ -1,6 +1,7 @@
 #include "language/sentencepiece_model.h"
 
 #include <exception>
+#include <new>
 
 #include <sentencepiece_processor.h>
 
@@ -13,10 +14,13 @@ namespace {
 // messages that follow each other are merged, the last value counts.
 constexpr std::string_view kNoDummyPrefix{"\x1A\x02\x18\x00", 4};
 
-// SentencePiece returns a status of most damage, but throws where a piece begins with a zero byte.
+// SentencePiece reports most damage by its status, but throws where a piece begins with a zero byte.
+// Its reasons name lines of its own sources.
 bool load(std::string_view model, sentencepiece::SentencePieceProcessor& processor) {
   try {
     return processor.LoadFromSerializedProto(model).ok() && processor.GetPieceSize() > 0;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception&) {
     return false;
   }
