@@ -21,7 +21,7 @@ fs::path existing_folder(const fs::path& target) {
 
 }  // namespace
 
-void check_room(const fs::path& target, const FileSizes& files) {
+void check_room(const fs::path& target, const FileSizes& files, std::uint64_t bytes_beside) {
   const fs::path folder = existing_folder(target);
   std::error_code error;
   const fs::space_info space = fs::space(folder, error);
@@ -32,6 +32,7 @@ void check_room(const fs::path& target, const FileSizes& files) {
     needed += size_bytes;
     needed -= std::min<std::uintmax_t>(needed, allocated_bytes(work / name));
   }
+  needed += bytes_beside;
   if (needed <= space.available) return;
   throw Error(ErrorCode::kIo, "no room on the disk: " + folder.string() + ": " +
                                   std::to_string(needed) + " bytes to write, " +

@@ -100,7 +100,7 @@ void check_can_write(const Checkpoint& source, const fs::path& target,
   list_side_files(source.directory());
   if (target.empty()) return;
   AtomicDirectory::check_can_be_made(target);
-  check_room(target, file_sizes(shards));
+  check_room(target, file_sizes(shards), options.overflow_bytes);
 }
 
 }  // namespace vlm

@@ -36,6 +36,8 @@ struct WriteOptions {
   // What else the bytes depend on (recipe, seed, ...), besides the source's weight files and what
   // is in this struct: a run goes on with the work of another only if both are equal.
   Json identity = Json::object();
+  // What making the tensors takes of the disk meanwhile (core/overflow_memory.h).
+  std::uint64_t overflow_bytes = 0;
   ProgressCallback on_progress;  // stage "write", counts tensors
   StopRequested stop_requested;
 };

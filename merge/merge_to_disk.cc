@@ -6,6 +6,7 @@
 #include "checkpoint/model_location.h"
 #include "core/version.h"
 #include "merge/merged_config.h"
+#include "merge/plan_cost.h"
 #include "merge/single_view.h"
 
 namespace vlm {
@@ -48,6 +49,7 @@ WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOpti
   write.extra_files["README.md"] = model_card(plan, options.command_options);
   write.resumption = options.resumption;
   write.identity = merge_identity(merged);
+  if (merged.options().memory != nullptr) write.overflow_bytes = overflow_bytes(plan);
   write.on_progress = options.on_progress;
   write.stop_requested = options.stop_requested;
   return write;

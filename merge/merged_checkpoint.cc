@@ -273,6 +273,7 @@ TensorMerge MergedCheckpoint::describe(const TensorPlan& tensor) const {
   task.layer = tensor.layer;
   task.num_layers = tensor.num_layers;
   task.imitates_mergekit = plan_.recipe.imitates_mergekit;
+  if (options_.memory != nullptr) task.memory = options_.memory.get();
   for (const PlannedSource& source : tensor.sources) {
     task.models.push_back({.model = source.input,
                            .values = {},

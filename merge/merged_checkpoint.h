@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "core/overflow_memory.h"
 #include "merge/plan.h"
 #include "merge/source_cache.h"
 
@@ -19,6 +20,7 @@ struct MergeOptions {
   std::uint64_t seed = 0;              // of random masks (dare_*, della*)
   std::shared_ptr<SourceCache> cache;  // for repeated merges of the same models; may be null
   bool allow_nan = false;              // infinities and NaN go through; else refused
+  std::shared_ptr<OverflowMemory> memory = nullptr;  // for what methods hold; null: the heap
 };
 
 // read() gives the values after the one rounding to the output dtype, so a model that is evaluated

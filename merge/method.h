@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -76,6 +77,8 @@ struct TensorMerge {
   std::optional<std::size_t> layer;  // of the result; absent: embeddings, final norm, head
   std::size_t num_layers = 0;        // of the result
   bool imitates_mergekit = false;    // repeat its documented mistakes (Recipe::imitates_mergekit)
+  // Where a method holds what MergeMethod::memory counts.
+  std::pmr::memory_resource* memory = std::pmr::new_delete_resource();
 };
 
 // All tensors of one merge but those that are copied, in output order.

@@ -35,13 +35,15 @@ std::uint64_t bytes_of(const TensorInfo& info) {
   return elements_of(info) * element_size_bytes(info.dtype);
 }
 
-// Of the tensors that are open at a time (write_checkpoint()).
+// Of the tensors that are open at a time (write_checkpoint()), of which what does not fit is in
+// files. What is held of inputs that are merges themselves is not.
 std::uint64_t memory_of_open_tensors(const MergePlan& plan) {
   std::uint64_t largest = 0;
   std::uint64_t all = 0;
   for (const TensorPlan& tensor : plan.tensors) {
     const std::uint64_t bytes = open_tensor_bytes(plan, tensor);
-    largest = std::max(largest, bytes);
+    const std::uint64_t of_method = memory_of_method(plan, tensor).tensor_bytes;
+    largest = std::max(largest, bytes - of_method + std::min(of_method, kMaxWorkingBytes));
     all += bytes;
   }
   return std::max(largest, std::min(all, kMaxWorkingBytes));
@@ -197,6 +199,14 @@ std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor)
   return bytes;
 }
 
+std::uint64_t overflow_bytes(const MergePlan& plan) {
+  std::uint64_t largest = 0;
+  for (const TensorPlan& tensor : plan.tensors) {
+    largest = std::max(largest, memory_of_method(plan, tensor).tensor_bytes);
+  }
+  return largest - std::min(largest, kMaxWorkingBytes);
+}
+
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor) {
   if (tensor.is_copy) return 0;
   std::uint64_t bytes = bytes_of(tensor.output) + elements_of(tensor.output) * sizeof(float);
@@ -243,6 +253,7 @@ PlanCost estimate_cost(const MergePlan& plan, double seconds_of_operation,
   const MergeMemory work = memory_of_work(plan);
   return {.peak_memory_bytes = kProgramBytes + num_threads * (kThreadBytes + work.thread_bytes) +
                                work.tensor_bytes + memory_of_open_tensors(plan),
+          .overflow_bytes = overflow_bytes(plan),
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }
 

@@ -16,6 +16,7 @@ inline constexpr double kWrittenBytesPerSecond = 1e9;
 
 struct PlanCost {
   std::uint64_t peak_memory_bytes = 0;  // besides mapped files: the tensors in work at a time
+  std::uint64_t overflow_bytes = 0;     // beyond that, in files (overflow_bytes())
   double seconds = 0;                   // with the inputs in the page cache
 };
 
@@ -41,6 +42,10 @@ MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor);
 // What is held while a tensor is open: what the method takes, and values of inputs that are merges
 // themselves and take memory (as Checkpoint::working_bytes()).
 std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor);
+
+// What the largest tensor holds beyond kMaxWorkingBytes. A merge to the disk has it in files
+// (core/overflow_memory.h); one in memory, there.
+std::uint64_t overflow_bytes(const MergePlan& plan);
 
 // Memory of a tensor as a whole: in float32 the values of all inputs and of the result, the result
 // as it is stored, and what the method takes.

@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "tensor/blas_setup.h"
+#include "tensor/matrix.h"
 
 // LAPACK as Fortran has it: the last arguments are the lengths of the strings.
 // NOLINTBEGIN(readability-identifier-naming)
@@ -39,21 +40,22 @@ constexpr blasint kReflectorsAtOnce = 512;  // that are applied between two look
 // One symmetric matrix, of which Fortran sees the upper triangle of columns: our rows.
 class Decomposition {
  public:
-  Decomposition(MatrixView<double> matrix, const ThreadPool& pool)
+  Decomposition(MatrixView<double> matrix, const ThreadPool& pool,
+                std::pmr::memory_resource& memory)
       : matrix_(matrix),
         pool_(pool),
         size_(blas_int(matrix.rows())),
         values_(matrix.rows()),
         beside_(matrix.rows()),
         factors_(matrix.rows()),
-        vectors_(matrix.rows() * matrix.rows()),
-        work_(1 + 4 * matrix.rows() + vectors_.size()) {}
+        vectors_(matrix.rows(), matrix.rows(), memory),
+        work_(1, 1 + 4 * matrix.rows() + vectors_.size(), memory) {}
 
   std::vector<double> run() {
     reduce_to_tridiagonal();
     decompose_tridiagonal();
     apply_reflectors();
-    std::ranges::copy(vectors_, matrix_.data());
+    std::ranges::copy(vectors_.values(), matrix_.data());
     return std::move(values_);
   }
 
@@ -69,9 +71,9 @@ class Decomposition {
       pool_.check_stop();
       const blasint first = left - kPanel;
       dlatrd_("U", &left, &kPanel, matrix_.data(), &size_, beside_.data(), factors_.data(),
-              work_.data(), &size_, 1);
+              work_.values().data(), &size_, 1);
       cblas_dsyr2k(CblasColMajor, CblasUpper, CblasNoTrans, first, kPanel, -1, column(first), size_,
-                   work_.data(), size_, 1, matrix_.data(), size_);
+                   work_.values().data(), size_, 1, matrix_.data(), size_);
       for (blasint j = first; j < left; ++j) {
         const auto place = static_cast<std::size_t>(j);
         column(j)[j - 1] = beside_[place - 1];
@@ -90,8 +92,8 @@ class Decomposition {
     std::vector<blasint> integers(3 + 5 * values_.size());
     const blasint integers_size = blas_int(integers.size());
     blasint info = 0;
-    dstedc_("I", &size_, values_.data(), beside_.data(), vectors_.data(), &size_, work_.data(),
-            &work_size, integers.data(), &integers_size, &info, 1);
+    dstedc_("I", &size_, values_.data(), beside_.data(), vectors_.values().data(), &size_,
+            work_.values().data(), &work_size, integers.data(), &integers_size, &info, 1);
     check(info == 0, "dstedc converges for finite values");
   }
 
@@ -105,7 +107,7 @@ class Decomposition {
       const blasint rows = first + count;
       blasint info = 0;
       dormql_("L", "N", &rows, &size_, &count, column(first + 1), &size_, factors_.data() + first,
-              vectors_.data(), &size_, work_.data(), &work_size, &info, 1, 1);
+              vectors_.values().data(), &size_, work_.values().data(), &work_size, &info, 1, 1);
       check(info == 0, "dormql takes its arguments");
       first += count;
     }
@@ -117,18 +119,19 @@ class Decomposition {
   std::vector<double> values_;  // the diagonal, then the eigenvalues
   std::vector<double> beside_;  // the diagonal
   std::vector<double> factors_;
-  std::vector<double> vectors_;
-  std::vector<double> work_;
+  Matrix<double> vectors_;
+  Matrix<double> work_;
 };
 
 }  // namespace
 
-std::vector<double> decompose_symmetric(MatrixView<double> matrix, const ThreadPool& pool) {
+std::vector<double> decompose_symmetric(MatrixView<double> matrix, const ThreadPool& pool,
+                                        std::pmr::memory_resource& memory) {
   check(matrix.rows() == matrix.cols() && matrix.stride() == matrix.cols(),
         "decompose_symmetric: a square matrix");
   if (matrix.rows() == 0) return {};
   prepare_blas();
-  return Decomposition(matrix, pool).run();
+  return Decomposition(matrix, pool, memory).run();
 }
 
 }  // namespace vlm

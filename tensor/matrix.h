@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <new>
+#include <memory_resource>
 #include <span>
 
 #include "core/check.h"
@@ -14,30 +14,35 @@
 namespace vlm {
 
 // Owns rows * cols elements without padding, value-initialised. Moves; copies only by clone().
+// `memory` is where they lie; it must outlive the matrix.
 template <typename T>
 class Matrix {
  public:
+  using Memory = std::pmr::memory_resource;
+
   Matrix() = default;
-  Matrix(std::size_t rows, std::size_t cols) {
-    *this = for_overwrite(rows, cols);
+  Matrix(std::size_t rows, std::size_t cols, Memory& memory = *std::pmr::new_delete_resource()) {
+    *this = for_overwrite(rows, cols, memory);
     std::uninitialized_value_construct_n(data_.get(), size());
   }
 
   // Elements have no value before they are written.
-  [[nodiscard]] static Matrix for_overwrite(std::size_t rows, std::size_t cols) {
+  [[nodiscard]] static Matrix for_overwrite(std::size_t rows, std::size_t cols,
+                                            Memory& memory = *std::pmr::new_delete_resource()) {
     Matrix matrix;
     matrix.rows_ = rows;
     matrix.cols_ = cols;
     std::size_t count = 0;
     check(!__builtin_mul_overflow(rows, cols, &count), "Matrix: rows * cols fits");
     if (count == 0) return matrix;
-    matrix.data_.reset(static_cast<T*>(::operator new(count * sizeof(T), kAlignment)));
+    matrix.data_ = {static_cast<T*>(memory.allocate(count * sizeof(T), kAlignment)),
+                    Deleter{&memory, count * sizeof(T)}};
     std::uninitialized_default_construct_n(matrix.data_.get(), count);
     return matrix;
   }
 
   [[nodiscard]] Matrix clone() const {
-    Matrix copy(rows_, cols_);
+    Matrix copy(rows_, cols_, memory());
     std::copy_n(data_.get(), size(), copy.data_.get());
     return copy;
   }
@@ -46,6 +51,11 @@ class Matrix {
   [[nodiscard]] std::size_t cols() const noexcept { return cols_; }
   [[nodiscard]] std::size_t size() const noexcept { return rows_ * cols_; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  // Where they lie: for an empty matrix the heap.
+  [[nodiscard]] Memory& memory() const noexcept {
+    Memory* const used = data_.get_deleter().memory;
+    return used == nullptr ? *std::pmr::new_delete_resource() : *used;
+  }
 
   [[nodiscard]] std::span<T> values() noexcept { return {data_.get(), size()}; }
   [[nodiscard]] std::span<const T> values() const noexcept { return {data_.get(), size()}; }
@@ -66,9 +76,13 @@ class Matrix {
   }
 
  private:
-  static constexpr std::align_val_t kAlignment{64};
+  static constexpr std::size_t kAlignment = 64;
   struct Deleter {
-    void operator()(T* pointer) const noexcept { ::operator delete(pointer, kAlignment); }
+    void operator()(T* pointer) const noexcept {
+      memory->deallocate(pointer, size_bytes, kAlignment);
+    }
+    Memory* memory = nullptr;
+    std::size_t size_bytes = 0;
   };
 
   std::unique_ptr<T, Deleter> data_;

@@ -15,6 +15,7 @@
 #include "core/atomic_directory.h"
 #include "core/byte_text.h"
 #include "core/error.h"
+#include "core/overflow_memory.h"
 #include "core/thread_pool.h"
 #include "merge/adapter_cost.h"
 #include "merge/adapter_merge.h"
@@ -102,6 +103,10 @@ void print_plan(const PlanSummary& plan) {
 void print_costs(const PlanCost& cost) {
   std::printf("memory      %s at most, besides mapped files\n",
               byte_text(cost.peak_memory_bytes).c_str());
+  if (cost.overflow_bytes > 0) {
+    std::printf("disk        %s at most, beside the result, for what does not fit there\n",
+                byte_text(cost.overflow_bytes).c_str());
+  }
   std::printf("time        about %s s, more if the models have to come from the disk\n",
               fixed(std::max(cost.seconds, 0.1), cost.seconds < 10 ? 1 : 0).c_str());
 }
@@ -145,6 +150,8 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   RecipeOptions recipe_options;
   recipe_options.merge.seed = arguments.seed;
   recipe_options.merge.allow_nan = arguments.allow_nan;
+  recipe_options.merge.memory = std::make_shared<OverflowMemory>(
+      kMaxWorkingBytes, AtomicDirectory::working_directory(arguments.target).parent_path());
   recipe_options.document = arguments.document;
   if (arguments.compat == "mergekit") recipe_options.dialect = RecipeDialect::kMergekit;
   const PlannedRecipe planned = plan_recipe(arguments.recipe, recipe_options);

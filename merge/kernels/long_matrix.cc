@@ -24,7 +24,7 @@ void scale_row(std::span<double> row, double factor) {
 
 // Eigenvectors of a Gram matrix, largest singular value first.
 RightVectors decompose(Matrix<double> gram, const ThreadPool& pool) {
-  RightVectors parts{decompose_symmetric(gram.view(), pool), std::move(gram)};
+  RightVectors parts{decompose_symmetric(gram.view(), pool, gram.memory()), std::move(gram)};
   std::ranges::reverse(parts.values);
   for (double& value : parts.values) value = std::sqrt(std::max(value, 0.0));
   const MatrixView<double> rows = parts.vectors.view();
@@ -38,7 +38,7 @@ RightVectors decompose(Matrix<double> gram, const ThreadPool& pool) {
 LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
   const auto read = [&matrix, vectors](std::size_t first, MatrixView<double> out,
                                        ThreadPool& pool) {
-    Matrix<double> rows(out.rows(), matrix.width);
+    Matrix<double> rows(out.rows(), matrix.width, *matrix.memory);
     matrix.read(first, rows.view(), pool);
     const std::size_t stripes = (out.cols() + kStripe - 1) / kStripe;
     pool.parallel_for(stripes, [&](std::size_t i) {
@@ -48,7 +48,7 @@ LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
                           out.columns(begin, count));
     });
   };
-  return {matrix.length, vectors.rows(), read};
+  return {matrix.length, vectors.rows(), read, matrix.memory};
 }
 
 // Finds the parts from number `first` on again, within what their vectors span.
@@ -58,7 +58,7 @@ void refine(const LongMatrix& matrix, std::size_t first, RightVectors& parts, Th
   const RightVectors inner =
       decompose(inner_products(product(matrix, vectors), pool).dense(), pool);
   std::ranges::copy(inner.values, parts.values.begin() + static_cast<std::ptrdiff_t>(first));
-  Matrix<double> turned(count, vectors.cols());
+  Matrix<double> turned(count, vectors.cols(), *matrix.memory);
   multiply(inner.vectors.view(), vectors, turned.view(), pool);
   for (std::size_t i = 0; i < count; ++i) {
     std::ranges::copy(turned.view().row(i), vectors.row(i).begin());
@@ -69,15 +69,15 @@ void refine(const LongMatrix& matrix, std::size_t first, RightVectors& parts, Th
 void for_each_panel(const LongMatrix& matrix, ThreadPool& pool,
                     const std::function<void(MatrixView<const double> rows)>& use) {
   for (std::size_t first = 0; first < matrix.length; first += kPanelRows) {
-    Matrix<double> rows(std::min(kPanelRows, matrix.length - first), matrix.width);
+    Matrix<double> rows(std::min(kPanelRows, matrix.length - first), matrix.width, *matrix.memory);
     matrix.read(first, rows.view(), pool);
     use(rows.view());
   }
 }
 
-RightVectors not_a_number(std::size_t width) {
+RightVectors not_a_number(std::size_t width, std::pmr::memory_resource& memory) {
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-  RightVectors parts{std::vector<double>(width, kNaN), Matrix<double>(width, width)};
+  RightVectors parts{std::vector<double>(width, kNaN), Matrix<double>(width, width, memory)};
   for (std::size_t i = 0; i < width; ++i) std::ranges::fill(parts.vectors.view().row(i), kNaN);
   return parts;
 }
@@ -89,7 +89,7 @@ std::uint64_t panel_bytes(std::size_t width) noexcept {
 }
 
 SymmetricTiles inner_products(const LongMatrix& matrix, ThreadPool& pool) {
-  SymmetricTiles products(matrix.width);
+  SymmetricTiles products(matrix.width, *matrix.memory);
   for_each_panel(matrix, pool,
                  [&](MatrixView<const double> rows) { products.add_products(rows, pool); });
   return products;
@@ -101,7 +101,7 @@ RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool) {
     return products.is_finite() ? products.dense() : Matrix<double>();
   };
   Matrix<double> gram = dense();
-  if (gram.rows() != matrix.width) return not_a_number(matrix.width);
+  if (gram.rows() != matrix.width) return not_a_number(matrix.width, *matrix.memory);
   RightVectors parts = decompose(std::move(gram), pool);
   std::vector<double>& values = parts.values;
   for (std::size_t first = 0; first < values.size();) {
@@ -117,7 +117,7 @@ RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool) {
 }
 
 Matrix<double> inverse_root(RightVectors parts, ThreadPool& pool) {
-  SymmetricTiles sum(parts.vectors.cols());
+  SymmetricTiles sum(parts.vectors.cols(), parts.vectors.memory());
   {
     Matrix<double> vectors = std::move(parts.vectors);
     std::size_t count = 0;

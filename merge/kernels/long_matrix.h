@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory_resource>
 #include <vector>
 
 #include "core/thread_pool.h"
@@ -20,6 +21,8 @@ struct LongMatrix {
   std::size_t width = 0;
   // Writes rows [first, first + out.rows()) to `out`, which is filled with zeros before.
   std::function<void(std::size_t first, MatrixView<double> out, ThreadPool& pool)> read;
+  // Where what is found in it lies, and what is needed meanwhile.
+  std::pmr::memory_resource* memory = std::pmr::new_delete_resource();
 };
 
 // matrix^T matrix. Reads the matrix in panels, each of which takes panel_bytes().

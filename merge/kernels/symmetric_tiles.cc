@@ -29,7 +29,8 @@ std::vector<TilePlace> places(std::size_t first, std::size_t count) {
 
 }  // namespace
 
-SymmetricTiles::SymmetricTiles(std::size_t size) : size_(size), values_(1, begin_of(count(), 0)) {}
+SymmetricTiles::SymmetricTiles(std::size_t size, std::pmr::memory_resource& memory)
+    : size_(size), values_(1, begin_of(count(), 0), memory) {}
 
 // All rows of tiles but the last one have tiles of the full height, all of a row but its last one
 // the full width.
@@ -105,7 +106,7 @@ void SymmetricTiles::copy(std::size_t row, std::size_t col, MatrixView<double> o
 }
 
 Matrix<double> SymmetricTiles::dense() const {
-  Matrix<double> all(size_, size_);
+  Matrix<double> all(size_, size_, values_.memory());
   for (const auto [row, col] : places(0, count())) {
     const auto from = tile(row, col);
     for (std::size_t i = 0; i < from.rows(); ++i) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory_resource>
 #include <vector>
 
 #include "core/thread_pool.h"
@@ -16,8 +17,9 @@ class SymmetricTiles {
  public:
   static constexpr std::size_t kTile = 512;  // rows and columns of all but the last ones
 
-  // Of zeros.
-  explicit SymmetricTiles(std::size_t size);
+  // Of zeros, in `memory`.
+  explicit SymmetricTiles(std::size_t size,
+                          std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] static std::size_t size_bytes(std::size_t size) noexcept;
@@ -32,7 +34,7 @@ class SymmetricTiles {
   [[nodiscard]] double at(std::size_t row, std::size_t col) const;
   // Elements of rows [row, row + out.rows()) and columns [col, col + out.cols()).
   void copy(std::size_t row, std::size_t col, MatrixView<double> out) const;
-  // All of it.
+  // All of it, in the same memory.
   [[nodiscard]] Matrix<double> dense() const;
   [[nodiscard]] bool is_finite() const;
   // About the largest eigenvalue, from below, of a matrix without negative ones: power iteration.

@@ -73,8 +73,9 @@ void write_columns(const TensorMerge& task, std::size_t first, double lambda,
 
 BlockMerge merge_columns(const TensorMerge& task, const DeltaMatrices& deltas,
                          const MergeRows& merge, ThreadPool& pool) {
-  const auto all = std::make_shared<FloatTensor>(deltas.width() * deltas.length());
-  const MatrixView<float> out{std::span(*all), deltas.width(), deltas.length()};
+  const auto all =
+      std::make_shared<Matrix<float>>(deltas.width(), deltas.length(), deltas.memory());
+  const MatrixView<float> out = all->view();
   const std::size_t step = rows_at_once(deltas.width());
   const double lambda = task.parameters.at("lambda");
   pool.parallel_for((deltas.length() + step - 1) / step, [&](std::size_t i) {
@@ -86,7 +87,7 @@ BlockMerge merge_columns(const TensorMerge& task, const DeltaMatrices& deltas,
     write_columns(task, first, lambda, std::as_const(merged).view(), out);
   });
   const auto copy = [all](const InputBlock& inputs, std::span<float> result) {
-    std::ranges::copy(std::span(*all).subspan(inputs.first, inputs.size), result.begin());
+    std::ranges::copy(all->values().subspan(inputs.first, inputs.size), result.begin());
   };
   return {.unit = 1, .buffers = 0, .takes_bfloat16 = true, .merge = copy};
 }
@@ -124,14 +125,14 @@ LongMatrix DeltaMatrices::of_model(std::size_t model) const {
   const auto read = [this, model](std::size_t first, MatrixView<double> out, ThreadPool& pool) {
     add(model, first, out, pool);
   };
-  return {length_, width_, read};
+  return {length_, width_, read, &memory()};
 }
 
 LongMatrix DeltaMatrices::sum() const {
   const auto read = [this](std::size_t first, MatrixView<double> out, ThreadPool& pool) {
     for (std::size_t i = 0; i < task_.models.size(); ++i) add(i, first, out, pool);
   };
-  return {length_, width_, read};
+  return {length_, width_, read, &memory()};
 }
 
 void DeltaMatrices::add(std::size_t model, std::size_t first, MatrixView<double> out,

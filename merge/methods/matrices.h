@@ -55,6 +55,7 @@ class DeltaMatrices {
   [[nodiscard]] std::size_t length() const noexcept { return length_; }
   [[nodiscard]] std::size_t width() const noexcept { return width_; }
   [[nodiscard]] bool is_transposed() const noexcept { return is_transposed_; }
+  [[nodiscard]] std::pmr::memory_resource& memory() const noexcept { return *task_.memory; }
 
   // The delta of one model; the sum of all. This object must outlive them.
   [[nodiscard]] LongMatrix of_model(std::size_t model) const;

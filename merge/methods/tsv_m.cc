@@ -19,7 +19,7 @@ class LargestParts {
       : deltas_(deltas),
         num_models_(task.models.size()),
         count_(std::max<std::size_t>(1, deltas.width() / num_models_)),
-        scaled_right_(count_ * num_models_, deltas.width()) {
+        scaled_right_(count_ * num_models_, deltas.width(), deltas.memory()) {
     for (std::size_t i = 0; i < num_models_; ++i) {
       const LongMatrix delta = deltas.of_model(i);
       const RightVectors parts = find_right_vectors(delta, pool);
@@ -42,6 +42,7 @@ class LargestParts {
   [[nodiscard]] MatrixView<const double> scaled_right() const { return scaled_right_.view(); }
   [[nodiscard]] std::size_t num_models() const noexcept { return num_models_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::pmr::memory_resource& memory() const noexcept { return deltas_.memory(); }
 
   // The left vectors in the rows that `add_delta` adds, side by side [rows, total].
   void left(const AddDelta& add_delta, MatrixView<double> out) const {
@@ -66,7 +67,7 @@ class LargestParts {
              rows);
       });
     };
-    return {deltas_.length(), total(), read};
+    return {deltas_.length(), total(), read, &memory()};
   }
   [[nodiscard]] LongMatrix all_right() const {
     const auto read = [this](std::size_t first, MatrixView<double> out, ThreadPool& /*pool*/) {
@@ -77,7 +78,7 @@ class LargestParts {
         }
       }
     };
-    return {deltas_.width(), total(), read};
+    return {deltas_.width(), total(), read, &memory()};
   }
 
  private:
@@ -100,7 +101,7 @@ Matrix<double> right_factor(const LargestParts& parts, ThreadPool& pool) {
   const auto root_of = [&](const LongMatrix& vectors) {
     return inverse_root(find_right_vectors(vectors, pool), pool);
   };
-  Matrix<double> between(parts.total(), parts.total());
+  Matrix<double> between(parts.total(), parts.total(), parts.memory());
   {
     Matrix<double> left = root_of(parts.all_left());
     scale_columns(parts.values(), left.view());
@@ -108,7 +109,7 @@ Matrix<double> right_factor(const LargestParts& parts, ThreadPool& pool) {
     multiply(std::as_const(left).view(), right.view(), between.view(), pool);
   }
   scale_columns(parts.values(), between.view());
-  Matrix<double> factor(parts.total(), parts.scaled_right().cols());
+  Matrix<double> factor(parts.total(), parts.scaled_right().cols(), parts.memory());
   multiply(std::as_const(between).view(), parts.scaled_right(), factor.view(), pool);
   return factor;
 }

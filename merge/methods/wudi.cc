@@ -75,10 +75,10 @@ using ColumnsFactors = std::vector<Matrix<double>>;
 ColumnsFactors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_models,
                                   ThreadPool& pool) {
   std::vector<SymmetricTiles> each;
-  SymmetricTiles all(deltas.width());
+  SymmetricTiles all(deltas.width(), deltas.memory());
   for (std::size_t i = 0; i < num_models; ++i) {
     SymmetricTiles products = inner_products(deltas.of_model(i), pool);
-    SymmetricTiles shares(deltas.width());
+    SymmetricTiles shares(deltas.width(), deltas.memory());
     shares.add(products, inverse_or_zero(trace(products)));
     all.add(shares, 1);
     each.push_back(std::move(shares));
@@ -107,7 +107,7 @@ LongMatrix side_by_side(const DeltaMatrices& deltas, std::size_t num_models) {
       deltas.add(i, first, out.columns(i * deltas.width(), deltas.width()), pool);
     }
   };
-  return {deltas.length(), num_models * deltas.width(), read};
+  return {deltas.length(), num_models * deltas.width(), read, &deltas.memory()};
 }
 
 // Makes the rows' products with every row of all deltas those with the unit deltas, as both sides
@@ -159,7 +159,7 @@ ColumnsFactors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_mode
                                ThreadPool& pool) {
   const std::size_t width = deltas.width();
   RowSystem system(deltas, num_models, pool);
-  Matrix<double> rests(width, num_models * width);
+  Matrix<double> rests(width, num_models * width, deltas.memory());
   const std::size_t stripes = (width + kSolvedRows - 1) / kSolvedRows;
   const auto stripe = [&](std::size_t i) {
     const std::size_t first = i * kSolvedRows;
@@ -172,7 +172,7 @@ ColumnsFactors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_mode
   }
   ColumnsFactors factors(num_models);
   pool.parallel_for(num_models, [&](std::size_t model) {
-    factors[model] = Matrix<double>(width, width);
+    factors[model] = Matrix<double>(width, width, deltas.memory());
     for (std::size_t row = 0; row < width; ++row) {
       const auto from = std::as_const(rests).view().row(row).subspan(model * width, width);
       for (std::size_t col = 0; col < width; ++col) {

@@ -41,23 +41,37 @@ class SparseModel {
   std::size_t end_ = 0;
 };
 
-inline void add_mistral_7b(SparseModel& model, const std::string& prefix, std::size_t vocabulary) {
-  model.add(prefix + "model.embed_tokens.weight", {vocabulary, 4096});
-  for (std::size_t i = 0; i < 32; ++i) {
+struct DecoderShape {
+  std::size_t layers = 0;
+  std::size_t width = 0;
+  std::size_t inner_width = 0;
+  std::size_t vocabulary = 0;
+};
+
+// With keys and values of 1024.
+inline void add_decoder(SparseModel& model, const std::string& prefix, const DecoderShape& shape) {
+  const std::size_t width = shape.width;
+  model.add(prefix + "model.embed_tokens.weight", {shape.vocabulary, width});
+  for (std::size_t i = 0; i < shape.layers; ++i) {
     const std::string layer = prefix + "model.layers." + std::to_string(i) + ".";
     for (const char* const norm : {"input_layernorm", "post_attention_layernorm"}) {
-      model.add(layer + norm + ".weight", {4096});
+      model.add(layer + norm + ".weight", {width});
     }
-    model.add(layer + "self_attn.q_proj.weight", {4096, 4096});
-    model.add(layer + "self_attn.k_proj.weight", {1024, 4096});
-    model.add(layer + "self_attn.v_proj.weight", {1024, 4096});
-    model.add(layer + "self_attn.o_proj.weight", {4096, 4096});
-    model.add(layer + "mlp.gate_proj.weight", {14336, 4096});
-    model.add(layer + "mlp.up_proj.weight", {14336, 4096});
-    model.add(layer + "mlp.down_proj.weight", {4096, 14336});
+    model.add(layer + "self_attn.q_proj.weight", {width, width});
+    model.add(layer + "self_attn.k_proj.weight", {1024, width});
+    model.add(layer + "self_attn.v_proj.weight", {1024, width});
+    model.add(layer + "self_attn.o_proj.weight", {width, width});
+    model.add(layer + "mlp.gate_proj.weight", {shape.inner_width, width});
+    model.add(layer + "mlp.up_proj.weight", {shape.inner_width, width});
+    model.add(layer + "mlp.down_proj.weight", {width, shape.inner_width});
   }
-  model.add(prefix + "model.norm.weight", {4096});
-  model.add(prefix + "lm_head.weight", {vocabulary, 4096});
+  model.add(prefix + "model.norm.weight", {width});
+  model.add(prefix + "lm_head.weight", {shape.vocabulary, width});
+}
+
+inline void add_mistral_7b(SparseModel& model, const std::string& prefix, std::size_t vocabulary) {
+  add_decoder(model, prefix,
+              {.layers = 32, .width = 4096, .inner_width = 14336, .vocabulary = vocabulary});
 }
 
 inline void add_clip_large(SparseModel& model) {

@@ -26,12 +26,17 @@ const std::string kRecipe =
     "- {model: ja-lm, parameters: {weight: 0.6, density: 0.5}}\nmerge_method: dare_ties\n"
     "base_model: base-lm\n";
 
-MergedCheckpoint merge_zoo(std::uint64_t seed, std::shared_ptr<SourceCache> cache = nullptr,
-                           const std::string& recipe = kRecipe) {
+struct ZooMerge {
+  std::string recipe = kRecipe;
+  std::shared_ptr<SourceCache> cache = nullptr;
+  std::shared_ptr<OverflowMemory> memory = nullptr;
+};
+
+MergedCheckpoint merge_zoo(std::uint64_t seed, const ZooMerge& merge = {}) {
   ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
                    std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models");
-  return MergedCheckpoint(make_merge_plan(parse_recipe(recipe, "r.yaml"), models),
-                          {.seed = seed, .cache = std::move(cache)});
+  return MergedCheckpoint(make_merge_plan(parse_recipe(merge.recipe, "r.yaml"), models),
+                          {.seed = seed, .cache = merge.cache, .memory = merge.memory});
 }
 
 TEST(MergeToDisk, WrittenModelEqualsTheOneInMemoryForAnyNumberOfThreads) {
@@ -52,10 +57,28 @@ TEST(MergeToDisk, WrittenModelEqualsTheOneInMemoryForAnyNumberOfThreads) {
   }
 }
 
+TEST(MergedCheckpoint, WhatDoesNotFitIntoMemoryIsInFilesAndChangesNoBit) {
+  const TemporaryDirectory folder;
+  for (const std::string method : {"iso_c", "tsv_m", "wudi"}) {
+    const std::string recipe =
+        "merge_method: " + method +
+        "\nbase_model: base-lm\nmodels: [{model: ja-lm}, {model: math-lm}]\n";
+    const MergedCheckpoint plain = merge_zoo(1, {.recipe = recipe});
+    const auto memory = std::make_shared<OverflowMemory>(1'000'000, folder.path());
+    const MergedCheckpoint bounded = merge_zoo(1, {.recipe = recipe, .memory = memory});
+    for (const std::string kind : {"self_attn.k_proj", "mlp.up_proj", "mlp.down_proj"}) {
+      const std::string name = "text/model.layers.1." + kind + ".weight";
+      EXPECT_EQ(read_all(bounded, *bounded.find(name)), read_all(plain, *plain.find(name)))
+          << method << " " << kind;
+    }
+    EXPECT_GT(memory->most_file_bytes(), 0U) << method;
+  }
+}
+
 TEST(MergedCheckpoint, CacheChangesNoRandomMask) {
   const MergedCheckpoint plain = merge_zoo(5);
   const MergedCheckpoint cached =
-      merge_zoo(5, std::make_shared<SourceCache>(std::size_t{1} << 30U));
+      merge_zoo(5, {.cache = std::make_shared<SourceCache>(std::size_t{1} << 30U)});
   const MergedCheckpoint other = merge_zoo(6);
   const std::string name = "text/model.layers.3.mlp.up_proj.weight";
   const std::vector<float> wanted = read_all(plain, *plain.find(name));
@@ -101,7 +124,7 @@ TEST(MergeToDisk, ARecordedRecipeIsRecordedAsItIs) {
   MergeToDiskOptions options;
   options.command_options = "--seed 8";
   const std::string recorded = "# vlm-merge merge recipe.yaml OUT_DIR --seed 7\n" + kRecipe;
-  merge_to_disk(merge_zoo(8, nullptr, recorded), folder.path() / "out", options, pool);
+  merge_to_disk(merge_zoo(8, {.recipe = recorded}), folder.path() / "out", options, pool);
   EXPECT_EQ(read_text_file(folder.path() / "out/recipe.yaml"),
             "# vlm-merge merge recipe.yaml OUT_DIR --seed 8\n" + kRecipe);
 }

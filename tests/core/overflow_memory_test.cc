@@ -1,0 +1,90 @@
+#include "core/overflow_memory.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "tests/checkpoint/temporary_directory.h"
+
+namespace vlm {
+namespace {
+
+constexpr std::size_t kMegabyte = 1'000'000;
+constexpr std::size_t kAlignment = 64;
+
+// Kilobytes of this process of a kind that /proc tells, such as RssFile (0: not told).
+std::size_t resident_kilobytes(const std::string& kind) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(kind + ":")) return std::stoul(line.substr(kind.size() + 1));
+  }
+  return 0;
+}
+
+TEST(OverflowMemory, WhatFitsTheBudgetIsMemoryAndTheRestFiles) {
+  const TemporaryDirectory folder;
+  OverflowMemory memory(10 * kMegabyte, folder.path());
+  void* first = memory.allocate(6 * kMegabyte, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 0U);
+  void* second = memory.allocate(6 * kMegabyte, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 6 * kMegabyte);
+  void* third = memory.allocate(4 * kMegabyte, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 6 * kMegabyte);
+  memory.deallocate(first, 6 * kMegabyte, kAlignment);
+  void* fourth = memory.allocate(6 * kMegabyte, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 6 * kMegabyte);
+  memory.deallocate(second, 6 * kMegabyte, kAlignment);
+  memory.deallocate(third, 4 * kMegabyte, kAlignment);
+  memory.deallocate(fourth, 6 * kMegabyte, kAlignment);
+}
+
+TEST(OverflowMemory, FilesHaveNoNameAndAreGivenBack) {
+  const TemporaryDirectory folder;
+  OverflowMemory memory(0, folder.path());
+  const std::size_t in_files = resident_kilobytes("RssFile") + resident_kilobytes("RssShmem");
+  void* taken = memory.allocate(50 * kMegabyte, kAlignment);
+  std::memset(taken, 1, 50 * kMegabyte);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  EXPECT_GE(resident_kilobytes("RssFile") + resident_kilobytes("RssShmem"), in_files + 45'000);
+  memory.deallocate(taken, 50 * kMegabyte, kAlignment);
+  EXPECT_LT(resident_kilobytes("RssFile") + resident_kilobytes("RssShmem"), in_files + 10'000);
+}
+
+TEST(OverflowMemory, HoldsWhatSeveralThreadsWrite) {
+  const TemporaryDirectory folder;
+  OverflowMemory memory(0, folder.path());
+  std::vector<std::thread> threads;
+  std::vector<char> held(8);
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    threads.emplace_back([&, i] {
+      auto* taken = static_cast<unsigned char*>(memory.allocate(kMegabyte, kAlignment));
+      std::memset(taken, static_cast<int>(i + 1), kMegabyte);
+      held[i] = std::all_of(taken, taken + kMegabyte,
+                            [&](unsigned char value) { return value == i + 1; });
+      memory.deallocate(taken, kMegabyte, kAlignment);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(held, testing::Each(1));
+}
+
+TEST(OverflowMemory, AFolderThatIsMissingAndADiskThatIsFullAreErrors) {
+  const TemporaryDirectory folder;
+  OverflowMemory missing(0, folder.path() / "not there");
+  EXPECT_THROW(static_cast<void>(missing.allocate(kMegabyte, kAlignment)), Error);
+  OverflowMemory memory(0, folder.path());
+  EXPECT_THAT([&] { static_cast<void>(memory.allocate(std::size_t{1} << 60U, kAlignment)); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("no room on the disk")));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+}  // namespace
+}  // namespace vlm
