@@ -32,10 +32,11 @@ void check_room(const fs::path& target, const FileSizes& files, std::uint64_t by
     needed += size_bytes;
     needed -= std::min<std::uintmax_t>(needed, allocated_bytes(work / name));
   }
-  needed += bytes_beside;
-  if (needed <= space.available) return;
+  if (needed + bytes_beside <= space.available) return;
+  const std::string beside =
+      bytes_beside == 0 ? "" : " and " + std::to_string(bytes_beside) + " meanwhile";
   throw Error(ErrorCode::kIo, "no room on the disk: " + folder.string() + ": " +
-                                  std::to_string(needed) + " bytes to write, " +
+                                  std::to_string(needed) + " bytes to write" + beside + ", " +
                                   std::to_string(space.available) + " free");
 }
 

@@ -22,7 +22,7 @@ Json list_of(const std::vector<FileState>& sources) {
 
 ResumableDirectory::ResumableDirectory(const std::filesystem::path& target, Resumption resumption,
                                        Json identity, std::vector<FileState> sources,
-                                       const FileSizes& files)
+                                       const FileSizes& files, std::uint64_t bytes_beside)
     : sources_(std::move(sources)),
       directory_(target, resumption == Resumption::kTaken ? UnfinishedWork::kKeep
                                                           : UnfinishedWork::kRemove) {
@@ -37,7 +37,7 @@ ResumableDirectory::ResumableDirectory(const std::filesystem::path& target, Resu
     identity["model files"] = list_of(sources_);
     journal_.emplace(path() / kJournalName, identity);
   }
-  check_room(target, files);
+  check_room(target, files, bytes_beside);
 }
 
 void ResumableDirectory::prepare(const Checkpoint& source, ThreadPool& pool) {

@@ -21,9 +21,11 @@ namespace vlm {
 class ResumableDirectory {
  public:
   // All bytes follow from `identity` and the files `sources`. Of an earlier run what is in `files`
-  // stays. Throws what AtomicDirectory, WriteJournal and check_room() throw.
+  // stays. `bytes_beside`: see check_room(). Throws what AtomicDirectory, WriteJournal and
+  // check_room() throw.
   ResumableDirectory(const std::filesystem::path& target, Resumption resumption, Json identity,
-                     std::vector<FileState> sources, const FileSizes& files);
+                     std::vector<FileState> sources, const FileSizes& files,
+                     std::uint64_t bytes_beside = 0);
 
   // Where to write.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return directory_.path(); }

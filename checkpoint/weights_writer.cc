@@ -74,10 +74,17 @@ void WeightsWriter::write_tensors(Tensors tensors, std::size_t first, const Shar
     }
     write(batch, file);
     for (std::size_t i = 0; i < current.size(); ++i) report();
-    closing_ = std::jthread([closed = std::move(batch.reader)] {});
+    close(std::move(batch.reader), current);
     batch = opening.valid() ? opening.get() : open(next, first, file.writer, pool_);
     current = next;
   }
+}
+
+// What holds memory of the bound for open tensors gives it back before others take theirs.
+void WeightsWriter::close(std::unique_ptr<const TensorReader> reader, Tensors tensors) {
+  const bool is_heavy = std::ranges::any_of(
+      tensors, [&](const TensorInfo* info) { return source_.working_bytes(*info) > 0; });
+  if (!is_heavy) closing_ = std::jthread([closed = std::move(reader)] {});
 }
 
 // At least one tensor, unless none is left.

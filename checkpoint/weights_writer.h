@@ -62,6 +62,7 @@ class WeightsWriter {
                            ThreadPool& pool) const;
   void write_tensors(Tensors tensors, std::size_t first, const ShardFile& file);
   void write(const Batch& batch, const ShardFile& file);
+  void close(std::unique_ptr<const TensorReader> reader, Tensors tensors);
   void write_part(const Batch& batch, const OpenPart& open, const ShardFile& file);
   [[nodiscard]] bool is_finished(std::size_t place, const TensorInfo& tensor,
                                  const SafetensorsWriter& writer, ThreadPool& pool) const;

@@ -73,7 +73,7 @@ void write_checkpoint(const Checkpoint& source, const fs::path& target, const Wr
   const std::vector<Shard> shards = plan_shards(source, options.max_shard_size_bytes);
   const std::string index = shard_index_json(shards, options.layout);
   ResumableDirectory directory(target, options.resumption, full_identity(options),
-                               source.weight_files(), file_sizes(shards));
+                               source.weight_files(), file_sizes(shards), options.overflow_bytes);
   write_other_files(source, directory.path(), options);
   const std::size_t num_tensors = count_tensors(shards);
   WeightsWriter writer(source, options, num_tensors, directory.journal(), pool);

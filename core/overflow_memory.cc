@@ -16,63 +16,129 @@
 namespace vlm {
 namespace {
 
+namespace fs = std::filesystem;
+
 // All blocks are reserved: a full disk is an error now, not a signal when the memory is written.
-void reserve(const Descriptor& file, std::size_t bytes, const std::filesystem::path& folder) {
-  errno = ::posix_fallocate(file.number(), 0, static_cast<off_t>(bytes));
+void reserve(const Descriptor& file, std::size_t bytes, const fs::path& folder) {
+  do {
+    errno = ::posix_fallocate(file.number(), 0, static_cast<off_t>(bytes));
+  } while (errno == EINTR);
   if (errno != 0) fail_writing("no room on the disk for what does not fit into memory", folder);
+}
+
+// A file without a name.
+int open_unnamed(const fs::path& folder) {
+  std::string name = (folder / ".vlm-merge-XXXXXX").string();
+  const int file = ::mkostemp(name.data(), O_CLOEXEC);
+  if (file < 0 || ::unlink(name.c_str()) != 0) {
+    fail_writing("cannot make a file for what does not fit into memory", folder);
+  }
+  return file;
 }
 
 }  // namespace
 
-OverflowMemory::OverflowMemory(std::size_t budget_bytes, std::filesystem::path folder)
-    : budget_bytes_(budget_bytes), folder_(std::move(folder)) {}
+// Memory whose end is that of a file.
+class OverflowMemory::Mapping {
+ public:
+  Mapping(const Split& split, const fs::path& folder)
+      : size_bytes_(split.memory_bytes + split.file_bytes) {
+    const Descriptor file(open_unnamed(folder));
+    reserve(file, split.file_bytes, folder);
+    begin_ = map(nullptr, size_bytes_, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, folder);
+    try {
+      map(static_cast<std::byte*>(begin_) + split.memory_bytes, split.file_bytes,
+          MAP_SHARED | MAP_FIXED, file.number(), folder);
+    } catch (...) {
+      ::munmap(begin_, size_bytes_);
+      throw;
+    }
+  }
+  ~Mapping() {
+    if (begin_ != nullptr) ::munmap(begin_, size_bytes_);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  Mapping(Mapping&&) = delete;
+  Mapping& operator=(Mapping&&) = delete;
+
+  [[nodiscard]] void* begin() const noexcept { return begin_; }
+  void release() noexcept { begin_ = nullptr; }
+
+ private:
+  static void* map(void* place, std::size_t bytes, int flags, int file, const fs::path& folder) {
+    void* mapped = ::mmap(place, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (mapped == MAP_FAILED) fail_writing("cannot map what does not fit into memory", folder);
+    return mapped;
+  }
+
+  void* begin_ = nullptr;
+  std::size_t size_bytes_;
+};
+
+OverflowMemory::OverflowMemory(std::size_t budget_bytes, fs::path folder)
+    : budget_bytes_(budget_bytes), folder_(folder.empty() ? fs::path(".") : std::move(folder)) {}
 
 std::size_t OverflowMemory::most_file_bytes() const {
   const std::lock_guard lock(mutex_);
   return most_file_bytes_;
 }
 
-bool OverflowMemory::take(std::size_t bytes) {
+OverflowMemory::Split OverflowMemory::take(std::size_t bytes) {
+  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::lock_guard lock(mutex_);
-  if (bytes > budget_bytes_ - memory_bytes_) return false;
-  memory_bytes_ += bytes;
-  return true;
+  const std::size_t left = budget_bytes_ - memory_bytes_;
+  const std::size_t in_memory = bytes <= left ? bytes : left / page_bytes * page_bytes;
+  const Split split{in_memory, bytes - in_memory};
+  memory_bytes_ += split.memory_bytes;
+  file_bytes_ += split.file_bytes;
+  most_file_bytes_ = std::max(most_file_bytes_, file_bytes_);
+  return split;
 }
 
-void* OverflowMemory::map_file(std::size_t bytes) {
-  std::string name = (folder_ / ".vlm-merge-XXXXXX").string();
-  const Descriptor file(::mkostemp(name.data(), O_CLOEXEC));
-  if (!file.is_open())
-    fail_writing("cannot make a file for what does not fit into memory", folder_);
-  ::unlink(name.c_str());
-  reserve(file, bytes, folder_);
-  void* mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.number(), 0);
-  if (mapped == MAP_FAILED) fail_with_errno("cannot map file", name);
-  return mapped;
+void OverflowMemory::give_back(const Split& split) noexcept {
+  const std::lock_guard lock(mutex_);
+  memory_bytes_ -= split.memory_bytes;
+  file_bytes_ -= split.file_bytes;
+}
+
+void* OverflowMemory::allocate_split(const Split& split, std::size_t alignment) {
+  if (split.file_bytes == 0) {
+    return std::pmr::new_delete_resource()->allocate(split.memory_bytes, alignment);
+  }
+  Mapping mapping(split, folder_);
+  const std::lock_guard lock(mutex_);
+  mapped_.emplace(mapping.begin(), split);
+  void* const begin = mapping.begin();
+  mapping.release();
+  return begin;
 }
 
 void* OverflowMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
-  if (take(bytes)) return std::pmr::new_delete_resource()->allocate(bytes, alignment);
-  void* mapped = map_file(bytes);
-  const std::lock_guard lock(mutex_);
-  files_.emplace(mapped, bytes);
-  file_bytes_ += bytes;
-  most_file_bytes_ = std::max(most_file_bytes_, file_bytes_);
-  return mapped;
+  const Split split = take(bytes);
+  try {
+    return allocate_split(split, alignment);
+  } catch (...) {
+    give_back(split);
+    throw;
+  }
 }
 
 void OverflowMemory::do_deallocate(void* pointer, std::size_t bytes, std::size_t alignment) {
+  Split split{bytes, 0};
   {
     const std::lock_guard lock(mutex_);
-    if (files_.erase(pointer) == 0) {
-      memory_bytes_ -= bytes;
-    } else {
-      file_bytes_ -= bytes;
-      ::munmap(pointer, bytes);
-      return;
+    if (const auto found = mapped_.find(pointer); found != mapped_.end()) {
+      split = found->second;
+      mapped_.erase(found);
     }
   }
-  std::pmr::new_delete_resource()->deallocate(pointer, bytes, alignment);
+  if (split.file_bytes > 0) {
+    ::munmap(pointer, bytes);
+  } else {
+    std::pmr::new_delete_resource()->deallocate(pointer, bytes, alignment);
+  }
+  give_back(split);
 }
 
 }  // namespace vlm

@@ -14,8 +14,8 @@ namespace {
 // messages that follow each other are merged, the last value counts.
 constexpr std::string_view kNoDummyPrefix{"\x1A\x02\x18\x00", 4};
 
-// SentencePiece reports most damage by its status, but throws where a piece begins with a zero byte.
-// Its reasons name lines of its own sources.
+// SentencePiece reports most damage by its status, but throws where a piece begins with a zero
+// byte. Its reasons name lines of its own sources.
 bool load(std::string_view model, sentencepiece::SentencePieceProcessor& processor) {
   try {
     return processor.LoadFromSerializedProto(model).ok() && processor.GetPieceSize() > 0;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "checkpoint/model_location.h"
+#include "core/atomic_directory.h"
 #include "core/version.h"
 #include "merge/merged_config.h"
 #include "merge/plan_cost.h"
@@ -49,7 +50,9 @@ WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOpti
   write.extra_files["README.md"] = model_card(plan, options.command_options);
   write.resumption = options.resumption;
   write.identity = merge_identity(merged);
-  if (merged.options().memory != nullptr) write.overflow_bytes = overflow_bytes(plan);
+  if (const auto& memory = merged.options().memory) {
+    write.overflow_bytes = overflow_bytes(plan, memory->budget_bytes());
+  }
   write.on_progress = options.on_progress;
   write.stop_requested = options.stop_requested;
   return write;
@@ -60,6 +63,11 @@ WriteOptions write_options(const MergedCheckpoint& merged, const MergeToDiskOpti
 void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                    const MergeToDiskOptions& options, ThreadPool& pool) {
   write_checkpoint(merged, target, write_options(merged, options), pool);
+}
+
+std::shared_ptr<OverflowMemory> memory_beside(const std::filesystem::path& target) {
+  return std::make_shared<OverflowMemory>(kMaxWorkingBytes,
+                                          AtomicDirectory::working_directory(target).parent_path());
 }
 
 void check_merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,

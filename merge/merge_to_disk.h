@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "checkpoint/writer.h"
@@ -29,6 +30,9 @@ struct MergeToDiskOptions {
 // options) and README.md. Throws as write_checkpoint().
 void merge_to_disk(const MergedCheckpoint& merged, const std::filesystem::path& target,
                    const MergeToDiskOptions& options, ThreadPool& pool);
+
+// MergeOptions::memory of a merge to `target`: kMaxWorkingBytes, the rest in files beside it.
+std::shared_ptr<OverflowMemory> memory_beside(const std::filesystem::path& target);
 
 // What the bytes of a merge depend on besides the weights and the options of writing.
 Json merge_identity(const MergedCheckpoint& merged);

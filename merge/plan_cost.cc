@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checkpoint/writer.h"
+#include "core/check.h"
 #include "core/philox.h"
 #include "core/thread_pool.h"
 #include "merge/block_loop.h"
@@ -35,16 +36,56 @@ std::uint64_t bytes_of(const TensorInfo& info) {
   return elements_of(info) * element_size_bytes(info.dtype);
 }
 
-// Of the tensors that are open at a time (write_checkpoint()), of which what does not fit is in
-// files. What is held of inputs that are merges themselves is not.
+// The plan of an input that is a merge itself: a document of the same recipe. Else null.
+const MergePlan* plan_of(const PlanInput& input) {
+  const auto* const merged = dynamic_cast<const MergedCheckpoint*>(input.checkpoint.get());
+  return merged == nullptr ? nullptr : &merged->plan();
+}
+
+// What is held while a tensor is open.
+struct OpenMemory {
+  std::uint64_t bounded_bytes = 0;  // of MergeOptions::memory
+  std::uint64_t heap_bytes = 0;
+
+  [[nodiscard]] std::uint64_t total() const noexcept { return bounded_bytes + heap_bytes; }
+};
+
+OpenMemory open_memory(const MergePlan& plan, const TensorPlan& tensor);
+
+// Of an input that is a merge itself what its method holds, and its values if it holds anything.
+OpenMemory open_memory(const PlanInput& input, const TensorInfo& info) {
+  OpenMemory memory;
+  if (const MergePlan* const inner = plan_of(input)) {
+    const auto found = std::ranges::find_if(
+        inner->tensors, [&](const TensorPlan& tensor) { return tensor.output.name == info.name; });
+    check(found != inner->tensors.end(), "open_memory: a tensor of the input");
+    memory = open_memory(*inner, *found);
+  } else {
+    memory.heap_bytes = input.checkpoint->working_bytes(info);
+  }
+  if (memory.total() > 0) memory.heap_bytes += elements_of(info) * sizeof(float);
+  return memory;
+}
+
+OpenMemory open_memory(const MergePlan& plan, const TensorPlan& tensor) {
+  OpenMemory memory{memory_of_method(plan, tensor).tensor_bytes, 0};
+  for_each_source(tensor, [&](const PlannedSource& source) {
+    const OpenMemory more = open_memory(plan.inputs[source.input], *source.info);
+    memory.bounded_bytes += more.bounded_bytes;
+    memory.heap_bytes += more.heap_bytes;
+  });
+  return memory;
+}
+
+// Of the tensors that are open at a time (write_checkpoint()), without what is in files.
 std::uint64_t memory_of_open_tensors(const MergePlan& plan) {
   std::uint64_t largest = 0;
   std::uint64_t all = 0;
   for (const TensorPlan& tensor : plan.tensors) {
-    const std::uint64_t bytes = open_tensor_bytes(plan, tensor);
-    const std::uint64_t of_method = memory_of_method(plan, tensor).tensor_bytes;
-    largest = std::max(largest, bytes - of_method + std::min(of_method, kMaxWorkingBytes));
-    all += bytes;
+    const OpenMemory memory = open_memory(plan, tensor);
+    largest =
+        std::max(largest, memory.heap_bytes + std::min(memory.bounded_bytes, kMaxWorkingBytes));
+    all += memory.total();
   }
   return std::max(largest, std::min(all, kMaxWorkingBytes));
 }
@@ -132,12 +173,6 @@ double shortest_seconds(const MergePlan& plan, const TensorPlan& tensor, std::si
   return shortest;
 }
 
-// The plan of an input that is a merge itself: a document of the same recipe. Else null.
-const MergePlan* plan_of(const PlanInput& input) {
-  const auto* const merged = dynamic_cast<const MergedCheckpoint*>(input.checkpoint.get());
-  return merged == nullptr ? nullptr : &merged->plan();
-}
-
 double computing_seconds(const MergePlan& plan, double seconds_of_operation,
                          std::size_t num_threads) {
   double seconds = 0.0;
@@ -191,20 +226,15 @@ double try_method(const MergePlan& plan) {
 }
 
 std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor) {
-  std::uint64_t bytes = memory_of_method(plan, tensor).tensor_bytes;
-  for_each_source(tensor, [&](const PlannedSource& source) {
-    const std::uint64_t held = plan.inputs[source.input].checkpoint->working_bytes(*source.info);
-    if (held > 0) bytes += held + elements_of(*source.info) * sizeof(float);
-  });
-  return bytes;
+  return open_memory(plan, tensor).total();
 }
 
-std::uint64_t overflow_bytes(const MergePlan& plan) {
+std::uint64_t overflow_bytes(const MergePlan& plan, std::uint64_t budget_bytes) {
   std::uint64_t largest = 0;
   for (const TensorPlan& tensor : plan.tensors) {
-    largest = std::max(largest, memory_of_method(plan, tensor).tensor_bytes);
+    largest = std::max(largest, open_memory(plan, tensor).bounded_bytes);
   }
-  return largest - std::min(largest, kMaxWorkingBytes);
+  return largest - std::min(largest, budget_bytes);
 }
 
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor) {
@@ -253,7 +283,7 @@ PlanCost estimate_cost(const MergePlan& plan, double seconds_of_operation,
   const MergeMemory work = memory_of_work(plan);
   return {.peak_memory_bytes = kProgramBytes + num_threads * (kThreadBytes + work.thread_bytes) +
                                work.tensor_bytes + memory_of_open_tensors(plan),
-          .overflow_bytes = overflow_bytes(plan),
+          .overflow_bytes = overflow_bytes(plan, kMaxWorkingBytes),
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }
 

@@ -16,7 +16,7 @@ inline constexpr double kWrittenBytesPerSecond = 1e9;
 
 struct PlanCost {
   std::uint64_t peak_memory_bytes = 0;  // besides mapped files: the tensors in work at a time
-  std::uint64_t overflow_bytes = 0;     // beyond that, in files (overflow_bytes())
+  std::uint64_t overflow_bytes = 0;     // beyond that, in files (core/overflow_memory.h)
   double seconds = 0;                   // with the inputs in the page cache
 };
 
@@ -43,9 +43,8 @@ MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor);
 // themselves and take memory (as Checkpoint::working_bytes()).
 std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor);
 
-// What the largest tensor holds beyond kMaxWorkingBytes. A merge to the disk has it in files
-// (core/overflow_memory.h); one in memory, there.
-std::uint64_t overflow_bytes(const MergePlan& plan);
+// What the largest tensor holds of MergeOptions::memory beyond a budget.
+std::uint64_t overflow_bytes(const MergePlan& plan, std::uint64_t budget_bytes);
 
 // Memory of a tensor as a whole: in float32 the values of all inputs and of the result, the result
 // as it is stored, and what the method takes.

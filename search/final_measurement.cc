@@ -44,10 +44,9 @@ bool asks_about_pictures(const std::vector<BenchmarkRun>& runs) {
 }
 
 std::shared_ptr<const MergedCheckpoint> merge_of(const SearchConfig& config, ModelPool& models,
-                                                 const std::string& recipe) {
+                                                 const std::string& recipe, MergeOptions options) {
   MergePlan plan = make_merge_plan(parse_recipe(recipe, config.where), models);
-  const MergeOptions options{config.optimizer.seed, nullptr};
-  return std::make_shared<const MergedCheckpoint>(std::move(plan), options);
+  return std::make_shared<const MergedCheckpoint>(std::move(plan), std::move(options));
 }
 
 }  // namespace
@@ -55,7 +54,7 @@ std::shared_ptr<const MergedCheckpoint> merge_of(const SearchConfig& config, Mod
 std::shared_ptr<const Checkpoint> open_compared(const SearchConfig& config,
                                                 const ComparedModel& compared, ModelPool& models) {
   if (compared.recipe.empty()) return models(compared.model);
-  return merge_of(config, models, compared.recipe);
+  return merge_of(config, models, compared.recipe, {config.optimizer.seed, nullptr});
 }
 
 std::vector<MeasuredModel> measure_models(const SearchConfig& config,
@@ -101,7 +100,9 @@ void write_evolved_model(const SearchConfig& config, const std::string& recipe, 
   const std::uint64_t seed = config.optimizer.seed;
   if (seed != 0) disk.command_options = "--seed " + std::to_string(seed);
   disk.extra_files["study.json"] = summary.dump(2) + "\n";
-  merge_to_disk(*merge_of(config, models, recipe), target, disk, pool);
+  MergeOptions merge{seed, nullptr};
+  merge.memory = memory_beside(target);
+  merge_to_disk(*merge_of(config, models, recipe, std::move(merge)), target, disk, pool);
 }
 
 }  // namespace vlm

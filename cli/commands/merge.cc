@@ -15,7 +15,6 @@
 #include "core/atomic_directory.h"
 #include "core/byte_text.h"
 #include "core/error.h"
-#include "core/overflow_memory.h"
 #include "core/thread_pool.h"
 #include "merge/adapter_cost.h"
 #include "merge/adapter_merge.h"
@@ -150,8 +149,7 @@ void run_merge(const MergeArguments& arguments, const GlobalOptions& global) {
   RecipeOptions recipe_options;
   recipe_options.merge.seed = arguments.seed;
   recipe_options.merge.allow_nan = arguments.allow_nan;
-  recipe_options.merge.memory = std::make_shared<OverflowMemory>(
-      kMaxWorkingBytes, AtomicDirectory::working_directory(arguments.target).parent_path());
+  recipe_options.merge.memory = memory_beside(arguments.target);
   recipe_options.document = arguments.document;
   if (arguments.compat == "mergekit") recipe_options.dialect = RecipeDialect::kMergekit;
   const PlannedRecipe planned = plan_recipe(arguments.recipe, recipe_options);

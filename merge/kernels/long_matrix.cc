@@ -38,7 +38,7 @@ RightVectors decompose(Matrix<double> gram, const ThreadPool& pool) {
 LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
   const auto read = [&matrix, vectors](std::size_t first, MatrixView<double> out,
                                        ThreadPool& pool) {
-    Matrix<double> rows(out.rows(), matrix.width, *matrix.memory);
+    Matrix<double> rows(out.rows(), matrix.width);
     matrix.read(first, rows.view(), pool);
     const std::size_t stripes = (out.cols() + kStripe - 1) / kStripe;
     pool.parallel_for(stripes, [&](std::size_t i) {
@@ -55,8 +55,8 @@ LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
 void refine(const LongMatrix& matrix, std::size_t first, RightVectors& parts, ThreadPool& pool) {
   const std::size_t count = parts.values.size() - first;
   const MatrixView<double> vectors = parts.vectors.view().rows(first, count);
-  const RightVectors inner =
-      decompose(inner_products(product(matrix, vectors), pool).dense(), pool);
+  Matrix<double> gram = inner_products(product(matrix, vectors), pool).dense();
+  const RightVectors inner = decompose(std::move(gram), pool);
   std::ranges::copy(inner.values, parts.values.begin() + static_cast<std::ptrdiff_t>(first));
   Matrix<double> turned(count, vectors.cols(), *matrix.memory);
   multiply(inner.vectors.view(), vectors, turned.view(), pool);
@@ -68,10 +68,12 @@ void refine(const LongMatrix& matrix, std::size_t first, RightVectors& parts, Th
 // Calls use(rows) for panels of consecutive rows, in order.
 void for_each_panel(const LongMatrix& matrix, ThreadPool& pool,
                     const std::function<void(MatrixView<const double> rows)>& use) {
+  Matrix<double> panel(std::min(kPanelRows, matrix.length), matrix.width, *matrix.memory);
   for (std::size_t first = 0; first < matrix.length; first += kPanelRows) {
-    Matrix<double> rows(std::min(kPanelRows, matrix.length - first), matrix.width, *matrix.memory);
-    matrix.read(first, rows.view(), pool);
-    use(rows.view());
+    const auto rows = panel.first_rows(std::min(kPanelRows, matrix.length - first));
+    std::ranges::fill(panel.values(), 0.0);
+    matrix.read(first, rows, pool);
+    use(rows);
   }
 }
 

@@ -38,7 +38,7 @@ struct RightVectors {
 // far below the largest are found again from the products of the matrix with their vectors, as
 // often as needed: vectors and values are then as good as those of a decomposition of the matrix
 // itself. A value below 1e-12 of the largest is 0. All is NaN if an element is not finite. Reads
-// the matrix once, then once more for each four digits between its values. Memory: three times
+// the matrix once, then once more for each four digits between its values. Memory: four times
 // width^2 doubles.
 RightVectors find_right_vectors(const LongMatrix& matrix, ThreadPool& pool);
 

@@ -42,7 +42,7 @@ class LargestParts {
   [[nodiscard]] MatrixView<const double> scaled_right() const { return scaled_right_.view(); }
   [[nodiscard]] std::size_t num_models() const noexcept { return num_models_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
-  [[nodiscard]] std::pmr::memory_resource& memory() const noexcept { return deltas_.memory(); }
+  [[nodiscard]] std::pmr::memory_resource& memory() const { return scaled_right_.memory(); }
 
   // The left vectors in the rows that `add_delta` adds, side by side [rows, total].
   void left(const AddDelta& add_delta, MatrixView<double> out) const {
@@ -101,13 +101,15 @@ Matrix<double> right_factor(const LargestParts& parts, ThreadPool& pool) {
   const auto root_of = [&](const LongMatrix& vectors) {
     return inverse_root(find_right_vectors(vectors, pool), pool);
   };
-  Matrix<double> between(parts.total(), parts.total(), parts.memory());
-  {
+  const auto product_of_roots = [&] {
     Matrix<double> left = root_of(parts.all_left());
     scale_columns(parts.values(), left.view());
     const Matrix<double> right = root_of(parts.all_right());
-    multiply(std::as_const(left).view(), right.view(), between.view(), pool);
-  }
+    Matrix<double> product(parts.total(), parts.total(), parts.memory());
+    multiply(std::as_const(left).view(), right.view(), product.view(), pool);
+    return product;
+  };
+  Matrix<double> between = product_of_roots();
   scale_columns(parts.values(), between.view());
   Matrix<double> factor(parts.total(), parts.scaled_right().cols(), parts.memory());
   multiply(std::as_const(between).view(), parts.scaled_right(), factor.view(), pool);

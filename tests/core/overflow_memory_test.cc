@@ -29,21 +29,32 @@ std::size_t resident_kilobytes(const std::string& kind) {
   return 0;
 }
 
-TEST(OverflowMemory, WhatFitsTheBudgetIsMemoryAndTheRestFiles) {
+TEST(OverflowMemory, WhatFitsTheBudgetIsMemoryAndTheRestIsInFiles) {
   const TemporaryDirectory folder;
-  OverflowMemory memory(10 * kMegabyte, folder.path());
-  void* first = memory.allocate(6 * kMegabyte, kAlignment);
+  constexpr std::size_t kPages = 4096;
+  OverflowMemory memory(10 * kPages, folder.path());
+  void* first = memory.allocate(6 * kPages, kAlignment);
   EXPECT_EQ(memory.most_file_bytes(), 0U);
-  void* second = memory.allocate(6 * kMegabyte, kAlignment);
-  EXPECT_EQ(memory.most_file_bytes(), 6 * kMegabyte);
-  void* third = memory.allocate(4 * kMegabyte, kAlignment);
-  EXPECT_EQ(memory.most_file_bytes(), 6 * kMegabyte);
-  memory.deallocate(first, 6 * kMegabyte, kAlignment);
-  void* fourth = memory.allocate(6 * kMegabyte, kAlignment);
-  EXPECT_EQ(memory.most_file_bytes(), 6 * kMegabyte);
-  memory.deallocate(second, 6 * kMegabyte, kAlignment);
-  memory.deallocate(third, 4 * kMegabyte, kAlignment);
-  memory.deallocate(fourth, 6 * kMegabyte, kAlignment);
+  void* second = memory.allocate(6 * kPages + 100, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 2 * kPages + 100);
+  void* third = memory.allocate(100, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 2 * kPages + 200);
+  memory.deallocate(first, 6 * kPages, kAlignment);
+  void* fourth = memory.allocate(6 * kPages, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 2 * kPages + 200);
+  memory.deallocate(second, 6 * kPages + 100, kAlignment);
+  memory.deallocate(third, 100, kAlignment);
+  memory.deallocate(fourth, 6 * kPages, kAlignment);
+}
+
+TEST(OverflowMemory, WhatCouldNotBeGivenTakesNothingOfTheBudget) {
+  const TemporaryDirectory folder;
+  OverflowMemory memory(kMegabyte, folder.path() / "not there");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THROW(static_cast<void>(memory.allocate(2 * kMegabyte, kAlignment)), Error);
+  }
+  void* taken = memory.allocate(kMegabyte, kAlignment);
+  memory.deallocate(taken, kMegabyte, kAlignment);
 }
 
 TEST(OverflowMemory, FilesHaveNoNameAndAreGivenBack) {
@@ -60,7 +71,7 @@ TEST(OverflowMemory, FilesHaveNoNameAndAreGivenBack) {
 
 TEST(OverflowMemory, HoldsWhatSeveralThreadsWrite) {
   const TemporaryDirectory folder;
-  OverflowMemory memory(0, folder.path());
+  OverflowMemory memory(3 * kMegabyte / 2, folder.path());
   std::vector<std::thread> threads;
   std::vector<char> held(8);
   for (std::size_t i = 0; i < held.size(); ++i) {
@@ -79,7 +90,8 @@ TEST(OverflowMemory, HoldsWhatSeveralThreadsWrite) {
 TEST(OverflowMemory, AFolderThatIsMissingAndADiskThatIsFullAreErrors) {
   const TemporaryDirectory folder;
   OverflowMemory missing(0, folder.path() / "not there");
-  EXPECT_THROW(static_cast<void>(missing.allocate(kMegabyte, kAlignment)), Error);
+  EXPECT_THAT([&] { static_cast<void>(missing.allocate(kMegabyte, kAlignment)); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("not there")));
   OverflowMemory memory(0, folder.path());
   EXPECT_THAT([&] { static_cast<void>(memory.allocate(std::size_t{1} << 60U, kAlignment)); },
               testing::ThrowsMessage<Error>(testing::HasSubstr("no room on the disk")));

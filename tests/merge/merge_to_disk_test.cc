@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "merge/model_pool.h"
+#include "merge/plan_cost.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/temporary_directory.h"
 #include "tests/merge/memory_checkpoint.h"
@@ -64,7 +65,7 @@ TEST(MergedCheckpoint, WhatDoesNotFitIntoMemoryIsInFilesAndChangesNoBit) {
         "merge_method: " + method +
         "\nbase_model: base-lm\nmodels: [{model: ja-lm}, {model: math-lm}]\n";
     const MergedCheckpoint plain = merge_zoo(1, {.recipe = recipe});
-    const auto memory = std::make_shared<OverflowMemory>(1'000'000, folder.path());
+    const auto memory = std::make_shared<OverflowMemory>(100'000, folder.path());
     const MergedCheckpoint bounded = merge_zoo(1, {.recipe = recipe, .memory = memory});
     for (const std::string kind : {"self_attn.k_proj", "mlp.up_proj", "mlp.down_proj"}) {
       const std::string name = "text/model.layers.1." + kind + ".weight";
@@ -72,6 +73,8 @@ TEST(MergedCheckpoint, WhatDoesNotFitIntoMemoryIsInFilesAndChangesNoBit) {
           << method << " " << kind;
     }
     EXPECT_GT(memory->most_file_bytes(), 0U) << method;
+    EXPECT_LE(memory->most_file_bytes(), overflow_bytes(bounded.plan(), memory->budget_bytes()))
+        << method;
   }
 }
 

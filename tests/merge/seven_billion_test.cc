@@ -2,6 +2,7 @@
 // files hold headers only; their weights are holes on the disk.
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -9,6 +10,7 @@
 
 #include "checkpoint/file_checkpoint.h"
 #include "core/error.h"
+#include "merge/merged_checkpoint.h"
 #include "merge/plan_cost.h"
 #include "merge/plan_summary.h"
 #include "merge/recipe_parser.h"
@@ -144,6 +146,23 @@ TEST_F(SevenBillion, NoMethodTakesTwoGigabytes) {
     EXPECT_LT(cost.peak_memory_bytes, 2'000'000'000U) << method.name;
     EXPECT_EQ(cost.overflow_bytes > 0, method.memory != nullptr) << method.name;
   }
+}
+
+TEST_F(SevenBillion, AnInputThatIsAMergeTakesOfTheSameBound) {
+  make_wider();
+  const auto inner =
+      std::make_shared<const MergedCheckpoint>(plan(recipe_of(find_merge_method("wudi", ""))));
+  const MergePlan outer =
+      make_merge_plan(parse_recipe("merge_method: linear\nparameters: {weight: 0.5}\n"
+                                   "models: [{model: inner}, {model: second}]\n",
+                                   "recipe.yaml"),
+                      [&](const std::string& name) -> std::shared_ptr<const Checkpoint> {
+                        if (name == "inner") return inner;
+                        return FileCheckpoint::open(folder_.path() / name);
+                      });
+  const std::uint64_t overflow = estimate_cost(outer, 0, 1).overflow_bytes;
+  EXPECT_GT(overflow, 0U);
+  EXPECT_EQ(overflow, estimate_cost(inner->plan(), 0, 1).overflow_bytes);
 }
 
 TEST_F(SevenBillion, WithoutVocabularyPolicyTheRowsAreAnError) {
