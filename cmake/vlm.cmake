@@ -6,7 +6,7 @@
 # headers: behind one GCC 12 compiles with the options that the header was compiled with.
 function(vlm_source_options)
   cmake_parse_arguments(ARG "" "" "OPTIONS;SOURCES" ${ARGN})
-  set_property(SOURCE ${ARG_SOURCES} APPEND PROPERTY COMPILE_OPTIONS ${ARG_OPTIONS})
+  set_property(SOURCE ${ARG_SOURCES} PROPERTY COMPILE_OPTIONS ${ARG_OPTIONS})
   set_property(SOURCE ${ARG_SOURCES} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
 
@@ -16,7 +16,6 @@ function(vlm_compile_alone)
     file(STRINGS ${source} per_processor REGEX "define HWY_TARGET_INCLUDE" LIMIT_COUNT 1)
     if(per_processor)
       set_property(SOURCE ${source} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
-      vlm_source_options(OPTIONS ${VLM_KERNEL_CHECKS} SOURCES ${source})
     endif()
   endforeach()
 endfunction()
