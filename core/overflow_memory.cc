@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kLeastMappedBytes = std::size_t{1} << 20U;
+
 // All blocks are reserved: a full disk is an error now, not a signal when the memory is written.
 void reserve(const Descriptor& file, std::size_t bytes, const fs::path& folder) {
   do {
@@ -38,15 +40,17 @@ int open_unnamed(const fs::path& folder) {
 
 }  // namespace
 
-// Memory whose end is that of a file.
+// Memory whose end may be that of a file. It goes back to the system as a whole, where an allocator
+// would keep some.
 class OverflowMemory::Mapping {
  public:
   Mapping(const Split& split, const fs::path& folder)
       : size_bytes_(split.memory_bytes + split.file_bytes) {
-    const Descriptor file(open_unnamed(folder));
-    reserve(file, split.file_bytes, folder);
     begin_ = map(nullptr, size_bytes_, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, folder);
+    if (split.file_bytes == 0) return;
     try {
+      const Descriptor file(open_unnamed(folder));
+      reserve(file, split.file_bytes, folder);
       map(static_cast<std::byte*>(begin_) + split.memory_bytes, split.file_bytes,
           MAP_SHARED | MAP_FIXED, file.number(), folder);
     } catch (...) {
@@ -103,7 +107,7 @@ void OverflowMemory::give_back(const Split& split) noexcept {
 }
 
 void* OverflowMemory::allocate_split(const Split& split, std::size_t alignment) {
-  if (split.file_bytes == 0) {
+  if (split.file_bytes == 0 && split.memory_bytes < kLeastMappedBytes) {
     return std::pmr::new_delete_resource()->allocate(split.memory_bytes, alignment);
   }
   Mapping mapping(split, folder_);
@@ -126,14 +130,16 @@ void* OverflowMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
 
 void OverflowMemory::do_deallocate(void* pointer, std::size_t bytes, std::size_t alignment) {
   Split split{bytes, 0};
+  bool is_mapped = false;
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = mapped_.find(pointer); found != mapped_.end()) {
       split = found->second;
       mapped_.erase(found);
+      is_mapped = true;
     }
   }
-  if (split.file_bytes > 0) {
+  if (is_mapped) {
     ::munmap(pointer, bytes);
   } else {
     std::pmr::new_delete_resource()->deallocate(pointer, bytes, alignment);

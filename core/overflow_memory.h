@@ -48,7 +48,7 @@ class OverflowMemory final : public std::pmr::memory_resource {
   std::size_t memory_bytes_ = 0;
   std::size_t file_bytes_ = 0;
   std::size_t most_file_bytes_ = 0;
-  std::map<void*, Split> mapped_;  // blocks that are not memory alone
+  std::map<void*, Split> mapped_;  // all blocks but small ones
 };
 
 }  // namespace vlm
