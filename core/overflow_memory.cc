@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kLeastMappedBytes = std::size_t{1} << 20U;
+constexpr std::size_t kLeastMappedBytes = std::size_t{1} << 20U;  // of what the heap does not hold
 
 // All blocks are reserved: a full disk is an error now, not a signal when the memory is written.
 void reserve(const Descriptor& file, std::size_t bytes, const fs::path& folder) {
@@ -129,22 +129,16 @@ void* OverflowMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
 }
 
 void OverflowMemory::do_deallocate(void* pointer, std::size_t bytes, std::size_t alignment) {
-  Split split{bytes, 0};
-  bool is_mapped = false;
-  {
+  const auto mapped = [&] {
     const std::lock_guard lock(mutex_);
-    if (const auto found = mapped_.find(pointer); found != mapped_.end()) {
-      split = found->second;
-      mapped_.erase(found);
-      is_mapped = true;
-    }
-  }
-  if (is_mapped) {
+    return mapped_.extract(pointer);
+  }();
+  if (mapped) {
     ::munmap(pointer, bytes);
   } else {
     std::pmr::new_delete_resource()->deallocate(pointer, bytes, alignment);
   }
-  give_back(split);
+  give_back(mapped ? mapped.mapped() : Split{bytes, 0});
 }
 
 }  // namespace vlm

@@ -100,8 +100,7 @@ PlanCost estimate_adapter_cost(const AdapterPlan& plan, std::size_t num_threads)
     seconds += of_decomposition * static_cast<double>(elements_of(plan, i)) *
                static_cast<double>(target.rank);
   }
-  return {
-      .peak_memory_bytes = peak_memory(plan, num_threads), .overflow_bytes = 0, .seconds = seconds};
+  return {.peak_memory_bytes = peak_memory(plan, num_threads), .seconds = seconds};
 }
 
 }  // namespace vlm
