@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -100,6 +101,9 @@ int main(int argc, char** argv) {
   vlm::catch_file_signals();
   try {
     return flushed(run(argc, argv));
+  } catch (const std::bad_alloc&) {
+    vlm::print_error_line("not enough memory");
+    return kFailed;
   } catch (const std::exception& error) {
     vlm::print_error_line(error.what());
     return kFailed;

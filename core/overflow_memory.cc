@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -46,16 +48,20 @@ class OverflowMemory::Mapping {
  public:
   Mapping(const Split& split, const fs::path& folder)
       : size_bytes_(split.memory_bytes + split.file_bytes) {
-    begin_ = map(nullptr, size_bytes_, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, folder);
-    if (split.file_bytes == 0) return;
-    try {
-      const Descriptor file(open_unnamed(folder));
-      reserve(file, split.file_bytes, folder);
-      map(static_cast<std::byte*>(begin_) + split.memory_bytes, split.file_bytes,
-          MAP_SHARED | MAP_FIXED, file.number(), folder);
-    } catch (...) {
+    std::optional<Descriptor> file;
+    if (split.file_bytes != 0) {
+      file.emplace(open_unnamed(folder));
+      reserve(*file, split.file_bytes, folder);
+    }
+    begin_ = map(nullptr, size_bytes_, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    if (begin_ == MAP_FAILED) throw std::bad_alloc();
+    if (!file) return;
+    void* const file_begin = static_cast<std::byte*>(begin_) + split.memory_bytes;
+    if (map(file_begin, split.file_bytes, MAP_SHARED | MAP_FIXED, file->number()) == MAP_FAILED) {
+      const int reason = errno;
       ::munmap(begin_, size_bytes_);
-      throw;
+      errno = reason;
+      fail_writing("cannot map a file for what does not fit into memory", folder);
     }
   }
   ~Mapping() {
@@ -70,10 +76,8 @@ class OverflowMemory::Mapping {
   void release() noexcept { begin_ = nullptr; }
 
  private:
-  static void* map(void* place, std::size_t bytes, int flags, int file, const fs::path& folder) {
-    void* mapped = ::mmap(place, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
-    if (mapped == MAP_FAILED) fail_writing("cannot map what does not fit into memory", folder);
-    return mapped;
+  static void* map(void* place, std::size_t bytes, int flags, int file) noexcept {
+    return ::mmap(place, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
   }
 
   void* begin_ = nullptr;

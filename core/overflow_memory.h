@@ -30,7 +30,8 @@ class OverflowMemory final : public std::pmr::memory_resource {
   };
   class Mapping;
 
-  // Throws Error{kIo} with the system's reason if the disk has no room for what goes there.
+  // Throws Error{kIo} with the system's reason if the disk has no room for what goes there, and
+  // std::bad_alloc if the system gives no addresses.
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
   void do_deallocate(void* pointer, std::size_t bytes, std::size_t alignment) override;
   [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
