@@ -27,13 +27,13 @@ std::string element_position(const Shape& shape, std::size_t element) {
   return to_string(place);
 }
 
-void require_finite(std::span<const float> values, const TensorInfo& info, const std::string& model,
-                    const std::string& hint) {
+void require_finite(std::span<const float> values, const TensorInfo& info, std::size_t first,
+                    const std::string& model, const std::string& hint) {
   const std::size_t found = place_of_non_finite(values);
   if (found == values.size()) return;
   std::ostringstream text;
   text << "weight is not a number: " << model << ": " << info.name << ": element "
-       << element_position(info.shape, found) << ": " << values[found] << hint;
+       << element_position(info.shape, first + found) << ": " << values[found] << hint;
   throw Error(ErrorCode::kCorruptFile, text.str());
 }
 

@@ -1,9 +1,11 @@
 #include "merge/adapter_cost.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
 
+#include "checkpoint/writer.h"
 #include "core/philox.h"
 #include "merge/kernels/low_rank.h"
 
@@ -33,26 +35,23 @@ std::uint64_t stored_elements(const AdapterPlan& plan, std::size_t target) {
                                         : product_elements(plan, target);
 }
 
-// A product has its factors as they are read and as they are joined or found (in double).
-std::uint64_t memory_of(const AdapterPlan& plan, std::size_t target) {
-  const std::uint64_t factors = product_elements(plan, target) * 2 * sizeof(double);
-  switch (plan.targets[target].form) {
-    case AdapterForm::kJoined:
-      return factors;
-    case AdapterForm::kCut:
-    case AdapterForm::kBias:
-      return whole_tensor_bytes(plan.deltas, plan.deltas.tensors[target]) + factors;
-    case AdapterForm::kWhole:
-      break;
-  }
-  return whole_tensor_bytes(plan.deltas, plan.deltas.tensors[target]) +
-         elements_of(plan, target) * sizeof(float);
+// The factors of a product as they are read and as they are joined or found (in double).
+std::uint64_t factor_bytes(const AdapterPlan& plan, std::size_t target) {
+  return product_elements(plan, target) * 2 * sizeof(double);
 }
 
+// Deltas that are held as a whole share kMaxWorkingBytes.
 std::uint64_t peak_memory(const AdapterPlan& plan, std::size_t num_threads) {
-  std::vector<std::uint64_t> sizes;
-  for (std::size_t i = 0; i < plan.targets.size(); ++i) sizes.push_back(memory_of(plan, i));
-  return kProgramBytes + sum_of_largest(std::move(sizes), num_threads);
+  std::vector<std::uint64_t> factors;
+  std::vector<std::uint64_t> held;
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    factors.push_back(factor_bytes(plan, i));
+    held.push_back(working_bytes(plan, i));
+  }
+  const bool are_joined = std::ranges::all_of(held, [](std::uint64_t bytes) { return bytes == 0; });
+  return (are_joined ? kProgramBytes : memory_of_blocks(plan.deltas, num_threads)) +
+         sum_of_largest(std::move(factors), num_threads) +
+         std::min(sum_of_largest(std::move(held), num_threads), kMaxWorkingBytes);
 }
 
 // Of factorize() for each element and rank.
@@ -89,6 +88,20 @@ std::uint64_t bytes_to_write(const AdapterPlan& plan) {
   return bytes;
 }
 
+std::uint64_t working_bytes(const AdapterPlan& plan, std::size_t target) {
+  if (plan.targets[target].form == AdapterForm::kJoined) return 0;
+  return elements_of(plan, target) * sizeof(float) +
+         open_tensor_bytes(plan.deltas, plan.deltas.tensors[target]);
+}
+
+std::uint64_t overflow_bytes(const AdapterPlan& plan) {
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    largest = std::max(largest, working_bytes(plan, i));
+  }
+  return largest - std::min(largest, kMaxWorkingBytes);
+}
+
 PlanCost estimate_adapter_cost(const AdapterPlan& plan, std::size_t num_threads) {
   const double of_operation = try_method(plan.deltas);
   const double of_decomposition = seconds_of_decomposition() / static_cast<double>(num_threads);
@@ -100,7 +113,9 @@ PlanCost estimate_adapter_cost(const AdapterPlan& plan, std::size_t num_threads)
     seconds += of_decomposition * static_cast<double>(elements_of(plan, i)) *
                static_cast<double>(target.rank);
   }
-  return {.peak_memory_bytes = peak_memory(plan, num_threads), .seconds = seconds};
+  return {.peak_memory_bytes = peak_memory(plan, num_threads),
+          .overflow_bytes = overflow_bytes(plan),
+          .seconds = seconds};
 }
 
 }  // namespace vlm

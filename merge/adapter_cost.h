@@ -14,8 +14,14 @@ namespace vlm {
 std::uint64_t bytes_to_read(const AdapterPlan& plan);
 std::uint64_t bytes_to_write(const AdapterPlan& plan);
 
-// As estimate_cost() for models, with a moment of the decompositions that cut deltas to a rank. The
-// memory is that of the largest tensors if each thread has one as a whole.
+// What a target of the plan holds of memory with a bound: a delta as a whole, and what the method
+// takes for it.
+std::uint64_t working_bytes(const AdapterPlan& plan, std::size_t target);
+
+// What the largest target holds of it beyond kMaxWorkingBytes.
+std::uint64_t overflow_bytes(const AdapterPlan& plan);
+
+// As estimate_cost() for models, with a moment of the decompositions that cut deltas to a rank.
 PlanCost estimate_adapter_cost(const AdapterPlan& plan, std::size_t num_threads);
 
 }  // namespace vlm

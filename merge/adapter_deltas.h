@@ -51,11 +51,16 @@ class AdapterDeltas final : public Checkpoint {
   }
   [[nodiscard]] const std::filesystem::path& directory() const override { return directory_; }
   void read(const TensorInfo& info, std::span<float> out) const override;
+  // In the parts that the base is read in, where a tensor is saved whole.
+  [[nodiscard]] std::unique_ptr<TensorReader> open_tensors(
+      std::span<const TensorInfo* const> tensors, ThreadPool& pool) const override;
   [[nodiscard]] std::vector<FileState> weight_files() const override {
     return changed_.weight_files();
   }
 
  private:
+  class Reader;
+
   std::filesystem::path directory_;
   AdaptedCheckpoint changed_;  // zeros with the adapter
   std::shared_ptr<const Checkpoint> base_;

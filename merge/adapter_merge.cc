@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <memory>
+#include <memory_resource>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "merge/kernels/low_rank.h"
 #include "merge/merge_to_disk.h"
 #include "merge/merged_checkpoint.h"
+#include "merge/tensor_parts.h"
 #include "tensor/transposed.h"
 
 namespace vlm {
@@ -29,19 +32,20 @@ FileSizes files_of(const AdapterPlan& plan) {
 
 // One tensor of the result.
 struct Merged {
-  LowRankFactors product;     // of AdapterForm::kJoined and kCut, as a matrix
-  SquaredNorms norms;         // of kCut
-  std::vector<float> values;  // of kBias and kWhole
+  LowRankFactors product;          // of AdapterForm::kJoined and kCut, as a matrix
+  SquaredNorms norms;              // of kCut
+  std::pmr::vector<float> values;  // of kBias and kWhole
 };
 
 class AdapterMerger {
  public:
-  AdapterMerger(const AdapterPlan& plan, const AdapterMergeOptions& options);
+  AdapterMerger(const AdapterPlan& plan, const std::filesystem::path& target,
+                const AdapterMergeOptions& options);
 
-  AdapterReport merge(const std::filesystem::path& target, ThreadPool& pool);
+  AdapterReport merge(ThreadPool& pool);
 
  private:
-  [[nodiscard]] ResumableDirectory open_directory(const std::filesystem::path& target) const;
+  [[nodiscard]] ResumableDirectory open_directory() const;
   void merge_all(AdapterWriter& adapter, ResumableDirectory& directory, ThreadPool& pool);
   void merge_into(AdapterWriter& adapter, WriteJournal* journal, std::size_t index);
   [[nodiscard]] SquaredNorms write_one(AdapterWriter& adapter, std::size_t index) const;
@@ -51,12 +55,14 @@ class AdapterMerger {
   [[nodiscard]] Merged merge_one(std::size_t index) const;
   [[nodiscard]] LowRankFactors join(std::size_t index) const;
   [[nodiscard]] Merged cut(std::size_t index) const;
-  [[nodiscard]] std::vector<float> delta(std::size_t index) const;
-  [[nodiscard]] std::vector<float> whole(std::size_t index) const;
+  [[nodiscard]] std::pmr::vector<float> delta(std::size_t index) const;
+  [[nodiscard]] std::pmr::vector<float> whole(std::size_t index) const;
   [[nodiscard]] const TensorInfo& info(std::size_t index) const { return deltas_.tensors()[index]; }
 
   const AdapterPlan& plan_;
+  const std::filesystem::path& target_;
   const AdapterMergeOptions& options_;
+  std::shared_ptr<OverflowMemory> memory_;
   MergedCheckpoint deltas_;
   AdapterOutline outline_;
   // Parallel to plan_.targets.
@@ -65,10 +71,14 @@ class AdapterMerger {
   std::size_t num_merged_ = 0;
 };
 
-AdapterMerger::AdapterMerger(const AdapterPlan& plan, const AdapterMergeOptions& options)
+AdapterMerger::AdapterMerger(const AdapterPlan& plan, const std::filesystem::path& target,
+                             const AdapterMergeOptions& options)
     : plan_(plan),
+      target_(target),
       options_(options),
-      deltas_(plan.deltas, {.seed = options.seed, .cache = nullptr, .allow_nan = false}),
+      memory_(memory_beside(target)),
+      deltas_(plan.deltas,
+              {.seed = options.seed, .cache = nullptr, .allow_nan = false, .memory = memory_}),
       outline_(plan.layout, plan.dtype),
       norms_(plan.targets.size()) {
   for (std::size_t i = 0; i < plan.targets.size(); ++i) numbers_.push_back(add_to_outline(i));
@@ -96,18 +106,19 @@ std::size_t AdapterMerger::add_to_outline(std::size_t index) {
   return outline_.add_product(tensor.name, {a_shape, b_shape, target.is_of_embedding});
 }
 
-ResumableDirectory AdapterMerger::open_directory(const std::filesystem::path& target) const {
+ResumableDirectory AdapterMerger::open_directory() const {
   Json identity = merge_identity(deltas_);
   identity["config"] = outline_.config_json(plan_.config);
   std::vector<FileState> sources = deltas_.weight_files();
   if (plan_.base != nullptr) {
     for (FileState& file : plan_.base->weight_files()) sources.push_back(std::move(file));
   }
-  return {target, options_.resumption, std::move(identity), std::move(sources), files_of(plan_)};
+  return {target_,         options_.resumption,  std::move(identity), std::move(sources),
+          files_of(plan_), overflow_bytes(plan_)};
 }
 
-AdapterReport AdapterMerger::merge(const std::filesystem::path& target, ThreadPool& pool) {
-  ResumableDirectory directory = open_directory(target);
+AdapterReport AdapterMerger::merge(ThreadPool& pool) {
+  ResumableDirectory directory = open_directory();
   AdapterWriter adapter(directory.path(), outline_, directory.journal());
   try {
     merge_all(adapter, directory, pool);
@@ -131,9 +142,10 @@ void AdapterMerger::merge_all(AdapterWriter& adapter, ResumableDirectory& direct
                               ThreadPool& pool) {
   const StoppableLoops stoppable(pool, options_.stop_requested);
   directory.prepare(deltas_, pool);
-  const std::size_t batch = pool.num_threads();
-  for (std::size_t first = 0; first < numbers_.size(); first += batch) {
-    const std::size_t count = std::min(batch, numbers_.size() - first);
+  for (std::size_t first = 0; first < numbers_.size(); first = num_merged_) {
+    const std::size_t count =
+        count_held_together(std::min(pool.num_threads(), numbers_.size() - first),
+                            [&](std::size_t i) { return working_bytes(plan_, first + i); });
     pool.parallel_for(count,
                       [&](std::size_t i) { merge_into(adapter, directory.journal(), first + i); });
     num_merged_ = first + count;
@@ -213,7 +225,7 @@ LowRankFactors AdapterMerger::join(std::size_t index) const {
       const std::vector<float> a = floats_of(update.a);
       const std::vector<float> b = floats_of(update.b);
       for (const auto& [values, shape] : {std::pair(&a, &update.a.shape), {&b, &update.b.shape}}) {
-        require_finite(*values, {update.disk_name, DType::kF32, *shape},
+        require_finite(*values, {update.disk_name, DType::kF32, *shape}, 0,
                        plan_.deltas.inputs[i].name, "");
       }
       const std::size_t rank = update.a.shape.front();
@@ -233,14 +245,12 @@ LowRankFactors AdapterMerger::join(std::size_t index) const {
   return joined;
 }
 
-std::vector<float> AdapterMerger::delta(std::size_t index) const {
-  std::vector<float> values(element_count(info(index).shape).value_or(0));
-  deltas_.read(info(index), values);
-  return values;
+std::pmr::vector<float> AdapterMerger::delta(std::size_t index) const {
+  return read_whole(deltas_, info(index), *memory_);
 }
 
 Merged AdapterMerger::cut(std::size_t index) const {
-  const std::vector<float> values = delta(index);
+  const std::pmr::vector<float> values = delta(index);
   const std::size_t rows = info(index).shape.front();
   const MatrixView<const float> matrix(std::span<const float>(values), rows, values.size() / rows);
   Merged merged;
@@ -250,11 +260,12 @@ Merged AdapterMerger::cut(std::size_t index) const {
   return merged;
 }
 
-std::vector<float> AdapterMerger::whole(std::size_t index) const {
-  std::vector<float> values = delta(index);
-  std::vector<float> before(values.size());
-  plan_.base->read(*plan_.base->find(info(index).name), before);
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] += before[i];
+std::pmr::vector<float> AdapterMerger::whole(std::size_t index) const {
+  std::pmr::vector<float> values = delta(index);
+  for_each_part(*plan_.base, *plan_.base->find(info(index).name),
+                [&](std::size_t first, std::span<const float> before) {
+                  for (std::size_t i = 0; i < before.size(); ++i) values[first + i] += before[i];
+                });
   return values;
 }
 
@@ -263,12 +274,12 @@ std::vector<float> AdapterMerger::whole(std::size_t index) const {
 void check_merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target) {
   if (target.empty()) return;
   AtomicDirectory::check_can_be_made(target);
-  check_room(target, files_of(plan));
+  check_room(target, files_of(plan), overflow_bytes(plan));
 }
 
 AdapterReport merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target,
                              const AdapterMergeOptions& options, ThreadPool& pool) {
-  return AdapterMerger(plan, options).merge(target, pool);
+  return AdapterMerger(plan, target, options).merge(pool);
 }
 
 }  // namespace vlm

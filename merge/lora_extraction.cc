@@ -1,6 +1,9 @@
 #include "merge/lora_extraction.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <span>
@@ -14,6 +17,9 @@
 #include "merge/adapter_writer.h"
 #include "merge/input_checks.h"
 #include "merge/kernels/low_rank.h"
+#include "merge/merge_to_disk.h"
+#include "merge/part_reader.h"
+#include "merge/tensor_parts.h"
 
 namespace vlm {
 namespace {
@@ -31,9 +37,9 @@ struct Difference {
   const TensorInfo* base = nullptr;
   const TensorInfo* model = nullptr;
   bool differs = false;
-  LowRankFactors factors;     // of an adapted matrix
-  SquaredNorms norms;         // likewise
-  std::vector<float> values;  // of the model, or the difference of a bias
+  LowRankFactors factors;   // of an adapted matrix
+  SquaredNorms norms;       // likewise
+  std::vector<float> bias;  // the difference of one
 };
 
 // How PEFT finds the modules.
@@ -44,21 +50,31 @@ Layout module_layout(const Checkpoint& base) {
 
 class Extractor {
  public:
-  Extractor(const Checkpoint& base, const Checkpoint& model, const LoraExtractionOptions& options)
-      : base_(base), model_(model), options_(options), layout_(module_layout(base)) {}
+  Extractor(const Checkpoint& base, const Checkpoint& model, const std::filesystem::path& target,
+            const LoraExtractionOptions& options)
+      : base_(base),
+        model_(model),
+        target_(target),
+        options_(options),
+        memory_(memory_beside(target)),
+        layout_(module_layout(base)) {}
 
   void extract(ThreadPool& pool);
-  [[nodiscard]] AdapterReport write(const std::filesystem::path& target) const;
+  [[nodiscard]] AdapterReport write() const;
 
  private:
   void pair_tensors();
+  [[nodiscard]] std::uint64_t held_bytes(const Difference& difference) const;
   void extract_one(Difference& difference) const;
+  [[nodiscard]] std::pmr::vector<float> subtract(Difference& difference) const;
   [[nodiscard]] bool is_bias_of_adapted(const Difference& difference) const;
   std::size_t add_to(AdapterOutline& adapter, const Difference& difference) const;
 
   const Checkpoint& base_;
   const Checkpoint& model_;
+  const std::filesystem::path& target_;
   const LoraExtractionOptions& options_;
+  std::shared_ptr<OverflowMemory> memory_;
   Layout layout_;
   std::vector<Difference> differences_;
   std::set<std::string> adapted_;  // canonical names of modules
@@ -73,12 +89,8 @@ void Extractor::pair_tensors() {
                       to_string(info.shape) + " in the base, " +
                       (other == nullptr ? "none" : to_string(other->shape)) + " in the model");
     }
-    differences_.push_back({.base = &info,
-                            .model = other,
-                            .differs = false,
-                            .factors = {},
-                            .norms = {},
-                            .values = {}});
+    differences_.push_back(
+        {.base = &info, .model = other, .differs = false, .factors = {}, .norms = {}, .bias = {}});
     if (is_adapted(info)) adapted_.insert(module_of(info.name));
   }
   for (const TensorInfo& info : model_.tensors()) {
@@ -93,36 +105,50 @@ bool Extractor::is_bias_of_adapted(const Difference& difference) const {
          adapted_.contains(module_of(difference.base->name));
 }
 
+std::uint64_t Extractor::held_bytes(const Difference& difference) const {
+  const TensorInfo& info = *difference.base;
+  return is_adapted(info) ? element_count(info.shape).value_or(0) * sizeof(float) : 0;
+}
+
+// Of matrices and biases; of what is saved whole only whether it differs.
+std::pmr::vector<float> Extractor::subtract(Difference& difference) const {
+  const TensorInfo& info = *difference.base;
+  const bool is_held = is_adapted(info) || is_bias_of_adapted(difference);
+  std::pmr::vector<float> delta(is_held ? element_count(info.shape).value_or(0) : 0, memory_.get());
+  ThreadPool alone(1);
+  const PartReader model(model_, *difference.model, alone);
+  std::vector<float> after;
+  for_each_part(base_, info, [&](std::size_t first, std::span<const float> before) {
+    after.resize(before.size());
+    model.read(first, after);
+    require_finite(before, info, first, base_.directory().string(), "");
+    require_finite(after, info, first, model_.directory().string(), "");
+    difference.differs = difference.differs || !std::ranges::equal(before, after);
+    if (!is_held) return;
+    for (std::size_t i = 0; i < after.size(); ++i) delta[first + i] = after[i] - before[i];
+  });
+  return delta;
+}
+
 void Extractor::extract_one(Difference& difference) const {
   const TensorInfo& info = *difference.base;
-  std::vector<float> before(element_count(info.shape).value_or(0));
-  std::vector<float> after(before.size());
-  base_.read(info, before);
-  model_.read(*difference.model, after);
-  require_finite(before, info, base_.directory().string(), "");
-  require_finite(after, info, model_.directory().string(), "");
-  difference.differs = before != after;
+  const std::pmr::vector<float> delta = subtract(difference);
   if (!difference.differs) return;
-  const bool is_matrix = is_adapted(info);
-  if (!is_matrix && !is_bias_of_adapted(difference)) {
-    difference.values = std::move(after);
+  if (!is_adapted(info)) {
+    difference.bias.assign(delta.begin(), delta.end());
     return;
   }
-  for (std::size_t i = 0; i < after.size(); ++i) after[i] -= before[i];
-  if (!is_matrix) {
-    difference.values = std::move(after);
-    return;
-  }
-  const MatrixView<const float> delta(std::span<const float>(after), info.shape[0], info.shape[1]);
-  difference.factors = factorize(delta, options_.rank, philox_key(options_.seed, info.name));
-  difference.norms = residual_of(delta, difference.factors);
+  const MatrixView<const float> matrix(std::span<const float>(delta), info.shape[0], info.shape[1]);
+  difference.factors = factorize(matrix, options_.rank, philox_key(options_.seed, info.name));
+  difference.norms = residual_of(matrix, difference.factors);
 }
 
 void Extractor::extract(ThreadPool& pool) {
   pair_tensors();
-  const std::size_t batch = pool.num_threads();
-  for (std::size_t first = 0; first < differences_.size(); first += batch) {
-    const std::size_t count = std::min(batch, differences_.size() - first);
+  std::size_t count = 0;
+  for (std::size_t first = 0; first < differences_.size(); first += count) {
+    count = count_held_together(std::min(pool.num_threads(), differences_.size() - first),
+                                [&](std::size_t i) { return held_bytes(differences_[first + i]); });
     pool.parallel_for(count, [&](std::size_t i) { extract_one(differences_[first + i]); });
     if (options_.on_progress) {
       options_.on_progress({.stage = "extract",
@@ -154,23 +180,25 @@ std::size_t Extractor::add_to(AdapterOutline& adapter, const Difference& differe
   return adapter.add_whole(info.name, info.shape);
 }
 
-AdapterReport Extractor::write(const std::filesystem::path& target) const {
+AdapterReport Extractor::write() const {
   AdapterOutline outline(layout_, DType::kF32);
   std::vector<std::pair<std::size_t, const Difference*>> numbered;
   for (const Difference& difference : differences_) {
     if (difference.differs) numbered.emplace_back(add_to(outline, difference), &difference);
   }
-  AtomicDirectory directory(target);
+  AtomicDirectory directory(target_);
   AdapterWriter adapter(directory.path(), outline);
   std::vector<AdapterLoss> losses;
   for (const auto& [number, difference] : numbered) {
-    if (!is_adapted(*difference->base)) {
-      adapter.write(number, difference->values);
-      continue;
+    if (is_adapted(*difference->base)) {
+      adapter.write(number, difference->factors.a);
+      adapter.write(number + 1, difference->factors.b);
+      losses.push_back({difference->base->name, difference->norms});
+    } else if (is_bias_of_adapted(*difference)) {
+      adapter.write(number, difference->bias);
+    } else {
+      adapter.write(number, read_whole(model_, *difference->model, *memory_));
     }
-    adapter.write(number, difference->factors.a);
-    adapter.write(number + 1, difference->factors.b);
-    losses.push_back({difference->base->name, difference->norms});
   }
   adapter.finish({.base_name = options_.base_name,
                   .task_type = base_.config().is_vlm() ? "" : "CAUSAL_LM",
@@ -187,9 +215,9 @@ AdapterReport extract_lora(const Checkpoint& base, const Checkpoint& model,
   for (const Checkpoint* const one : {&base, &model}) {
     refuse_layer_path(one->directory().string(), *one);
   }
-  Extractor extractor(base, model, options);
+  Extractor extractor(base, model, target, options);
   extractor.extract(pool);
-  return extractor.write(target);
+  return extractor.write();
 }
 
 }  // namespace vlm

@@ -25,7 +25,8 @@ struct LoraExtractionOptions {
 // Writes the adapter as a new directory that PEFT and LoraAdapter read. Matrices of layers and
 // projector that differ become B A of the rank (of their smaller side if that is less) with scale
 // 1, differing biases of them lora_B.bias; embeddings, head and other tensors that differ are saved
-// whole. Values are float32. The bytes do not depend on threads.
+// whole. Values are float32. The bytes do not depend on threads. Holds the products until all are
+// found.
 // Throws Error{kInvalidArgument} for models of other tensors or shapes, and for equal ones;
 // Error{kCorruptFile} for weights that are not finite; Error{kExists, kIo, kInterrupted}.
 AdapterReport extract_lora(const Checkpoint& base, const Checkpoint& model,

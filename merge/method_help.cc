@@ -24,11 +24,14 @@ std::string range_text(const ParameterSpec& parameter) {
   return number_text(parameter.lowest) + " to " + number_text(parameter.highest);
 }
 
+std::string value_text(const ParameterSpec& parameter, double value) {
+  if (parameter.kind == ParameterKind::kBoolean) return value != 0 ? "true" : "false";
+  if (parameter.kind == ParameterKind::kNumber) return number_text(value);
+  return parameter.choices.at(static_cast<std::size_t>(value));
+}
+
 std::string default_text(const ParameterSpec& parameter) {
-  if (!parameter.fallback) return "required";
-  if (parameter.kind == ParameterKind::kBoolean) return *parameter.fallback != 0 ? "true" : "false";
-  if (parameter.kind == ParameterKind::kNumber) return number_text(*parameter.fallback);
-  return parameter.choices[static_cast<std::size_t>(*parameter.fallback)];
+  return parameter.fallback ? value_text(parameter, *parameter.fallback) : "required";
 }
 
 std::string scope_text(const ParameterSpec& parameter) {

@@ -12,6 +12,8 @@ namespace vlm {
 std::string models_text(const MergeMethod& method);
 // The allowed values: "any", "0 to 1", "true, false", or the words.
 std::string range_text(const ParameterSpec& parameter);
+// One of them: "0.5", "true", or the word.
+std::string value_text(const ParameterSpec& parameter, double value);
 // The default, or "required".
 std::string default_text(const ParameterSpec& parameter);
 // "each model" or "the merge".

@@ -204,6 +204,17 @@ MergeMemory memory_of_work(const MergePlan& plan) {
   return memory;
 }
 
+std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor) {
+  if (tensor.is_copy) return 0;
+  std::uint64_t bytes = bytes_of(tensor.output) + elements_of(tensor.output) * sizeof(float);
+  bytes += memory_of_method(plan, tensor).tensor_bytes;
+  for (const PlannedSource& source : tensor.sources) {
+    bytes += elements_of(*source.info) * sizeof(float);
+  }
+  if (tensor.base) bytes += elements_of(*tensor.base->info) * sizeof(float);
+  return bytes;
+}
+
 }  // namespace
 
 MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor) {
@@ -237,14 +248,9 @@ std::uint64_t overflow_bytes(const MergePlan& plan, std::uint64_t budget_bytes) 
   return largest - std::min(largest, budget_bytes);
 }
 
-std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor) {
-  if (tensor.is_copy) return 0;
-  std::uint64_t bytes = bytes_of(tensor.output) + elements_of(tensor.output) * sizeof(float);
-  bytes += memory_of_method(plan, tensor).tensor_bytes;
-  for (const PlannedSource& source : tensor.sources)
-    bytes += elements_of(*source.info) * sizeof(float);
-  if (tensor.base) bytes += elements_of(*tensor.base->info) * sizeof(float);
-  return bytes;
+std::uint64_t memory_of_blocks(const MergePlan& plan, std::size_t num_threads) {
+  const MergeMemory work = memory_of_work(plan);
+  return kProgramBytes + num_threads * (kThreadBytes + work.thread_bytes) + work.tensor_bytes;
 }
 
 std::uint64_t sum_of_largest(std::vector<std::uint64_t> sizes_bytes, std::size_t num_threads) {
@@ -280,9 +286,7 @@ PlanCost estimate_cost(const MergePlan& plan, double seconds_of_operation,
     if (!plan.config.is_borrowed(tensor.output.name)) written += bytes_of(tensor.output);
   }
   const double computing = computing_seconds(plan, seconds_of_operation, num_threads);
-  const MergeMemory work = memory_of_work(plan);
-  return {.peak_memory_bytes = kProgramBytes + num_threads * (kThreadBytes + work.thread_bytes) +
-                               work.tensor_bytes + memory_of_open_tensors(plan),
+  return {.peak_memory_bytes = memory_of_blocks(plan, num_threads) + memory_of_open_tensors(plan),
           .overflow_bytes = overflow_bytes(plan, kMaxWorkingBytes),
           .seconds = computing + static_cast<double>(written) / kWrittenBytesPerSecond};
 }

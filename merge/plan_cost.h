@@ -46,14 +46,14 @@ std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor)
 // What the largest tensor holds of MergeOptions::memory beyond a budget.
 std::uint64_t overflow_bytes(const MergePlan& plan, std::uint64_t budget_bytes);
 
-// Memory of a tensor as a whole: in float32 the values of all inputs and of the result, the result
-// as it is stored, and what the method takes.
-std::uint64_t whole_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor);
+// What the program takes when tensors are computed in blocks, besides open_tensor_bytes().
+std::uint64_t memory_of_blocks(const MergePlan& plan, std::size_t num_threads);
 
 // What so many threads take that have one of these each, the largest ones.
 std::uint64_t sum_of_largest(std::vector<std::uint64_t> sizes_bytes, std::size_t num_threads);
 
-// The sum of it for the largest tensors if each of so many threads has one.
+// The memory if each of so many threads has one of the largest tensors as a whole: in float32 the
+// values of all inputs and of the result, the result as it is stored, and what the method takes.
 std::uint64_t whole_tensor_bytes(const MergePlan& plan, std::size_t num_threads);
 
 }  // namespace vlm

@@ -1,27 +1,29 @@
 #include "merge/plan_summary.h"
 
 #include <set>
-#include <sstream>
+#include <string>
 
 #include "checkpoint/adapted_checkpoint.h"
 #include "merge/merged_checkpoint.h"
+#include "merge/method_help.h"
 
 namespace vlm {
 namespace {
 
-std::string to_text(const ParameterValues& parameters) {
-  std::ostringstream text;
-  for (const auto& [name, value] : parameters) {
-    if (text.tellp() > 0) text << ' ';
-    text << name << '=' << value;
+std::string to_text(const MergeMethod& method, const ParameterValues& parameters) {
+  std::string text;
+  for (const ParameterSpec& parameter : method.parameters) {
+    const auto found = parameters.find(parameter.name);
+    if (found == parameters.end()) continue;
+    text += (text.empty() ? "" : " ") + parameter.name + "=" + value_text(parameter, found->second);
   }
-  return text.str();
+  return text;
 }
 
 std::string to_text(const MergePlan& plan, const PlannedSource& source, std::string_view role) {
   std::string text = plan.inputs[source.input].name + ": " + source.info->name;
   if (!role.empty()) text += " (" + std::string(role) + ")";
-  const std::string parameters = to_text(source.parameters);
+  const std::string parameters = to_text(*plan.method, source.parameters);
   return parameters.empty() ? text : text + " " + parameters;
 }
 
@@ -31,7 +33,7 @@ PlanSummary::Tensor summarize(const MergePlan& plan, const TensorPlan& tensor) {
                               .shape = tensor.output.shape,
                               .is_copy = tensor.is_copy,
                               .sources = {},
-                              .parameters = to_text(tensor.parameters)};
+                              .parameters = to_text(*plan.method, tensor.parameters)};
   if (tensor.base) summary.sources.push_back(to_text(plan, *tensor.base, "base"));
   for (const PlannedSource& source : tensor.sources) {
     summary.sources.push_back(to_text(plan, source, ""));

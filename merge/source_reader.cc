@@ -51,7 +51,7 @@ void SourceReader::refuse() const {
   if (rules_.rounding) round_to_dtype(rounded, *rules_.rounding);
   const std::size_t element = find_non_finite(rounded).value_or(0);
   const std::string hint = " (merge --allow-nan lets it pass)";
-  if (!std::isfinite(stored[element])) vlm::require_finite(stored, info_, input_.name, hint);
+  if (!std::isfinite(stored[element])) vlm::require_finite(stored, info_, 0, input_.name, hint);
   std::ostringstream text;
   text << "weight does not fit into " << torch_name(*rules_.rounding) << ": " << input_.name << ": "
        << info_.name << ": element " << element_position(info_.shape, element) << ": "

@@ -22,7 +22,7 @@ std::vector<std::byte> stored_bytes(const Checkpoint& model, const GgufSource& s
   std::vector<float> values(elements_of(source));
   model.read(*source.info, values);
   if (!allow_nan) {
-    require_finite(values, *source.info, model.directory().string(),
+    require_finite(values, *source.info, 0, model.directory().string(),
                    " (export --allow-nan lets it pass)");
   }
   if (source.num_heads > 0) {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kOversampling = 8;
 constexpr int kSubspaceSteps = 2;
+constexpr std::size_t kElementsAtOnce = std::size_t{1} << 20U;
 
 using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Eigen::Index;
@@ -100,6 +101,19 @@ LowRankFactors cut(const Directions& basis, const Directions& projected, std::si
   return factors;
 }
 
+// Of values, and of their differences from as many others.
+void add_squares(MatrixView<const float> matrix, std::span<const float> approximations,
+                 SquaredNorms& norms) {
+  for (std::size_t row = 0; row < matrix.rows(); ++row) {
+    for (std::size_t col = 0; col < matrix.cols(); ++col) {
+      const double value = matrix.row(row)[col];
+      const double difference = value - approximations[row * matrix.cols() + col];
+      norms.matrix += value * value;
+      norms.residual += difference * difference;
+    }
+  }
+}
+
 }  // namespace
 
 LowRankFactors factorize(MatrixView<const float> matrix, std::size_t rank, std::uint64_t key) {
@@ -119,18 +133,16 @@ LowRankFactors factorize(MatrixView<const float> matrix, std::size_t rank, std::
 }
 
 SquaredNorms residual_of(MatrixView<const float> matrix, const LowRankFactors& factors) {
-  std::vector<float> product(matrix.rows() * matrix.cols());
-  const MatrixView<float> approximation(std::span<float>(product), matrix.rows(), matrix.cols());
-  multiply({std::span(factors.b), matrix.rows(), factors.rank},
-           {std::span(factors.a), factors.rank, matrix.cols()}, approximation);
+  const std::size_t most_rows = std::max<std::size_t>(1, kElementsAtOnce / matrix.cols());
+  std::vector<float> product(std::min(most_rows, matrix.rows()) * matrix.cols());
+  const MatrixView<const float> left(factors.b, matrix.rows(), factors.rank);
+  const MatrixView<const float> right(factors.a, factors.rank, matrix.cols());
   SquaredNorms norms;
-  for (std::size_t row = 0; row < matrix.rows(); ++row) {
-    for (std::size_t col = 0; col < matrix.cols(); ++col) {
-      const double value = matrix.row(row)[col];
-      const double difference = value - approximation.row(row)[col];
-      norms.matrix += value * value;
-      norms.residual += difference * difference;
-    }
+  for (std::size_t first = 0; first < matrix.rows(); first += most_rows) {
+    const std::size_t rows = std::min(most_rows, matrix.rows() - first);
+    const std::span<float> approximations = std::span(product).first(rows * matrix.cols());
+    multiply(left.rows(first, rows), right, {approximations, rows, matrix.cols()});
+    add_squares(matrix.rows(first, rows), approximations, norms);
   }
   return norms;
 }

@@ -2,13 +2,17 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "checkpoint/file_checkpoint.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/writer.h"
 #include "core/thread_pool.h"
 #include "merge/adapter_merge.h"
+#include "merge/adapter_outline.h"
+#include "merge/adapter_writer.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/temporary_directory.h"
 
@@ -55,13 +59,60 @@ TEST(AdapterCost, ReadsAllAdaptersAndOfTheBaseWhatIsSavedWhole) {
   EXPECT_EQ(bytes_to_read(plan), bytes);
 }
 
+// Of the feed-forward network and the embedding of a model of 70 billion parameters.
+class WideAdapters {
+ public:
+  static constexpr std::uint64_t kMatrixBytes = std::uint64_t{28'672} * 8192 * sizeof(float);
+  static constexpr std::uint64_t kEmbeddingBytes = std::uint64_t{128'256} * 8192 * sizeof(float);
+
+  WideAdapters() {
+    for (const char* const name : {"one", "other"}) write(name);
+  }
+  [[nodiscard]] AdapterPlan plan(const std::string& method_and_more) const {
+    ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
+                     folder_.path());
+    return plan_adapter_merge(
+        parse_recipe(
+            "models: [{model: one}, {model: other}]\nparameters: {weight: 0.5}\n" + method_and_more,
+            "r.yaml"),
+        models);
+  }
+
+ private:
+  void write(const std::string& name) const {
+    AdapterOutline outline(Layout(LayoutKind::kPlainText), DType::kBF16);
+    outline.add_product("text/model.layers.0.mlp.up_proj.weight", {{4, 8192}, {28'672, 4}, false});
+    outline.add_product("text/model.layers.0.mlp.down_proj.weight",
+                        {{4, 28'672}, {8192, 4}, false});
+    outline.add_product("text/model.embed_tokens.weight", {{4, 128'256}, {8192, 4}, true});
+    const std::filesystem::path directory = folder_.path() / name;
+    std::filesystem::create_directory(directory);
+    AdapterWriter writer(directory, outline);
+    for (std::size_t i = 0; i < outline.tensors().size(); ++i) {
+      writer.write(i, std::vector<float>(*element_count(outline.tensors()[i].shape), 0.1F));
+    }
+    writer.finish({.base_name = "base", .task_type = "CAUSAL_LM", .rank = 4});
+  }
+
+  TemporaryDirectory folder_;
+};
+
 TEST(AdapterCost, CutDeltasTakeMoreMemoryAndTimeThanJoinedProducts) {
-  const std::string base_alone = "merge_method: linear\n";
-  const PlanCost joined = estimate_adapter_cost(plan_of(base_alone), 1);
-  const PlanCost cut = estimate_adapter_cost(plan_of(base_alone + "adapter_rank: 2\n"), 1);
+  const WideAdapters adapters;
+  const PlanCost joined = estimate_adapter_cost(adapters.plan("merge_method: linear\n"), 1);
+  const PlanCost cut =
+      estimate_adapter_cost(adapters.plan("merge_method: linear\nadapter_rank: 4\n"), 1);
   EXPECT_GT(cut.seconds, joined.seconds);
-  EXPECT_GE(cut.peak_memory_bytes, joined.peak_memory_bytes);
-  EXPECT_GT(joined.peak_memory_bytes, 0U);
+  EXPECT_GT(cut.peak_memory_bytes, joined.peak_memory_bytes + WideAdapters::kMatrixBytes);
+  EXPECT_LT(joined.peak_memory_bytes, 100'000'000U);
+}
+
+TEST(AdapterCost, DeltasOfAnySizeTakeLessThanTwoGigabytesAndTheRestOnTheDisk) {
+  const AdapterPlan plan = WideAdapters().plan("merge_method: ties\nadapter_rank: 4\n");
+  const PlanCost cost = estimate_adapter_cost(plan, 8);
+  EXPECT_LT(cost.peak_memory_bytes, 2'000'000'000U);
+  EXPECT_GT(cost.peak_memory_bytes, kMaxWorkingBytes);
+  EXPECT_EQ(cost.overflow_bytes, WideAdapters::kEmbeddingBytes - kMaxWorkingBytes);
 }
 
 TEST(AdapterCost, EveryThreadHasATensorOfItsOwn) {

@@ -77,6 +77,21 @@ TEST(LowRank, IsNearlyAsGoodAsTheLargestSingularValues) {
   EXPECT_LE(found, best * 1.02);  // noise has the flattest spectrum, the worst case
 }
 
+// 1.2 million elements: more than are looked at at once.
+TEST(LowRank, ResidualIsOfAllRows) {
+  constexpr std::size_t kRows = 2400;
+  constexpr std::size_t kColumns = 500;
+  const std::vector<float> matrix = random_values(kRows * kColumns, 5);
+  const LowRankFactors factors{1, random_values(kColumns, 6), random_values(kRows, 7)};
+  double residual = 0;
+  for (std::size_t i = 0; i < matrix.size(); ++i) {
+    const double product = double{factors.b[i / kColumns]} * double{factors.a[i % kColumns]};
+    residual += (double{matrix[i]} - product) * (double{matrix[i]} - product);
+  }
+  const SquaredNorms norms = residual_of({matrix, kRows, kColumns}, factors);
+  EXPECT_NEAR(norms.residual, residual, 1e-6 * residual);  // of products in float32
+}
+
 TEST(LowRank, ZerosStayZeros) {
   const std::vector<float> zeros(12 * 20);
   const LowRankFactors factors = factorize({std::span(zeros), 12, 20}, 2, 3);

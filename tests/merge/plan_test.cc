@@ -339,9 +339,19 @@ TEST(PlanSummary, SaysWhatHappensToEveryTensor) {
   EXPECT_THAT(
       summary.tensors.front().sources,
       testing::ElementsAre("b: text/model.embed_tokens.weight (base)",
-                           HasSubstr("v: text/model.embed_tokens.weight density=1 weight=1"),
+                           HasSubstr("v: text/model.embed_tokens.weight weight=1 density=1"),
                            HasSubstr("a: "), HasSubstr("(rows from 3 on)")));
   EXPECT_THAT(summary.warnings, testing::Each(HasSubstr("token tables were not compared")));
+}
+
+TEST(PlanSummary, HasWordsForWhatIsNoNumber) {
+  const PlanSummary summary =
+      summarize(plan_of("merge_method: breadcrumbs\nbase_model: a\nmodels: [{model: b}]\n"
+                        "parameters: {weight: 0.25, normalize: true, scope: model}\n",
+                        {{"a", {}}, {"b", {.value = 2}}}));
+  EXPECT_THAT(summary.tensors.front().parameters, HasSubstr(" normalize=true "));
+  EXPECT_THAT(summary.tensors.front().parameters, HasSubstr(" scope=model"));
+  EXPECT_THAT(summary.tensors.front().sources.back(), HasSubstr(" weight=0.25 "));
 }
 
 TEST(PlanSummary, SaysWhatHappensToVocabularies) {
