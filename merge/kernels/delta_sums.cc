@@ -188,51 +188,88 @@ HWY_INLINE bool add_agreeing(std::span<const Value> base,
   return small;
 }
 
-constexpr std::size_t kSums = 8;
+constexpr std::size_t kSums = 16;
+constexpr std::size_t kAddedAsFloats = 8;  // magnitudes of one sum, before they go into double
 
-// Element i counts in sum i % 8, whatever vectors there are.
+// Sums of the magnitudes of some deltas, and of those that are kept. Element i counts in sum
+// i % kSums, whatever vectors there are.
+template <typename Value>
+class NormSums {
+ public:
+  NormSums(std::span<const Value> base, std::span<const Value> values, const KeepRule& kept)
+      : base_(base), values_(values), kept_(kept) {}
+
+  // Elements [first, end), of which the last may be no whole vector.
+  HWY_INLINE void add(std::size_t first, std::size_t end) {
+    constexpr hn::CappedTag<float, kSums> tag;
+    constexpr std::size_t kVectors = kSums / hn::MaxLanes(tag);
+    auto all = zeros<kVectors>(tag);
+    auto some = zeros<kVectors>(tag);
+    auto seen = hn::Zero(BitsTag<decltype(tag)>());
+    for (; first + kSums <= end; first += kSums) {
+      const auto entries = look<kVectors>(tag, first, seen);
+      const auto kept = drop(tag, kept_, first, entries);
+      for (std::size_t j = 0; j < kVectors; ++j) {
+        all[j] = hn::Add(all[j], hn::Abs(entries[j]));
+        some[j] = hn::Add(some[j], hn::Abs(kept[j]));
+      }
+    }
+    are_small_ = are_small_ && are_small(tag, seen);
+    alignas(64) std::array<float, kSums> all_floats;   // NOLINT(*-member-init): set below
+    alignas(64) std::array<float, kSums> some_floats;  // NOLINT(*-member-init)
+    for (std::size_t j = 0; j < kVectors; ++j) {
+      hn::Store(all[j], tag, all_floats.data() + j * hn::Lanes(tag));
+      hn::Store(some[j], tag, some_floats.data() + j * hn::Lanes(tag));
+    }
+    for (; first < end; ++first) add_one(first, all_floats, some_floats);
+    for (std::size_t k = 0; k < kSums; ++k) {
+      all_[k] += double{all_floats[k]};
+      some_[k] += double{some_floats[k]};
+    }
+  }
+
+  [[nodiscard]] L1Norms norms() const {
+    return {std::accumulate(all_.begin(), all_.end(), 0.0),
+            std::accumulate(some_.begin(), some_.end(), 0.0), are_small_};
+  }
+
+ private:
+  template <std::size_t kVectors, typename Tag>
+  HWY_INLINE Run<Tag, kVectors> look(Tag tag, std::size_t first, Bits<Tag>& seen) const {
+    auto entries = load_run<kVectors>(tag, values_.data() + first);
+    const auto from = load_run<kVectors>(tag, base_.data() + first);
+    for (std::size_t j = 0; j < kVectors; ++j) {
+      entries[j] = hn::Sub(entries[j], from[j]);
+      seen = hn::Or(seen, hn::BitCast(BitsTag<Tag>(), entries[j]));
+    }
+    return entries;
+  }
+
+  void add_one(std::size_t i, std::array<float, kSums>& all, std::array<float, kSums>& some) {
+    const hn::CappedTag<float, 1> one;
+    auto seen = hn::Zero(BitsTag<decltype(one)>());
+    const auto entry = look<1>(one, i, seen);
+    all[i % kSums] += hn::GetLane(hn::Abs(entry[0]));
+    some[i % kSums] += hn::GetLane(hn::Abs(drop(one, kept_, i, entry)[0]));
+    are_small_ = are_small_ && are_small(one, seen);
+  }
+
+  std::span<const Value> base_;
+  std::span<const Value> values_;
+  KeepRule kept_;
+  std::array<double, kSums> all_{};
+  std::array<double, kSums> some_{};
+  bool are_small_ = true;
+};
+
 template <typename Value>
 HWY_INLINE L1Norms norms_of(std::span<const Value> base, std::span<const Value> values,
                             const KeepRule& kept) {
-  const hn::ScalableTag<double> wide;
-  const hn::Rebind<float, decltype(wide)> tag;
-  constexpr std::size_t kVectors = kSums / hn::MaxLanes(hn::ScalableTag<double>());
-  auto all = zeros<kVectors>(wide);
-  auto some = zeros<kVectors>(wide);
-  auto seen = hn::Zero(BitsTag<decltype(tag)>());
-  const auto look = [&](auto lanes_tag, std::size_t i) {
-    const auto model = load(lanes_tag, values.data() + i);
-    return hn::Sub(model, load(lanes_tag, base.data() + i));
-  };
-  const auto keep = [&](auto lanes_tag, std::size_t i, auto entry) {
-    return hn::Abs(drop(lanes_tag, kept, i, Run<decltype(lanes_tag), 1>{entry})[0]);
-  };
-  const std::size_t whole = values.size() - values.size() % kSums;
-  for (std::size_t first = 0; first < whole; first += kSums) {
-    for (std::size_t j = 0; j < kVectors; ++j) {
-      const std::size_t i = first + j * hn::Lanes(tag);
-      const auto entry = look(tag, i);
-      seen = hn::Or(seen, hn::BitCast(BitsTag<decltype(tag)>(), entry));
-      all[j] = hn::Add(all[j], hn::PromoteTo(wide, hn::Abs(entry)));
-      some[j] = hn::Add(some[j], hn::PromoteTo(wide, keep(tag, i, entry)));
-    }
+  NormSums<Value> sums(base, values, kept);
+  for (std::size_t first = 0; first < values.size(); first += kSums * kAddedAsFloats) {
+    sums.add(first, std::min(first + kSums * kAddedAsFloats, values.size()));
   }
-  std::array<double, kSums> all_sums{};
-  std::array<double, kSums> some_sums{};
-  for (std::size_t j = 0; j < kVectors; ++j) {
-    hn::StoreU(all[j], wide, all_sums.data() + j * hn::Lanes(wide));
-    hn::StoreU(some[j], wide, some_sums.data() + j * hn::Lanes(wide));
-  }
-  bool small = are_small(tag, seen);
-  const hn::CappedTag<float, 1> one;
-  for (std::size_t i = whole; i < values.size(); ++i) {
-    const auto entry = look(one, i);
-    all_sums[i - whole] += double{hn::GetLane(hn::Abs(entry))};
-    some_sums[i - whole] += double{hn::GetLane(keep(one, i, entry))};
-    small = small && are_small(one, hn::BitCast(BitsTag<decltype(one)>(), entry));
-  }
-  return {std::accumulate(all_sums.begin(), all_sums.end(), 0.0),
-          std::accumulate(some_sums.begin(), some_sums.end(), 0.0), small};
+  return sums.norms();
 }
 
 // Highway exports functions, not templates.

@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "merge/kernels/elementwise.h"
+#include "merge/kernels/rival_choice.h"
 
 // Highway compiles what is between its two namespace macros once for each instruction set.
 #undef HWY_TARGET_INCLUDE
@@ -56,51 +57,63 @@ void find_contests(std::size_t first, std::span<const std::uint32_t> words,
   found.size = size;
 }
 
+// The upper halves of 64-bit products.
+template <typename Tag>
+HWY_INLINE Vector<Tag> multiply_high(Tag tag, Vector<Tag> values, std::uint32_t factor) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Set(tag,
+                 static_cast<std::uint32_t>((std::uint64_t{hn::GetLane(values)} * factor) >> 32U));
+#else
+  const hn::Repartition<std::uint64_t, Tag> wide;
+  const auto factors = hn::Set(tag, factor);
+  const auto even = hn::MulEven(values, factors);
+  const auto odd =
+      hn::MulEven(hn::BitCast(tag, hn::ShiftRight<32>(hn::BitCast(wide, values))), factors);
+  return hn::OddEven(hn::BitCast(tag, odd), hn::BitCast(tag, hn::ShiftRight<32>(even)));
+#endif
+}
+
 // Writes the entries that are not before their rivals to `losers`, which has room for a vector
 // more, and returns how many they are.
 std::size_t find_losers(std::span<const float> row, const Contests& contests,
-                        const WordBounds& bounds, std::uint32_t* losers) {
-  const hn::ScalableTag<double> wide;
-  const hn::Rebind<std::int32_t, decltype(wide)> tag;
-  const hn::RebindToUnsigned<decltype(tag)> unsigned_tag;
+                        const RivalChoice& choice, std::uint32_t* losers) {
+  const hn::ScalableTag<std::uint32_t> tag;
+  const hn::RebindToSigned<decltype(tag)> signed_tag;
   const std::size_t lanes = hn::Lanes(tag);
   const auto* const values = reinterpret_cast<const std::int32_t*>(row.data());
-  const auto magnitude = hn::Set(tag, 0x7FFFFFFF);
-  const auto last = hn::Set(tag, static_cast<std::int32_t>(row.size() - 2));
-  // Halves of words, which have no sign.
-  const auto rivals_for_half =
-      hn::Set(wide, 2 * static_cast<double>(row.size() - 1) / (bounds.high - bounds.low));
+  const auto magnitude = hn::Set(signed_tag, 0x7FFFFFFF);
+  const auto last = hn::Set(tag, static_cast<std::uint32_t>(row.size() - 2));
   std::size_t size = 0;
   for (std::size_t i = 0; i < contests.size; i += lanes) {
-    const auto word = hn::LoadU(unsigned_tag, contests.words.data() + i);
-    const auto entry = hn::BitCast(tag, hn::LoadU(unsigned_tag, contests.entries.data() + i));
-    const auto half =
-        hn::BitCast(tag, hn::ShiftRight<1>(hn::Sub(word, hn::Set(unsigned_tag, bounds.low))));
-    const auto place = hn::Mul(hn::PromoteTo(wide, half), rivals_for_half);
-    const auto among_others = hn::Min(hn::DemoteTo(tag, place), last);
+    const auto word = hn::LoadU(tag, contests.words.data() + i);
+    const auto entry = hn::BitCast(signed_tag, hn::LoadU(tag, contests.entries.data() + i));
+    const auto beyond = hn::ShiftLeftSame(hn::Sub(word, hn::Set(tag, choice.low)), choice.left);
+    const auto place = hn::ShiftRightSame(multiply_high(tag, beyond, choice.factor), choice.right);
+    // What lies behind the last contest points anywhere.
+    const auto among_others = hn::BitCast(signed_tag, hn::Min(place, last));
     const auto is_behind = hn::Lt(among_others, entry);  // the entry itself is not among them
     const auto rival =
-        hn::IfThenElse(is_behind, among_others, hn::Add(among_others, hn::Set(tag, 1)));
-    const auto own = hn::And(hn::GatherIndex(tag, values, entry), magnitude);
-    const auto others = hn::And(hn::GatherIndex(tag, values, rival), magnitude);
+        hn::IfThenElse(is_behind, among_others, hn::Add(among_others, hn::Set(signed_tag, 1)));
+    const auto own = hn::And(hn::GatherIndex(signed_tag, values, entry), magnitude);
+    const auto others = hn::And(hn::GatherIndex(signed_tag, values, rival), magnitude);
     const auto loses = hn::Or(hn::Lt(own, others), hn::And(hn::Eq(own, others), is_behind));
-    const auto counts = hn::And(loses, hn::FirstN(tag, contests.size - i));
-    hn::StoreU(compress(unsigned_tag, hn::BitCast(unsigned_tag, entry),
-                        hn::RebindMask(unsigned_tag, counts)),
-               unsigned_tag, losers + size);
-    size += hn::CountTrue(tag, counts);
+    const auto counts = hn::And(loses, hn::FirstN(signed_tag, contests.size - i));
+    hn::StoreU(compress(tag, hn::BitCast(tag, entry), hn::RebindMask(tag, counts)), tag,
+               losers + size);
+    size += hn::CountTrue(signed_tag, counts);
   }
   return size;
 }
 
 std::size_t find_all_losers(std::span<const float> row, std::span<const std::uint32_t> words,
                             const WordBounds& bounds, std::uint32_t* losers) {
+  const RivalChoice choice = choose_rivals(row.size(), bounds);
   Contests contests;  // also what is behind the last is read
   std::size_t size = 0;
   for (std::size_t first = 0; first < row.size(); first += kChunk) {
     find_contests(first, words.subspan(first, std::min(kChunk, row.size() - first)), bounds,
                   contests);
-    size += find_losers(row, contests, bounds, losers + size);
+    size += find_losers(row, contests, choice, losers + size);
   }
   return size;
 }

@@ -1,5 +1,6 @@
 #include "merge/kernels/random_rivals.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -7,6 +8,7 @@
 
 #include "merge/kernels/magnitude.h"
 #include "merge/kernels/philox_words.h"
+#include "merge/kernels/rival_choice.h"
 #include "tests/merge/run_method.h"
 #include "tests/tensor/instruction_sets.h"
 
@@ -46,6 +48,27 @@ void expect_wins_by_rank(const Floats& row) {
 TEST(RandomRivals, AsManyWordsKeepAnEntryAsThereAreSmallerOnes) {
   for (const std::size_t size : {2U, 3U, 31U, 257U}) {
     expect_wins_by_rank(random_values(size, "row"));
+  }
+}
+
+// The first and the last word of each rival, for bounds of any distance.
+TEST(RandomRivals, WordsPointAtEachOtherEntryEquallyOften) {
+  for (const std::size_t size : {2U, 3U, 31U, 4096U, 14'336U}) {
+    for (const std::uint32_t range : {0xFFFFFFFFU, 0xA0000000U, 0x33333333U, 70'001U}) {
+      const RivalChoice choice = choose_rivals(size, {5, 5 + (range - 5)});
+      const double words_of_one = static_cast<double>(range - 5) / static_cast<double>(size - 1);
+      for (std::size_t number = 0; number + 1 < size;
+           number += std::max<std::size_t>(1, size / 9)) {
+        const double begin = static_cast<double>(number) * words_of_one;
+        const auto of_word = [&](double beyond) {
+          const std::uint32_t left = static_cast<std::uint32_t>(beyond) << choice.left;
+          return static_cast<std::uint32_t>((std::uint64_t{left} * choice.factor) >> 32U) >>
+                 choice.right;
+        };
+        EXPECT_EQ(of_word(begin + 2), number) << size << ' ' << range;
+        EXPECT_EQ(of_word(begin + words_of_one - 2), number) << size << ' ' << range;
+      }
+    }
   }
 }
 
