@@ -4,7 +4,8 @@
 
 namespace vlm {
 
-// The version of the program, as written into results, studies and `--version`.
-inline constexpr std::string_view kVersion = "0.1.0";
+// The version of the program, as written into results, studies and `--version`. A merge goes on
+// with what the same version wrote: another one may round or draw otherwise.
+inline constexpr std::string_view kVersion = "0.2.0";
 
 }  // namespace vlm

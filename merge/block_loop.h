@@ -13,7 +13,7 @@
 
 namespace vlm {
 
-inline constexpr std::size_t kBlockElements = 512;
+inline constexpr std::size_t kBlockElements = 2048;
 // What one thread works on between two looks for other work. Sums over a tensor are made of the
 // sums of its parts, in their order, so that they do not depend on the number of threads.
 inline constexpr std::size_t kPartElements = std::size_t{1} << 18U;

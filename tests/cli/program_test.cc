@@ -48,7 +48,7 @@ class Program : public ProgramTest {
 };
 
 TEST_F(Program, HelpAndVersionAreNoErrors) {
-  EXPECT_EQ(run({"--version"}).out, "0.1.0\n");
+  EXPECT_EQ(run({"--version"}).out, "0.2.0\n");
   const ProgramResult help = run({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   for (const char* command : {"merge", "search", "caption", "generate", "score", "eval", "compare",
