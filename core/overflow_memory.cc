@@ -48,7 +48,7 @@ class OverflowMemory::Mapping {
  public:
   Mapping(const Split& split, const fs::path& folder)
       : size_bytes_(split.memory_bytes + split.file_bytes) {
-    std::optional<Descriptor> file;
+    std::optional<Descriptor> file;  // first: a disk without room is told before anything else
     if (split.file_bytes != 0) {
       file.emplace(open_unnamed(folder));
       reserve(*file, split.file_bytes, folder);

@@ -35,9 +35,31 @@ std::uint64_t stored_elements(const AdapterPlan& plan, std::size_t target) {
                                         : product_elements(plan, target);
 }
 
-// The factors of a product as they are read and as they are joined or found (in double).
+// The factors of all adapters in float32, and what is made of them. Embeddings get transposed ones.
 std::uint64_t factor_bytes(const AdapterPlan& plan, std::size_t target) {
-  return product_elements(plan, target) * 2 * sizeof(double);
+  std::uint64_t elements = 0;
+  for (const auto& adapter : plan.adapters) {
+    for (const LoraUpdate& update : adapter->updates()) {
+      if (update.target != output(plan, target).name || update.kind != LoraUpdateKind::kProduct) {
+        continue;
+      }
+      elements += element_count(update.a.shape).value_or(0) * (update.is_transposed ? 2 : 1);
+      elements += element_count(update.b.shape).value_or(0) * (update.is_transposed ? 2 : 1);
+    }
+  }
+  std::uint64_t made = product_elements(plan, target) * sizeof(float);
+  if (plan.targets[target].form == AdapterForm::kCut) {
+    const std::size_t rows = output(plan, target).shape.front();
+    made += factorize_bytes(rows, elements_of(plan, target) / rows, plan.targets[target].rank);
+  }
+  return elements * sizeof(float) + made;
+}
+
+// How many targets like that are computed at a time, each on a thread.
+std::size_t targets_at_once(const AdapterPlan& plan, std::size_t target, std::size_t num_threads) {
+  const std::uint64_t bytes = std::max<std::uint64_t>(1, working_bytes(plan, target));
+  return std::clamp<std::uint64_t>(kMaxWorkingBytes / bytes, 1,
+                                   std::min(num_threads, plan.targets.size()));
 }
 
 // Deltas that are held as a whole share kMaxWorkingBytes.
@@ -104,14 +126,15 @@ std::uint64_t overflow_bytes(const AdapterPlan& plan) {
 
 PlanCost estimate_adapter_cost(const AdapterPlan& plan, std::size_t num_threads) {
   const double of_operation = try_method(plan.deltas);
-  const double of_decomposition = seconds_of_decomposition() / static_cast<double>(num_threads);
+  const double of_decomposition = seconds_of_decomposition();
   double seconds = static_cast<double>(bytes_to_write(plan)) / kWrittenBytesPerSecond;
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const AdapterTarget& target = plan.targets[i];
     if (target.form == AdapterForm::kJoined) continue;
-    seconds += merging_seconds(plan.deltas, plan.deltas.tensors[i], of_operation, num_threads);
-    seconds += of_decomposition * static_cast<double>(elements_of(plan, i)) *
-               static_cast<double>(target.rank);
+    const double alone = merging_seconds(plan.deltas, plan.deltas.tensors[i], of_operation, 1) +
+                         of_decomposition * static_cast<double>(elements_of(plan, i)) *
+                             static_cast<double>(target.rank);
+    seconds += alone / static_cast<double>(targets_at_once(plan, i, num_threads));
   }
   return {.peak_memory_bytes = peak_memory(plan, num_threads),
           .overflow_bytes = overflow_bytes(plan),

@@ -14,8 +14,8 @@ namespace vlm {
 std::uint64_t bytes_to_read(const AdapterPlan& plan);
 std::uint64_t bytes_to_write(const AdapterPlan& plan);
 
-// What a target of the plan holds of memory with a bound: a delta as a whole, and what the method
-// takes for it.
+// What a target of the plan holds while it is computed: a delta as a whole, and what the method
+// takes for it. Deltas share kMaxWorkingBytes.
 std::uint64_t working_bytes(const AdapterPlan& plan, std::size_t target);
 
 // What the largest target holds of it beyond kMaxWorkingBytes.

@@ -184,7 +184,7 @@ SquaredNorms AdapterMerger::write_one(AdapterWriter& adapter, std::size_t index)
   const AdapterTarget& target = plan_.targets[index];
   Merged merged = merge_one(index);
   if (!is_product(index)) {
-    adapter.write(numbers_[index], merged.values);
+    adapter.write(numbers_[index], 0, merged.values);
     return {};
   }
   LowRankFactors& product = merged.product;
@@ -194,8 +194,8 @@ SquaredNorms AdapterMerger::write_one(AdapterWriter& adapter, std::size_t index)
     product.b = transposed(product.a, product.rank);
     product.a = std::move(a);
   }
-  adapter.write(numbers_[index], product.a);
-  adapter.write(numbers_[index] + 1, product.b);
+  adapter.write(numbers_[index], 0, product.a);
+  adapter.write(numbers_[index] + 1, 0, product.b);
   return merged.norms;
 }
 

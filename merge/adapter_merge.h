@@ -29,7 +29,8 @@ void check_merge_adapters(const AdapterPlan& plan, const std::filesystem::path& 
 // Writes the adapter as a new directory: adapter_config.json, adapter_model.safetensors and
 // recipe.yaml. Products that are joined are exact but for rounding; the report tells what cutting
 // the others lost. The bytes depend neither on threads nor on where a run was killed before another
-// went on. What is cut is held as a whole in memory of memory_beside(). Throws Error{kCorruptFile}
+// went on. What is cut or saved whole is held in
+// memory of memory_beside(). Throws Error{kCorruptFile}
 // for values that are not finite, and what write_checkpoint() throws for targets, stops and
 // changes.
 AdapterReport merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target,

@@ -9,6 +9,7 @@
 #include "checkpoint/finite_weights.h"
 #include "core/checksum.h"
 #include "core/files.h"
+#include "merge/block_loop.h"
 #include "tensor/tensor_view.h"
 
 namespace vlm {
@@ -39,18 +40,32 @@ AdapterWriter::AdapterWriter(const std::filesystem::path& directory, const Adapt
                                : SafetensorsWriter::Existing::kContinue) {}
 
 bool AdapterWriter::is_written(std::size_t tensor) const {
+  if (journal_ == nullptr) return false;
   const TensorInfo& info = outline_.tensors()[tensor];
-  return vlm::is_written(journal_, file_, {0, tensor, 0, element_count(info.shape).value_or(0)},
-                         element_size_bytes(info.dtype));
+  std::size_t end = 0;  // of what is there from the beginning on
+  for (const TensorPart& part : journal_->parts_of(0, tensor)) {
+    const bool is_there =
+        part.first == end && vlm::is_written(journal_, file_, part, element_size_bytes(info.dtype));
+    if (is_there) end += part.count;
+  }
+  return end == element_count(info.shape).value_or(0);
 }
 
-void AdapterWriter::write(std::size_t tensor, std::span<const float> values) {
+void AdapterWriter::write(std::size_t tensor, std::size_t first, std::span<const float> values) {
   const TensorInfo& info = outline_.tensors()[tensor];
-  std::vector<std::byte> bytes(stored_size_bytes(info));
-  store_floats(values, info.dtype, bytes);
-  require_fit(floats_of({info.dtype, info.shape, bytes}), info, 0, "");
-  file_.write(tensor, 0, bytes);
-  if (journal_ != nullptr) journal_->add({0, tensor, 0, values.size()}, checksum(bytes));
+  const std::size_t element_bytes = element_size_bytes(info.dtype);
+  std::vector<std::byte> bytes;
+  std::vector<float> stored;
+  for (std::size_t done = 0; done < values.size(); done += kPartElements) {
+    const auto part = values.subspan(done, std::min(kPartElements, values.size() - done));
+    bytes.resize(part.size() * element_bytes);
+    store_floats(part, info.dtype, bytes);
+    stored.resize(part.size());
+    read_floats({info.dtype, {part.size()}, bytes}, 0, stored);
+    require_fit(stored, info, first + done, "");
+    file_.write(tensor, (first + done) * element_bytes, bytes);
+    if (journal_ != nullptr) journal_->add({0, tensor, first + done, part.size()}, checksum(bytes));
+  }
 }
 
 void AdapterWriter::finish(const AdapterConfig& config) {

@@ -24,12 +24,12 @@ class AdapterWriter {
   AdapterWriter(const std::filesystem::path& directory, const AdapterOutline& outline,
                 WriteJournal* journal = nullptr);
 
-  // Whether an earlier run wrote that tensor of the outline, and it is still there. This and
+  // Whether an earlier run wrote all of that tensor of the outline, and it is still there. This and
   // write() may be called from several threads at once.
   [[nodiscard]] bool is_written(std::size_t tensor) const;
-  // Throws Error{kInvalidArgument} naming a value that is not finite as it is stored. REQUIRES: all
-  // elements of the tensor.
-  void write(std::size_t tensor, std::span<const float> values);
+  // Elements of a tensor from `first` on. Throws Error{kInvalidArgument} naming a value that is not
+  // finite as it is stored. REQUIRES: inside the tensor.
+  void write(std::size_t tensor, std::size_t first, std::span<const float> values);
   // Also writes adapter_config.json.
   void finish(const AdapterConfig& config);
 

@@ -54,13 +54,12 @@ class Extractor {
             const LoraExtractionOptions& options)
       : base_(base),
         model_(model),
-        target_(target),
         options_(options),
         memory_(memory_beside(target)),
         layout_(module_layout(base)) {}
 
   void extract(ThreadPool& pool);
-  [[nodiscard]] AdapterReport write() const;
+  [[nodiscard]] AdapterReport write(const std::filesystem::path& directory) const;
 
  private:
   void pair_tensors();
@@ -72,7 +71,6 @@ class Extractor {
 
   const Checkpoint& base_;
   const Checkpoint& model_;
-  const std::filesystem::path& target_;
   const LoraExtractionOptions& options_;
   std::shared_ptr<OverflowMemory> memory_;
   Layout layout_;
@@ -107,14 +105,16 @@ bool Extractor::is_bias_of_adapted(const Difference& difference) const {
 
 std::uint64_t Extractor::held_bytes(const Difference& difference) const {
   const TensorInfo& info = *difference.base;
-  return is_adapted(info) ? element_count(info.shape).value_or(0) * sizeof(float) : 0;
+  const std::uint64_t of_inputs =
+      base_.working_bytes(info) + model_.working_bytes(*difference.model);
+  return of_inputs + (is_adapted(info) ? element_count(info.shape).value_or(0) * sizeof(float) : 0);
 }
 
 // Of matrices and biases; of what is saved whole only whether it differs.
 std::pmr::vector<float> Extractor::subtract(Difference& difference) const {
   const TensorInfo& info = *difference.base;
   const bool is_held = is_adapted(info) || is_bias_of_adapted(difference);
-  std::pmr::vector<float> delta(is_held ? element_count(info.shape).value_or(0) : 0, memory_.get());
+  std::pmr::vector<float> delta(memory_.get());
   ThreadPool alone(1);
   const PartReader model(model_, *difference.model, alone);
   std::vector<float> after;
@@ -124,7 +124,8 @@ std::pmr::vector<float> Extractor::subtract(Difference& difference) const {
     require_finite(before, info, first, base_.directory().string(), "");
     require_finite(after, info, first, model_.directory().string(), "");
     difference.differs = difference.differs || !std::ranges::equal(before, after);
-    if (!is_held) return;
+    if (!is_held || !difference.differs) return;
+    delta.resize(element_count(info.shape).value_or(0));  // zeros of parts before
     for (std::size_t i = 0; i < after.size(); ++i) delta[first + i] = after[i] - before[i];
   });
   return delta;
@@ -180,30 +181,31 @@ std::size_t Extractor::add_to(AdapterOutline& adapter, const Difference& differe
   return adapter.add_whole(info.name, info.shape);
 }
 
-AdapterReport Extractor::write() const {
+AdapterReport Extractor::write(const std::filesystem::path& directory) const {
   AdapterOutline outline(layout_, DType::kF32);
   std::vector<std::pair<std::size_t, const Difference*>> numbered;
   for (const Difference& difference : differences_) {
     if (difference.differs) numbered.emplace_back(add_to(outline, difference), &difference);
   }
-  AtomicDirectory directory(target_);
-  AdapterWriter adapter(directory.path(), outline);
+  AdapterWriter adapter(directory, outline);
   std::vector<AdapterLoss> losses;
   for (const auto& [number, difference] : numbered) {
     if (is_adapted(*difference->base)) {
-      adapter.write(number, difference->factors.a);
-      adapter.write(number + 1, difference->factors.b);
+      adapter.write(number, 0, difference->factors.a);
+      adapter.write(number + 1, 0, difference->factors.b);
       losses.push_back({difference->base->name, difference->norms});
     } else if (is_bias_of_adapted(*difference)) {
-      adapter.write(number, difference->bias);
+      adapter.write(number, 0, difference->bias);
     } else {
-      adapter.write(number, read_whole(model_, *difference->model, *memory_));
+      for_each_part(model_, *difference->model,
+                    [&adapter, index = number](std::size_t first, std::span<const float> values) {
+                      adapter.write(index, first, values);
+                    });
     }
   }
   adapter.finish({.base_name = options_.base_name,
                   .task_type = base_.config().is_vlm() ? "" : "CAUSAL_LM",
                   .rank = options_.rank});
-  directory.commit();
   return report_losses(losses, outline);
 }
 
@@ -215,9 +217,12 @@ AdapterReport extract_lora(const Checkpoint& base, const Checkpoint& model,
   for (const Checkpoint* const one : {&base, &model}) {
     refuse_layer_path(one->directory().string(), *one);
   }
+  AtomicDirectory directory(target);
   Extractor extractor(base, model, target, options);
   extractor.extract(pool);
-  return extractor.write();
+  AdapterReport report = extractor.write(directory.path());
+  directory.commit();
+  return report;
 }
 
 }  // namespace vlm

@@ -26,7 +26,7 @@ struct LoraExtractionOptions {
 // projector that differ become B A of the rank (of their smaller side if that is less) with scale
 // 1, differing biases of them lora_B.bias; embeddings, head and other tensors that differ are saved
 // whole. Values are float32. The bytes do not depend on threads. Holds the products until all are
-// found.
+// found, and matrices in work in memory of memory_beside().
 // Throws Error{kInvalidArgument} for models of other tensors or shapes, and for equal ones;
 // Error{kCorruptFile} for weights that are not finite; Error{kExists, kIo, kInterrupted}.
 AdapterReport extract_lora(const Checkpoint& base, const Checkpoint& model,

@@ -18,7 +18,7 @@ struct PlanSummary {
     Shape shape;
     bool is_copy = false;
     std::vector<std::string> sources;  // "MODEL: TENSOR weight=0.5 density=0.3"; the base first
-    std::string parameters;            // global ones, "normalize=1 lambda=1"
+    std::string parameters;            // global ones, "lambda=1 normalize=true"
   };
 
   struct Input {

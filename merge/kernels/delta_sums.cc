@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <type_traits>
@@ -229,8 +230,9 @@ class NormSums {
   }
 
   [[nodiscard]] L1Norms norms() const {
-    return {std::accumulate(all_.begin(), all_.end(), 0.0),
-            std::accumulate(some_.begin(), some_.end(), 0.0), are_small_};
+    const double all = std::accumulate(all_.begin(), all_.end(), 0.0);
+    if (!std::isfinite(all)) return norms_in_double();
+    return {all, std::accumulate(some_.begin(), some_.end(), 0.0), are_small_};
   }
 
  private:
@@ -252,6 +254,19 @@ class NormSums {
     all[i % kSums] += hn::GetLane(hn::Abs(entry[0]));
     some[i % kSums] += hn::GetLane(hn::Abs(drop(one, kept_, i, entry)[0]));
     are_small_ = are_small_ && are_small(one, seen);
+  }
+
+  // Of magnitudes that are too large for sums in float32, or not finite.
+  [[nodiscard]] L1Norms norms_in_double() const {
+    constexpr hn::CappedTag<float, 1> one;
+    L1Norms norms{0, 0, are_small_};
+    auto seen = hn::Zero(BitsTag<hn::CappedTag<float, 1>>());
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      const auto entry = look<1>(one, i, seen);
+      norms.all += double{hn::GetLane(hn::Abs(entry[0]))};
+      norms.kept += double{hn::GetLane(hn::Abs(drop(one, kept_, i, entry)[0]))};
+    }
+    return norms;
   }
 
   std::span<const Value> base_;

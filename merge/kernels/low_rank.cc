@@ -132,6 +132,15 @@ LowRankFactors factorize(MatrixView<const float> matrix, std::size_t rank, std::
   return cut(basis, projected, std::min(rank, smaller));
 }
 
+std::uint64_t factorize_bytes(std::size_t rows, std::size_t cols, std::size_t rank) {
+  const std::size_t in_double = std::max(3 * std::max(rows, cols), 3 * cols + 2 * rows);
+  const std::uint64_t directions = std::min(rank + kOversampling, std::min(rows, cols));
+  // Two bases in float32. In double the columns of one, their decomposition and what its rotations
+  // make; at the end also the columns of the other one and their product.
+  return directions * ((rows + cols) * sizeof(float) + in_double * sizeof(double)) +
+         rank * (rows + cols) * sizeof(float) + kElementsAtOnce * sizeof(float);
+}
+
 SquaredNorms residual_of(MatrixView<const float> matrix, const LowRankFactors& factors) {
   const std::size_t most_rows = std::max<std::size_t>(1, kElementsAtOnce / matrix.cols());
   std::vector<float> product(std::min(most_rows, matrix.rows()) * matrix.cols());

@@ -24,6 +24,9 @@ struct LowRankFactors {
 // same result. Runs on the calling thread. REQUIRES: rank > 0, elements that are finite.
 LowRankFactors factorize(MatrixView<const float> matrix, std::size_t rank, std::uint64_t key);
 
+// Memory that factorize(), its result and residual_of() take of a matrix of that size.
+std::uint64_t factorize_bytes(std::size_t rows, std::size_t cols, std::size_t rank);
+
 struct SquaredNorms {
   double matrix = 0;
   double residual = 0;  // of matrix - b a

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -85,6 +87,16 @@ TEST(OverflowMemory, HoldsWhatSeveralThreadsWrite) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(held, testing::Each(1));
+}
+
+TEST(OverflowMemory, WithoutAddressesThereIsNoMemoryAndNothingIsTaken) {
+  const TemporaryDirectory folder;
+  OverflowMemory memory(std::numeric_limits<std::size_t>::max(), folder.path());
+  EXPECT_THROW(static_cast<void>(memory.allocate(std::size_t{1} << 60U, kAlignment)),
+               std::bad_alloc);
+  void* const taken = memory.allocate(kMegabyte, kAlignment);
+  EXPECT_EQ(memory.most_file_bytes(), 0U);
+  memory.deallocate(taken, kMegabyte, kAlignment);
 }
 
 TEST(OverflowMemory, AFolderThatIsMissingAndADiskThatIsFullAreErrors) {

@@ -59,13 +59,14 @@ TEST(AdapterCost, ReadsAllAdaptersAndOfTheBaseWhatIsSavedWhole) {
   EXPECT_EQ(bytes_to_read(plan), bytes);
 }
 
-// Of the feed-forward network and the embedding of a model of 70 billion parameters.
-class WideAdapters {
+// Of the feed-forward network and the embedding of a model; by default of 70 billion parameters.
+class MadeUpAdapters {
  public:
   static constexpr std::uint64_t kMatrixBytes = std::uint64_t{28'672} * 8192 * sizeof(float);
   static constexpr std::uint64_t kEmbeddingBytes = std::uint64_t{128'256} * 8192 * sizeof(float);
 
-  WideAdapters() {
+  explicit MadeUpAdapters(std::size_t divisor = 1)
+      : width_(8192 / divisor), inner_width_(28'672 / divisor), vocabulary_(128'256 / divisor) {
     for (const char* const name : {"one", "other"}) write(name);
   }
   [[nodiscard]] AdapterPlan plan(const std::string& method_and_more) const {
@@ -81,44 +82,54 @@ class WideAdapters {
  private:
   void write(const std::string& name) const {
     AdapterOutline outline(Layout(LayoutKind::kPlainText), DType::kBF16);
-    outline.add_product("text/model.layers.0.mlp.up_proj.weight", {{4, 8192}, {28'672, 4}, false});
-    outline.add_product("text/model.layers.0.mlp.down_proj.weight",
-                        {{4, 28'672}, {8192, 4}, false});
-    outline.add_product("text/model.embed_tokens.weight", {{4, 128'256}, {8192, 4}, true});
+    const std::string layer = "text/model.layers.0.mlp.";
+    outline.add_product(layer + "up_proj.weight", {{4, width_}, {inner_width_, 4}, false});
+    outline.add_product(layer + "down_proj.weight", {{4, inner_width_}, {width_, 4}, false});
+    outline.add_product("text/model.embed_tokens.weight", {{4, vocabulary_}, {width_, 4}, true});
     const std::filesystem::path directory = folder_.path() / name;
     std::filesystem::create_directory(directory);
     AdapterWriter writer(directory, outline);
     for (std::size_t i = 0; i < outline.tensors().size(); ++i) {
-      writer.write(i, std::vector<float>(*element_count(outline.tensors()[i].shape), 0.1F));
+      writer.write(i, 0, std::vector<float>(*element_count(outline.tensors()[i].shape), 0.1F));
     }
     writer.finish({.base_name = "base", .task_type = "CAUSAL_LM", .rank = 4});
   }
 
+  std::size_t width_;
+  std::size_t inner_width_;
+  std::size_t vocabulary_;
   TemporaryDirectory folder_;
 };
 
 TEST(AdapterCost, CutDeltasTakeMoreMemoryAndTimeThanJoinedProducts) {
-  const WideAdapters adapters;
+  const MadeUpAdapters adapters;
   const PlanCost joined = estimate_adapter_cost(adapters.plan("merge_method: linear\n"), 1);
   const PlanCost cut =
       estimate_adapter_cost(adapters.plan("merge_method: linear\nadapter_rank: 4\n"), 1);
   EXPECT_GT(cut.seconds, joined.seconds);
-  EXPECT_GT(cut.peak_memory_bytes, joined.peak_memory_bytes + WideAdapters::kMatrixBytes);
+  EXPECT_GT(cut.peak_memory_bytes, joined.peak_memory_bytes + MadeUpAdapters::kMatrixBytes);
   EXPECT_LT(joined.peak_memory_bytes, 100'000'000U);
 }
 
 TEST(AdapterCost, DeltasOfAnySizeTakeLessThanTwoGigabytesAndTheRestOnTheDisk) {
-  const AdapterPlan plan = WideAdapters().plan("merge_method: ties\nadapter_rank: 4\n");
+  const AdapterPlan plan = MadeUpAdapters().plan("merge_method: ties\nadapter_rank: 4\n");
   const PlanCost cost = estimate_adapter_cost(plan, 8);
   EXPECT_LT(cost.peak_memory_bytes, 2'000'000'000U);
   EXPECT_GT(cost.peak_memory_bytes, kMaxWorkingBytes);
-  EXPECT_EQ(cost.overflow_bytes, WideAdapters::kEmbeddingBytes - kMaxWorkingBytes);
+  EXPECT_EQ(cost.overflow_bytes, MadeUpAdapters::kEmbeddingBytes - kMaxWorkingBytes);
 }
 
 TEST(AdapterCost, EveryThreadHasATensorOfItsOwn) {
-  const AdapterPlan plan = plan_of("merge_method: ties\nadapter_rank: 5\n");
-  EXPECT_GT(estimate_adapter_cost(plan, 4).peak_memory_bytes,
-            estimate_adapter_cost(plan, 1).peak_memory_bytes);
+  const AdapterPlan plan = MadeUpAdapters(8).plan("merge_method: ties\nadapter_rank: 4\n");
+  const PlanCost one = estimate_adapter_cost(plan, 1);
+  const PlanCost three = estimate_adapter_cost(plan, 3);
+  EXPECT_GT(three.peak_memory_bytes, one.peak_memory_bytes + 2 * MadeUpAdapters::kMatrixBytes / 64);
+  EXPECT_LT(three.seconds, 0.6 * one.seconds);
+}
+
+TEST(AdapterCost, ThreadsDoNotHelpWhereOneTensorFillsTheMemory) {
+  const AdapterPlan plan = MadeUpAdapters().plan("merge_method: ties\nadapter_rank: 4\n");
+  EXPECT_GT(estimate_adapter_cost(plan, 8).seconds, 0.5 * estimate_adapter_cost(plan, 1).seconds);
 }
 
 }  // namespace

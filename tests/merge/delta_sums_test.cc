@@ -215,6 +215,14 @@ TEST(DeltaSums, NormsAreThoseOfAllEntriesAndOfThoseThatAreKept) {
   });
 }
 
+TEST(DeltaSums, NormsAreFiniteIfAllEntriesAre) {
+  const Floats base(20, -1e38F);
+  const Floats values(20, 1e38F);
+  const L1Norms norms = l1_norms(base, values, {});
+  EXPECT_DOUBLE_EQ(norms.all, 20 * double{2e38F});
+  EXPECT_DOUBLE_EQ(norms.kept, norms.all);
+}
+
 // Whatever is done with the entry, and wherever it stands.
 TEST(DeltaSums, TellWhereAnInputIsInfiniteOrNan) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();

@@ -100,6 +100,54 @@ TEST(LoraExtraction, ThreadsDoNotChangeTheBytes) {
   }
 }
 
+// Tensors of more elements than are read at a time.
+class LargeModel {
+ public:
+  static constexpr std::size_t kRows = 700;
+  static constexpr std::size_t kColumns = 500;
+
+  LargeModel() {
+    for (std::size_t i = 0; i < matrix.size(); ++i) {
+      matrix[i] = std::sin(static_cast<float>(i));
+      head[i] = std::cos(static_cast<float>(i));
+    }
+  }
+  [[nodiscard]] std::shared_ptr<const Checkpoint> checkpoint() const {
+    auto made = std::make_shared<MemoryCheckpoint>(make_up({})->config());
+    made->add("text/model.layers.0.mlp.up_proj.weight", {kRows, kColumns}, matrix);
+    made->add("text/lm_head.weight", {kRows, kColumns}, head);
+    return made;
+  }
+
+  std::vector<float> matrix = std::vector<float>(kRows * kColumns);
+  std::vector<float> head = matrix;
+};
+
+TEST(LoraExtraction, SeesAllPartsOfLargeTensors) {
+  const TemporaryDirectory folder;
+  const LargeModel base;
+  LargeModel model;
+  for (std::size_t i = 300'000; i < model.matrix.size(); ++i) {  // rows from 600 on, by one product
+    model.matrix[i] += 0.25F * static_cast<float>(i / LargeModel::kColumns % 3);
+  }
+  model.head.back() = 7;
+  extract(*base.checkpoint(), *model.checkpoint(), folder.path() / "a", 1);
+  EXPECT_LE(
+      largest_difference(*model.checkpoint(), *adapted(base.checkpoint(), folder.path() / "a")),
+      2e-6);
+}
+
+TEST(LoraExtraction, NamesTheElementThatIsNoNumber) {
+  const TemporaryDirectory folder;
+  const LargeModel base;
+  LargeModel model;
+  model.matrix[300'007] = std::nanf("");
+  EXPECT_THAT(
+      message_of([&] { extract(*base.checkpoint(), *model.checkpoint(), folder.path() / "a", 1); }),
+      HasSubstr("up_proj.weight: element [600, 7]: nan"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(LoraExtraction, RefusesEqualModelsAndOtherShapes) {
   const TemporaryDirectory folder;
   const auto target = folder.path() / "a";

@@ -31,10 +31,15 @@ class MemoryCheckpoint final : public Checkpoint {
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const override { return tensors_; }
   [[nodiscard]] const std::filesystem::path& directory() const override { return directory_; }
   void read(const TensorInfo& info, std::span<float> out) const override {
-    const auto index = static_cast<std::size_t>(&info - tensors_.data());
-    check(index < values_.size() && values_[index].size() == out.size(), "MemoryCheckpoint::read");
-    std::copy(values_[index].begin(), values_[index].end(), out.begin());
+    check(out.size() == element_count(info.shape), "MemoryCheckpoint::read: all elements");
+    read_part(info, 0, out);
   }
+  void read_part(const TensorInfo& info, std::size_t first, std::span<float> out) const override {
+    const auto index = static_cast<std::size_t>(&info - tensors_.data());
+    check(index < values_.size(), "MemoryCheckpoint::read: a tensor of it");
+    std::ranges::copy(std::span(values_[index]).subspan(first, out.size()), out.begin());
+  }
+  [[nodiscard]] bool reads_parts() const override { return true; }
 
  private:
   ModelConfig config_;

@@ -19,21 +19,21 @@ constexpr std::uint32_t kLow = 0x30000000U;
 constexpr std::uint32_t kHigh = 0xD0000000U;
 
 // The word in the middle of those that point at another entry, the `number`-th of the others.
-std::uint32_t word_of_rival(std::size_t number, std::size_t size) {
+std::uint32_t word_of_rival(std::size_t number, std::size_t size, const WordBounds& bounds) {
   const double share = (static_cast<double>(number) + 0.5) / static_cast<double>(size - 1);
-  return kLow + static_cast<std::uint32_t>(share * (kHigh - kLow));
+  return bounds.low + static_cast<std::uint32_t>(share * (bounds.high - bounds.low));
 }
 
 // Of words that point at each other entry once, so many keep an entry as there are smaller ones:
 // that is what makes its probability fall evenly with its rank.
-void expect_wins_by_rank(const Floats& row) {
+void expect_wins_by_rank(const Floats& row, const WordBounds& bounds = {kLow, kHigh}) {
   const std::vector<std::uint32_t> ranks = rank_magnitudes_in_rows(row, {}, row.size());
   for_each_instruction_set([&] {
     std::vector<std::size_t> kept(row.size());
     for (std::size_t number = 0; number + 1 < row.size(); ++number) {
       Floats left = row;
-      const std::vector<std::uint32_t> words(row.size(), word_of_rival(number, row.size()));
-      keep_by_rivals(left, words, {kLow, kHigh});
+      const std::vector<std::uint32_t> words(row.size(), word_of_rival(number, row.size(), bounds));
+      keep_by_rivals(left, words, bounds);
       for (std::size_t i = 0; i < row.size(); ++i) {
         EXPECT_TRUE(left[i] == 0 || left[i] == row[i] || std::isnan(row[i])) << i;
         kept[i] += left[i] != 0 ? 1 : 0;
@@ -48,10 +48,14 @@ void expect_wins_by_rank(const Floats& row) {
 TEST(RandomRivals, AsManyWordsKeepAnEntryAsThereAreSmallerOnes) {
   for (const std::size_t size : {2U, 3U, 31U, 257U}) {
     expect_wins_by_rank(random_values(size, "row"));
+    expect_wins_by_rank(random_values(size, "row"), {0x70000000U, 0x70300000U});
+    expect_wins_by_rank(random_values(size, "row"), {5, 70'001});
+    expect_wins_by_rank(random_values(size, "row"), {0, 0xFFFFFFFFU});
   }
 }
 
-// The first and the last word of each rival, for bounds of any distance.
+// The first and the last word of each rival, for bounds of any distance. The factor is off by less
+// than 2^-31, so ends are by less than two words.
 TEST(RandomRivals, WordsPointAtEachOtherEntryEquallyOften) {
   for (const std::size_t size : {2U, 3U, 31U, 4096U, 14'336U}) {
     for (const std::uint32_t range : {0xFFFFFFFFU, 0xA0000000U, 0x33333333U, 70'001U}) {
