@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/descriptor.h"
+#include "core/divide_up.h"
 #include "core/system_error.h"
 
 namespace vlm {
@@ -88,7 +89,7 @@ void add_tensor(Bytes& bytes, const GgufTensor& tensor, std::size_t offset_bytes
 }
 
 std::size_t aligned(std::size_t size_bytes) {
-  return (size_bytes + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
+  return divide_up(size_bytes, kGgufAlignment) * kGgufAlignment;
 }
 
 std::string header_bytes(const GgufMetadata& metadata, std::span<const GgufTensor> tensors) {

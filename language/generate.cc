@@ -6,6 +6,7 @@
 
 #include "core/byte_text.h"
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "core/error.h"
 #include "language/beam_search.h"
 #include "language/prompt_prefix.h"
@@ -79,8 +80,7 @@ Batching batching_of(const Decoder& decoder, std::span<const GenerationPrompt> p
     return {prompts.size(), std::min(batch.batch_size, fit)};
   }
   const std::size_t narrow =
-      std::clamp((kNarrowBatchRows + options.num_beams - 1) / options.num_beams, std::size_t{1},
-                 batch.batch_size);
+      std::clamp(divide_up(kNarrowBatchRows, options.num_beams), std::size_t{1}, batch.batch_size);
   return {narrow, narrow};
 }
 
@@ -98,7 +98,7 @@ std::vector<Generation> generate_all(const Decoder& decoder, const Tokenizer* to
 
   const Batching batching = batching_of(decoder, prompts, options, batch);
   const std::size_t size = batching.prompts_in_batch;
-  pool.parallel_for((sorted.size() + size - 1) / size, [&](std::size_t number) {
+  pool.parallel_for(divide_up(sorted.size(), size), [&](std::size_t number) {
     const std::size_t first = number * size;
     const std::size_t count = std::min(size, sorted.size() - first);
     BatchTextSink on_text;

@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/checksum.h"
+#include "core/divide_up.h"
 #include "merge/input_tensors.h"
 #include "merge/part_reader.h"
 
@@ -107,7 +108,7 @@ class AlignedCheckpoint::TokenRows {
   void make_padding(ThreadPool& pool) {
     padding_.resize(width_);
     constexpr std::size_t kColumns = 256;  // summed by one thread
-    pool.parallel_for((width_ + kColumns - 1) / kColumns, [&](std::size_t piece) {
+    pool.parallel_for(divide_up(width_, kColumns), [&](std::size_t piece) {
       const std::size_t column = piece * kColumns;
       const auto out = std::span(padding_).subspan(column, std::min(kColumns, width_ - column));
       std::vector<double> sum(out.size());

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "merge/kernels/elementwise.h"
 
 namespace vlm {
@@ -78,7 +79,7 @@ Parts::Parts(std::size_t elements, std::size_t unit)
       block_(std::max<std::size_t>(1, kBlockElements / unit) * unit) {}
 
 std::size_t Parts::count() const noexcept {
-  return (elements_ + part_ - 1) / part_;
+  return divide_up(elements_, part_);
 }
 
 void Parts::for_each_block(

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "checkpoint/file_checkpoint.h"
+#include "core/divide_up.h"
 #include "core/error.h"
 #include "merge/compared_tensors.h"
 #include "merge/input_checks.h"
@@ -75,7 +76,7 @@ DeltaGram gram_of(const std::vector<Source>& sources, const ComparedTensor& tens
   std::vector<ComparedValues> values;
   values.reserve(opened.size());
   for (auto& each : opened) values.push_back(std::move(each).value());
-  const std::size_t items = (tensor.num_elements + kItemElements - 1) / kItemElements;
+  const std::size_t items = divide_up(tensor.num_elements, kItemElements);
   std::vector<DeltaGram> parts(items, DeltaGram(0));
   pool.parallel_for(items, [&](std::size_t i) {
     const std::size_t first = i * kItemElements;

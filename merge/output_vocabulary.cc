@@ -1,5 +1,7 @@
 #include "merge/output_vocabulary.h"
 
+#include "core/divide_up.h"
+
 namespace vlm {
 namespace {
 
@@ -38,7 +40,7 @@ OutputVocabulary make_output_vocabulary(const TokenizerRule& rule,
     append(vocabulary, {token.token, true, plain_added_token(token.token, false)});
   }
   const std::size_t count = vocabulary.tokens.id_limit();
-  vocabulary.num_rows = (count + rule.multiple - 1) / rule.multiple * rule.multiple;
+  vocabulary.num_rows = divide_up(count, rule.multiple) * rule.multiple;
   return vocabulary;
 }
 

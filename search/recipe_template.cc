@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "core/error.h"
 #include "core/nearest_name.h"
 #include "merge/method.h"
@@ -108,7 +109,7 @@ std::vector<std::string> names_of(const GeneNode& node, std::size_t num_layers) 
   const std::string& name = node.gene.name;
   if (node.scope == Scope::kModel) return {name};
   if (node.scope == Scope::kModule) return {name + ".attention", name + ".mlp", name + ".rest"};
-  const std::size_t groups = (num_layers + node.layers_per_group - 1) / node.layers_per_group;
+  const std::size_t groups = divide_up(num_layers, node.layers_per_group);
   std::vector<std::string> names;
   const auto add_layers = [&](const std::string& prefix) {
     for (std::size_t i = 0; i < groups; ++i) names.push_back(prefix + "." + std::to_string(i));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "tensor/bfloat16_packing.h"
 #include "tensor/bfloat16_values.h"
 #include "tensor/exponential.h"
@@ -21,8 +22,8 @@ namespace {
 constexpr std::size_t kMostTileQueries = 192;
 
 std::size_t queries_per_tile(std::size_t num_tokens) {
-  const std::size_t tiles = (num_tokens + kMostTileQueries - 1) / kMostTileQueries;
-  return (num_tokens + tiles - 1) / tiles;
+  const std::size_t tiles = divide_up(num_tokens, kMostTileQueries);
+  return divide_up(num_tokens, tiles);
 }
 
 Matrix<std::uint16_t> packed(MatrixView<const float> weight) {

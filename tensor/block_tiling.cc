@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/divide_up.h"
+
 namespace vlm {
 namespace {
 
@@ -10,10 +12,6 @@ constexpr std::size_t kBlockTileRows = 256;
 constexpr std::size_t kTileBytes = std::size_t{1} << 20U;  // in bfloat16: stays in a core's cache
 constexpr std::size_t kMaxTileBlocks = 8;
 constexpr std::size_t kWantedTiles = 8;  // for threads to share evenly
-
-std::size_t quotient_up(std::size_t value, std::size_t divisor) noexcept {
-  return (value + divisor - 1) / divisor;
-}
 
 }  // namespace
 
@@ -31,13 +29,13 @@ BlockTiling::BlockTiling(std::size_t num_rows, const PackedLayout& layout) noexc
     : num_rows_(num_rows), layout_(layout) {
   const std::size_t in_cache = kTileBytes / (layout.block_size() * sizeof(std::uint16_t));
   const std::size_t shared =
-      quotient_up(layout.num_blocks() * quotient_up(num_rows, kBlockTileRows), kWantedTiles);
+      divide_up(layout.num_blocks() * divide_up(num_rows, kBlockTileRows), kWantedTiles);
   blocks_per_tile_ = std::clamp(std::min(in_cache, shared), std::size_t{1}, kMaxTileBlocks);
-  tiles_across_ = quotient_up(layout.num_blocks(), blocks_per_tile_);
+  tiles_across_ = divide_up(layout.num_blocks(), blocks_per_tile_);
 }
 
 std::size_t BlockTiling::count() const noexcept {
-  return quotient_up(num_rows_, kBlockTileRows) * tiles_across_;
+  return divide_up(num_rows_, kBlockTileRows) * tiles_across_;
 }
 
 BlockTile BlockTiling::tile(std::size_t number) const noexcept {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "tensor/matrix.h"
 
 // Highway compiles what is between its two namespace macros once for each instruction set.
@@ -157,9 +158,9 @@ HWY_INLINE void write_sums(const float* sums, MatrixView<float> out, std::size_t
 template <std::size_t kWeights>
 void multiply_strips(const float* packed, std::size_t packed_rows, MatrixView<const float> weight,
                      MatrixView<float> out) {
-  const std::size_t vectors = (out.rows() + kBlocks - 1) / kBlocks;
-  const std::size_t passes = (vectors + kMostVectors - 1) / kMostVectors;
-  const std::size_t together = (vectors + passes - 1) / passes;
+  const std::size_t vectors = divide_up(out.rows(), kBlocks);
+  const std::size_t passes = divide_up(vectors, kMostVectors);
+  const std::size_t together = divide_up(vectors, passes);
   HWY_ALIGN std::array<float, kPackedRows * kFour * kWeights> sums{};
   Strip strip{nullptr, packed_rows * kFour, nullptr, weight.stride()};
   strip.fetch_ahead = weight.cols() <= kColumnBlock ? kWeights * weight.stride() : kColumnBlock;
@@ -307,7 +308,7 @@ constexpr std::size_t kFour = 4;
 constexpr std::size_t kMostWeights = 8;  // rows of weights in a strip
 
 constexpr std::size_t whole_fours(std::size_t count) noexcept {
-  return (count + kFour - 1) / kFour * kFour;
+  return divide_up(count, kFour) * kFour;
 }
 
 // One row stays alone.

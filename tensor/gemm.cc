@@ -6,6 +6,7 @@
 #include <cblas.h>
 
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "tensor/blas_setup.h"
 #include "tensor/float32_kernels.h"
 
@@ -20,17 +21,13 @@ constexpr std::size_t kLeastTileColumns = 96;
 constexpr std::size_t kTilesAcross = 8;
 constexpr std::size_t kLeastTileProducts = 200'000;  // multiplications: some microseconds
 
-std::size_t ceiling(std::size_t value, std::size_t divisor) noexcept {
-  return (value + divisor - 1) / divisor;
-}
-
 // How wide the tiles of x [rows, k] * weight [columns, k]^T are: about equal.
 std::size_t tile_columns(std::size_t rows, std::size_t k, std::size_t columns) {
   const std::size_t wanted =
       std::clamp(std::max(columns / kTilesAcross, kLeastTileProducts / (rows * k)),
                  kLeastTileColumns, kMostTileColumns);
   constexpr std::size_t kVectorFloats = 16;
-  return ceiling(ceiling(columns, ceiling(columns, wanted)), kVectorFloats) * kVectorFloats;
+  return divide_up(divide_up(columns, divide_up(columns, wanted)), kVectorFloats) * kVectorFloats;
 }
 
 // The rows of x, packed in groups of kPackedRows (the last may have fewer).
@@ -46,7 +43,7 @@ class PackedGroups {
     });
   }
 
-  [[nodiscard]] std::size_t num_groups() const noexcept { return ceiling(rows_, kPackedRows); }
+  [[nodiscard]] std::size_t num_groups() const noexcept { return divide_up(rows_, kPackedRows); }
   [[nodiscard]] std::size_t rows_in(std::size_t group) const noexcept {
     return std::min(kPackedRows, rows_ - group * kPackedRows);
   }
@@ -76,9 +73,9 @@ void multiply_transposed(MatrixView<const float> x, MatrixView<const float> weig
   if (out.rows() == 0 || out.cols() == 0) return;
   const PackedGroups packed(x, pool);
   const std::size_t columns = tile_columns(x.rows(), x.cols(), weight.rows());
-  const std::size_t tiles_across = ceiling(weight.rows(), columns);
+  const std::size_t tiles_across = divide_up(weight.rows(), columns);
   constexpr std::size_t kTileGroups = kTileRows / kPackedRows;
-  pool.parallel_for(tiles_across * ceiling(packed.num_groups(), kTileGroups),
+  pool.parallel_for(tiles_across * divide_up(packed.num_groups(), kTileGroups),
                     [&](std::size_t tile) {
                       const std::size_t column = tile % tiles_across * columns;
                       const std::size_t width = std::min(columns, weight.rows() - column);

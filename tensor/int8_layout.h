@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/divide_up.h"
 #include "tensor/packed_layout.h"
 
 namespace vlm {
@@ -16,8 +17,7 @@ struct Int8Layout {
 
   // Elements of a block of so many columns.
   [[nodiscard]] static constexpr std::size_t block_size(std::size_t cols) noexcept {
-    return (cols + kColumnsTogether - 1) / kColumnsTogether * kColumnsTogether *
-           PackedLayout::kBlockRows;
+    return divide_up(cols, kColumnsTogether) * kColumnsTogether * PackedLayout::kBlockRows;
   }
   [[nodiscard]] static constexpr std::size_t index(std::size_t row_in_block,
                                                    std::size_t col) noexcept {

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 
+#include "core/divide_up.h"
+
 namespace vlm {
 
 struct PackedLayout {
@@ -17,10 +19,10 @@ struct PackedLayout {
   std::size_t cols = 0;
 
   [[nodiscard]] constexpr std::size_t num_blocks() const noexcept {
-    return (rows + kBlockRows - 1) / kBlockRows;
+    return divide_up(rows, kBlockRows);
   }
   [[nodiscard]] constexpr std::size_t padded_cols() const noexcept {
-    return (cols + kColumnStep - 1) / kColumnStep * kColumnStep;
+    return divide_up(cols, kColumnStep) * kColumnStep;
   }
   // Elements of one block.
   [[nodiscard]] constexpr std::size_t block_size() const noexcept {

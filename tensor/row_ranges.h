@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "core/divide_up.h"
 #include "core/thread_pool.h"
 #include "tensor/matrix_view.h"
 
@@ -16,7 +17,7 @@ template <typename Work>
 void for_row_ranges(MatrixView<const float> x, ThreadPool& pool, const Work& work) {
   constexpr std::size_t kRangeElements = std::size_t{1} << 14U;
   const std::size_t rows = std::max<std::size_t>(1, kRangeElements / x.cols());
-  pool.parallel_for((x.rows() + rows - 1) / rows, [&](std::size_t range) {
+  pool.parallel_for(divide_up(x.rows(), rows), [&](std::size_t range) {
     work(range * rows, std::min(rows, x.rows() - range * rows));
   });
 }

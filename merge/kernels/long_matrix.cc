@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "tensor/double_products.h"
 #include "tensor/eigenvectors.h"
 
@@ -40,7 +41,7 @@ LongMatrix product(const LongMatrix& matrix, MatrixView<const double> vectors) {
                                        ThreadPool& pool) {
     Matrix<double> rows(out.rows(), matrix.width);
     matrix.read(first, rows.view(), pool);
-    const std::size_t stripes = (out.cols() + kStripe - 1) / kStripe;
+    const std::size_t stripes = divide_up(out.cols(), kStripe);
     pool.parallel_for(stripes, [&](std::size_t i) {
       const std::size_t begin = i * kStripe;
       const std::size_t count = std::min(kStripe, out.cols() - begin);
@@ -133,7 +134,7 @@ Matrix<double> inverse_root(RightVectors parts, ThreadPool& pool) {
 
 void multiply(MatrixView<const double> x, MatrixView<const double> y, MatrixView<double> out,
               ThreadPool& pool) {
-  const std::size_t stripes = (x.rows() + kStripe - 1) / kStripe;
+  const std::size_t stripes = divide_up(x.rows(), kStripe);
   pool.parallel_for(stripes, [&](std::size_t i) {
     const std::size_t begin = i * kStripe;
     const std::size_t count = std::min(kStripe, x.rows() - begin);

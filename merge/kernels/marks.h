@@ -6,13 +6,15 @@
 #include <cstdint>
 #include <span>
 
+#include "core/divide_up.h"
+
 namespace vlm {
 
 inline constexpr std::size_t kMarksOfWord = 32;
 
 // How many words the marks of so many values take.
 constexpr std::size_t words_of_marks(std::size_t size) {
-  return (size + kMarksOfWord - 1) / kMarksOfWord;
+  return divide_up(size, kMarksOfWord);
 }
 
 // Sets bit `first` + i (counted from the lowest of the first word) where any bit of x[i] is set, so

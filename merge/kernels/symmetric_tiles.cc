@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "core/divide_up.h"
 #include "core/philox.h"
 #include "tensor/double_products.h"
 #include "tensor/factorizations.h"
@@ -41,7 +42,7 @@ std::size_t SymmetricTiles::begin_of(std::size_t row, std::size_t col) const noe
 }
 
 std::size_t SymmetricTiles::size_bytes(std::size_t size) noexcept {
-  const std::size_t count = (size + kTile - 1) / kTile;
+  const std::size_t count = divide_up(size, kTile);
   return count * (count + 1) / 2 * kTile * kTile * sizeof(double);
 }
 

@@ -8,6 +8,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "core/divide_up.h"
 #include "core/thread_pool.h"
 #include "tensor/matrix.h"
 
@@ -47,7 +48,7 @@ class SymmetricTiles {
   void solve(MatrixView<double> rows) const;
 
  private:
-  [[nodiscard]] std::size_t count() const noexcept { return (size_ + kTile - 1) / kTile; }
+  [[nodiscard]] std::size_t count() const noexcept { return divide_up(size_, kTile); }
   [[nodiscard]] std::size_t width(std::size_t index) const noexcept;
   // REQUIRES: row >= col.
   [[nodiscard]] MatrixView<double> tile(std::size_t row, std::size_t col);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/divide_up.h"
 #include "merge/kernels/marks.h"
 
 namespace vlm {
@@ -16,7 +17,7 @@ struct Rows {
 // Units of 1 make one long row: its parts begin at multiples of a word.
 Rows rows_of(std::size_t elements, std::size_t unit) {
   const std::size_t size = std::max<std::size_t>(unit == 1 ? elements : unit, 1);
-  return {(elements + size - 1) / size, size, words_of_marks(size)};
+  return {divide_up(elements, size), size, words_of_marks(size)};
 }
 
 }  // namespace

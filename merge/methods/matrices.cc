@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/divide_up.h"
 #include "merge/kernels/elementwise.h"
 #include "merge/methods/input_span.h"
 
@@ -78,7 +79,7 @@ BlockMerge merge_columns(const TensorMerge& task, const DeltaMatrices& deltas,
   const MatrixView<float> out = all->view();
   const std::size_t step = rows_at_once(deltas.width());
   const double lambda = task.parameters.at("lambda");
-  pool.parallel_for((deltas.length() + step - 1) / step, [&](std::size_t i) {
+  pool.parallel_for(divide_up(deltas.length(), step), [&](std::size_t i) {
     const std::size_t first = i * step;
     ThreadPool alone(1);
     Matrix<double> merged(std::min(step, deltas.length() - first), deltas.width());
@@ -138,7 +139,7 @@ LongMatrix DeltaMatrices::sum() const {
 void DeltaMatrices::add(std::size_t model, std::size_t first, MatrixView<double> out,
                         ThreadPool& pool) const {
   const std::size_t end = is_transposed_ ? width_ : out.rows();
-  pool.parallel_for((end + kPiece - 1) / kPiece, [&](std::size_t i) {
+  pool.parallel_for(divide_up(end, kPiece), [&](std::size_t i) {
     add_piece(model, first, i * kPiece, std::min(end, (i + 1) * kPiece), out);
   });
 }

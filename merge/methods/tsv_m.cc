@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/divide_up.h"
 #include "merge/methods/matrices.h"
 #include "merge/methods/methods.h"
 #include "merge/methods/parameters.h"
@@ -58,7 +59,7 @@ class LargestParts {
   [[nodiscard]] LongMatrix all_left() const {
     const auto read = [this](std::size_t first, MatrixView<double> out, ThreadPool& pool) {
       constexpr std::size_t kStripe = 64;
-      pool.parallel_for((out.rows() + kStripe - 1) / kStripe, [&](std::size_t i) {
+      pool.parallel_for(divide_up(out.rows(), kStripe), [&](std::size_t i) {
         ThreadPool alone(1);
         const std::size_t begin = i * kStripe;
         const MatrixView<double> rows = out.rows(begin, std::min(kStripe, out.rows() - begin));

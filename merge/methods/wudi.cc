@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/divide_up.h"
 #include "merge/kernels/symmetric_tiles.h"
 #include "merge/methods/matrices.h"
 #include "merge/methods/methods.h"
@@ -89,7 +90,7 @@ ColumnsFactors factors_of_columns(const DeltaMatrices& deltas, std::size_t num_m
   for (SymmetricTiles& products : each) {
     Matrix<double>& factor = factors.emplace_back(products.dense());
     products = SymmetricTiles(0);
-    pool.parallel_for((factor.rows() + kSolvedRows - 1) / kSolvedRows, [&](std::size_t i) {
+    pool.parallel_for(divide_up(factor.rows(), kSolvedRows), [&](std::size_t i) {
       const std::size_t first = i * kSolvedRows;
       const std::size_t count = std::min(kSolvedRows, factor.rows() - first);
       solver.solve(factor.view().rows(first, count));
@@ -160,7 +161,7 @@ ColumnsFactors factors_of_rows(const DeltaMatrices& deltas, std::size_t num_mode
   const std::size_t width = deltas.width();
   RowSystem system(deltas, num_models, pool);
   Matrix<double> rests(width, num_models * width, deltas.memory());
-  const std::size_t stripes = (width + kSolvedRows - 1) / kSolvedRows;
+  const std::size_t stripes = divide_up(width, kSolvedRows);
   const auto stripe = [&](std::size_t i) {
     const std::size_t first = i * kSolvedRows;
     return rests.view().rows(first, std::min(kSolvedRows, width - first));

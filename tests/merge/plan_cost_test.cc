@@ -10,6 +10,7 @@
 #include "merge/model_pool.h"
 #include "merge/recipe_parser.h"
 #include "tests/merge/made_up_models.h"
+#include "tests/merge/method_recipes.h"
 
 namespace vlm {
 namespace {
@@ -76,16 +77,7 @@ TEST(PlanCost, WholeTensorsAreTheLargestOfEachThread) {
 
 TEST(PlanCost, KnowsEveryMethod) {
   for (const MergeMethod& method : merge_methods()) {
-    const std::size_t count = std::max<std::size_t>(method.min_models, 1);
-    std::string recipe = "merge_method: " + method.name + "\nmodels: [{model: a}";
-    if (count > 1) recipe += ", {model: b}";
-    recipe += "]\nparameters: {";
-    for (const ParameterSpec& spec : method.parameters) {
-      if (!spec.fallback) recipe += (recipe.ends_with('{') ? "" : ", ") + spec.name + ": 0.5";
-    }
-    recipe += "}\n";
-    if (method.base == BaseRole::kRequired) recipe += "base_model: c\n";
-    const double speed = try_method(plan_of_size(1000, recipe));
+    const double speed = try_method(plan_of_size(1000, recipe_of(method, {"a", "b"}, "c")));
     EXPECT_EQ(speed > 0, method.name != "passthrough") << method.name;  // which copies
     EXPECT_EQ(method.work != nullptr, method.memory != nullptr) << method.name;
   }

@@ -16,6 +16,7 @@
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/sparse_model.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/method_recipes.h"
 
 namespace vlm {
 namespace {
@@ -54,17 +55,8 @@ class SevenBillion : public testing::Test {
     });
   }
 
-  // Of three models, if the method takes so many.
   static std::string recipe_of(const MergeMethod& method) {
-    std::string recipe = "merge_method: " + method.name + "\nmodels:\n- model: shisa-gamma-7b-v1\n";
-    if (method.max_models > 1) recipe += "- model: second\n";
-    if (method.max_models > 2) recipe += "- model: third\n";
-    if (method.base != BaseRole::kOrdinary) recipe += "base_model: Mistral-7B-v0.1\n";
-    recipe += "parameters: {";
-    for (const ParameterSpec& spec : method.parameters) {
-      if (!spec.fallback) recipe += (recipe.ends_with('{') ? "" : ", ") + spec.name + ": 0.5";
-    }
-    return recipe + "}\n";
+    return vlm::recipe_of(method, {"shisa-gamma-7b-v1", "second", "third"}, "Mistral-7B-v0.1");
   }
 
   // The text models get one layer in the shapes of 70 billion parameters.
