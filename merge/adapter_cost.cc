@@ -131,10 +131,11 @@ PlanCost estimate_adapter_cost(const AdapterPlan& plan, std::size_t num_threads)
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const AdapterTarget& target = plan.targets[i];
     if (target.form == AdapterForm::kJoined) continue;
-    const double alone = merging_seconds(plan.deltas, plan.deltas.tensors[i], of_operation, 1) +
-                         of_decomposition * static_cast<double>(elements_of(plan, i)) *
-                             static_cast<double>(target.rank);
-    seconds += alone / static_cast<double>(targets_at_once(plan, i, num_threads));
+    const std::size_t at_once = targets_at_once(plan, i, num_threads);
+    seconds += merging_seconds(plan.deltas, plan.deltas.tensors[i], of_operation,
+                               at_once == 1 ? num_threads : at_once);
+    seconds += of_decomposition * static_cast<double>(elements_of(plan, i)) *
+               static_cast<double>(target.rank) / static_cast<double>(at_once);
   }
   return {.peak_memory_bytes = peak_memory(plan, num_threads),
           .overflow_bytes = overflow_bytes(plan),

@@ -40,13 +40,13 @@ struct Merged {
 class AdapterMerger {
  public:
   AdapterMerger(const AdapterPlan& plan, const std::filesystem::path& target,
-                const AdapterMergeOptions& options);
+                const AdapterMergeOptions& options, ThreadPool& pool);
 
-  AdapterReport merge(ThreadPool& pool);
+  AdapterReport merge();
 
  private:
   [[nodiscard]] ResumableDirectory open_directory() const;
-  void merge_all(AdapterWriter& adapter, ResumableDirectory& directory, ThreadPool& pool);
+  void merge_all(AdapterWriter& adapter, ResumableDirectory& directory);
   void merge_into(AdapterWriter& adapter, WriteJournal* journal, std::size_t index);
   [[nodiscard]] SquaredNorms write_one(AdapterWriter& adapter, std::size_t index) const;
   [[nodiscard]] bool is_written(const AdapterWriter& adapter, std::size_t index) const;
@@ -62,6 +62,7 @@ class AdapterMerger {
   const AdapterPlan& plan_;
   const std::filesystem::path& target_;
   const AdapterMergeOptions& options_;
+  ThreadPool& pool_;
   std::shared_ptr<OverflowMemory> memory_;
   MergedCheckpoint deltas_;
   AdapterOutline outline_;
@@ -72,10 +73,11 @@ class AdapterMerger {
 };
 
 AdapterMerger::AdapterMerger(const AdapterPlan& plan, const std::filesystem::path& target,
-                             const AdapterMergeOptions& options)
+                             const AdapterMergeOptions& options, ThreadPool& pool)
     : plan_(plan),
       target_(target),
       options_(options),
+      pool_(pool),
       memory_(memory_beside(target)),
       deltas_(plan.deltas,
               {.seed = options.seed, .cache = nullptr, .allow_nan = false, .memory = memory_}),
@@ -117,11 +119,11 @@ ResumableDirectory AdapterMerger::open_directory() const {
           files_of(plan_), overflow_bytes(plan_)};
 }
 
-AdapterReport AdapterMerger::merge(ThreadPool& pool) {
+AdapterReport AdapterMerger::merge() {
   ResumableDirectory directory = open_directory();
   AdapterWriter adapter(directory.path(), outline_, directory.journal());
   try {
-    merge_all(adapter, directory, pool);
+    merge_all(adapter, directory);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInterrupted) throw;
     directory.stop("stopped while merging adapters: " + std::to_string(num_merged_) + " of " +
@@ -138,16 +140,16 @@ AdapterReport AdapterMerger::merge(ThreadPool& pool) {
   return report_losses(losses, outline_);
 }
 
-void AdapterMerger::merge_all(AdapterWriter& adapter, ResumableDirectory& directory,
-                              ThreadPool& pool) {
-  const StoppableLoops stoppable(pool, options_.stop_requested);
-  directory.prepare(deltas_, pool);
+// Several tensors at a time each have a thread; one alone, which may be large, is read by all.
+void AdapterMerger::merge_all(AdapterWriter& adapter, ResumableDirectory& directory) {
+  const StoppableLoops stoppable(pool_, options_.stop_requested);
+  directory.prepare(deltas_, pool_);
   for (std::size_t first = 0; first < numbers_.size(); first = num_merged_) {
     const std::size_t count =
-        count_held_together(std::min(pool.num_threads(), numbers_.size() - first),
+        count_held_together(std::min(pool_.num_threads(), numbers_.size() - first),
                             [&](std::size_t i) { return working_bytes(plan_, first + i); });
-    pool.parallel_for(count,
-                      [&](std::size_t i) { merge_into(adapter, directory.journal(), first + i); });
+    pool_.parallel_for(count,
+                       [&](std::size_t i) { merge_into(adapter, directory.journal(), first + i); });
     num_merged_ = first + count;
     if (options_.on_progress) {
       options_.on_progress({.stage = "merge",
@@ -246,7 +248,7 @@ LowRankFactors AdapterMerger::join(std::size_t index) const {
 }
 
 std::pmr::vector<float> AdapterMerger::delta(std::size_t index) const {
-  return read_whole(deltas_, info(index), *memory_);
+  return read_whole(deltas_, info(index), *memory_, pool_);
 }
 
 Merged AdapterMerger::cut(std::size_t index) const {
@@ -279,7 +281,7 @@ void check_merge_adapters(const AdapterPlan& plan, const std::filesystem::path& 
 
 AdapterReport merge_adapters(const AdapterPlan& plan, const std::filesystem::path& target,
                              const AdapterMergeOptions& options, ThreadPool& pool) {
-  return AdapterMerger(plan, target, options).merge(pool);
+  return AdapterMerger(plan, target, options, pool).merge();
 }
 
 }  // namespace vlm

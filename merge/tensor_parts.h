@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "core/thread_pool.h"
 
 namespace vlm {
 
@@ -18,10 +19,10 @@ namespace vlm {
 void for_each_part(const Checkpoint& checkpoint, const TensorInfo& info,
                    const std::function<void(std::size_t first, std::span<const float>)>& use);
 
-// All values, in `memory`; what the checkpoint takes to read a part comes on top. REQUIRES: `info`
+// All values, in `memory`; what the checkpoint takes to read parts comes on top. REQUIRES: `info`
 // is from tensors().
 std::pmr::vector<float> read_whole(const Checkpoint& checkpoint, const TensorInfo& info,
-                                   std::pmr::memory_resource& memory);
+                                   std::pmr::memory_resource& memory, ThreadPool& pool);
 
 // How many of `most` tensors, at least one, are held as a whole at a time within kMaxWorkingBytes;
 // `bytes_of(i)` is what the i-th takes.

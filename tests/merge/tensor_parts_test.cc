@@ -65,7 +65,8 @@ TEST(TensorParts, TogetherAreTheTensorAlsoInFiles) {
   const CountedCheckpoint checkpoint({701, 1000});
   const TemporaryDirectory folder;
   OverflowMemory memory(1'000'000, folder.path());
-  const auto whole = read_whole(checkpoint, checkpoint.tensors().front(), memory);
+  ThreadPool pool(3);
+  const auto whole = read_whole(checkpoint, checkpoint.tensors().front(), memory, pool);
   std::vector<float> wanted(701'000);
   checkpoint.read(checkpoint.tensors().front(), wanted);
   EXPECT_TRUE(std::ranges::equal(whole, wanted));
