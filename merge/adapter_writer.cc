@@ -42,13 +42,14 @@ AdapterWriter::AdapterWriter(const std::filesystem::path& directory, const Adapt
 bool AdapterWriter::is_written(std::size_t tensor) const {
   if (journal_ == nullptr) return false;
   const TensorInfo& info = outline_.tensors()[tensor];
+  const std::size_t elements = element_count(info.shape).value_or(0);
   std::size_t end = 0;  // of what is there from the beginning on
   for (const TensorPart& part : journal_->parts_of(0, tensor)) {
-    const bool is_there =
-        part.first == end && vlm::is_written(journal_, file_, part, element_size_bytes(info.dtype));
+    const bool is_there = part.first == end && part.count <= elements - end &&
+                          vlm::is_written(journal_, file_, part, element_size_bytes(info.dtype));
     if (is_there) end += part.count;
   }
-  return end == element_count(info.shape).value_or(0);
+  return end == elements;
 }
 
 void AdapterWriter::write(std::size_t tensor, std::size_t first, std::span<const float> values) {

@@ -1,7 +1,7 @@
 #include "merge/source_reader.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -43,19 +43,29 @@ void SourceReader::read(std::size_t first, std::span<float> out) const {
   }
 }
 
-// Of the first in the tensor: with several threads one further on may be met before.
+// With several threads one further on may be met before.
+std::size_t SourceReader::find_first_refused() const {
+  const std::size_t elements = element_count(info_.shape).value_or(0);
+  std::vector<float> block;
+  for (std::size_t first = 0; first < elements; first += kReadBlock) {
+    block.resize(std::min(kReadBlock, elements - first));
+    reader_.read(first, block);
+    if (rules_.rounding) round_to_dtype(block, *rules_.rounding);
+    if (const auto element = find_non_finite(block)) return first + *element;
+  }
+  return 0;
+}
+
 void SourceReader::refuse() const {
-  std::vector<float> stored(element_count(info_.shape).value_or(0));
-  reader_.read(0, stored);
-  std::vector<float> rounded = stored;
-  if (rules_.rounding) round_to_dtype(rounded, *rules_.rounding);
-  const std::size_t element = find_non_finite(rounded).value_or(0);
+  const std::size_t element = find_first_refused();
   const std::string hint = " (merge --allow-nan lets it pass)";
-  if (!std::isfinite(stored[element])) vlm::require_finite(stored, info_, 0, input_.name, hint);
+  std::array<float, 1> stored{};
+  reader_.read(element, stored);
+  vlm::require_finite(stored, info_, element, input_.name, hint);
   std::ostringstream text;
   text << "weight does not fit into " << torch_name(*rules_.rounding) << ": " << input_.name << ": "
-       << info_.name << ": element " << element_position(info_.shape, element) << ": "
-       << stored[element] << hint;
+       << info_.name << ": element " << element_position(info_.shape, element) << ": " << stored[0]
+       << hint;
   throw Error(ErrorCode::kCorruptFile, text.str());
 }
 

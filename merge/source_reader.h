@@ -38,6 +38,7 @@ class SourceReader {
   void require_finite(std::size_t first, std::size_t size) const;
 
  private:
+  [[nodiscard]] std::size_t find_first_refused() const;
   [[noreturn]] void refuse() const;
 
   const PlanInput& input_;

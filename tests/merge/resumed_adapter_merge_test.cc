@@ -1,7 +1,10 @@
 // Merges of adapters that are stopped, and those that go on with their work.
 
 #include <fstream>
+#include <functional>
+#include <optional>
 #include <sstream>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +12,7 @@
 #include "core/error.h"
 #include "merge/adapter_merge.h"
 #include "tests/checkpoint/writer_fixture.h"
+#include "tests/merge/large_adapters.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -29,8 +33,10 @@ class ResumedAdapterMerge : public testing::Test {
   // Is stopped after `tensors` of them; 0: never. Returns the message of the error.
   std::string merge(Resumption resumption, std::size_t tensors = 0,
                     const std::string& recipe = kRecipe) {
-    ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
-                     VLM_TEST_DATA);
+    ModelPool models =
+        large_ ? large_->models()
+               : ModelPool([](const std::string& model) { return FileCheckpoint::open(model); },
+                           VLM_TEST_DATA);
     ThreadPool pool(1);
     std::size_t done = 0;
     AdapterMergeOptions options;
@@ -51,6 +57,7 @@ class ResumedAdapterMerge : public testing::Test {
   [[nodiscard]] fs::path work() const { return folder_.path() / ".merged.tmp"; }
 
   TemporaryDirectory folder_;
+  std::optional<LargeAdapters> large_;  // instead of those of the tests' data
   fs::path target_ = folder_.path() / "merged";
   AdapterReport report_;
 };
@@ -89,6 +96,38 @@ TEST_F(ResumedAdapterMerge, DoesNotTrustWhatIsNotWhatWasWritten) {
   }
   EXPECT_EQ(merge(Resumption::kTaken), "");
   EXPECT_TRUE(contents(target_) == whole);
+}
+
+// Two parts for each tensor: the work is damaged in each way that a disk may think of.
+TEST_F(ResumedAdapterMerge, DoesNotTrustPartsOfLargeTensors) {
+  large_.emplace();
+  EXPECT_EQ(merge(Resumption::kNever, 0, LargeAdapters::kRecipe), "");
+  const auto whole = contents(target_);
+  fs::remove_all(target_);
+  const auto damage_second_part = [&] {
+    std::fstream file(work() / "adapter_model.safetensors",
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp((std::size_t{1} << 18U) * sizeof(float) + 9000);
+    file << "damage";
+  };
+  const auto change_journal = [&](const std::string& from, const std::string& to) {
+    std::string text = read_text_file(work() / ".journal");
+    const std::size_t place = text.find(from);
+    ASSERT_NE(place, std::string::npos) << text;
+    write_file_atomically(work() / ".journal", text.replace(place, from.size(), to));
+  };
+  const std::vector<std::function<void()>> damages{
+      [] {}, damage_second_part, [&] { change_journal("0 0 262144 87856 ", "0 0 262145 87855 "); },
+      [&] { change_journal("0 0 262144 87856 ", "0 0 262144 99999999999999 "); },
+      [&] { change_journal("0 0 0 262144 ", "0 0 0 350000 "); }};
+  for (const auto& damage : damages) {
+    EXPECT_THAT(merge(Resumption::kOffered, 1, LargeAdapters::kRecipe), HasSubstr("1 of 2"));
+    EXPECT_EQ(lines_of_tensor("0"), 2U);
+    damage();
+    EXPECT_EQ(merge(Resumption::kTaken, 0, LargeAdapters::kRecipe), "");
+    EXPECT_TRUE(contents(target_) == whole);
+    fs::remove_all(target_);
+  }
 }
 
 TEST_F(ResumedAdapterMerge, TakesOnlyWorkOfTheSameRecipeAndKeepsNothingUnasked) {
