@@ -202,11 +202,12 @@ class NormSums {
 
   // Elements [first, end), of which the last may be no whole vector.
   HWY_INLINE void add(std::size_t first, std::size_t end) {
-    constexpr hn::CappedTag<float, kSums> tag;
-    constexpr std::size_t kVectors = kSums / hn::MaxLanes(tag);
+    using Tag = hn::CappedTag<float, kSums>;
+    constexpr std::size_t kVectors = kSums / hn::MaxLanes(Tag());
+    const Tag tag;
     auto all = zeros<kVectors>(tag);
     auto some = zeros<kVectors>(tag);
-    auto seen = hn::Zero(BitsTag<decltype(tag)>());
+    auto seen = hn::Zero(BitsTag<Tag>());
     for (; first + kSums <= end; first += kSums) {
       const auto entries = look<kVectors>(tag, first, seen);
       const auto kept = drop(tag, kept_, first, entries);
@@ -258,9 +259,10 @@ class NormSums {
 
   // Of magnitudes that are too large for sums in float32, or not finite.
   [[nodiscard]] L1Norms norms_in_double() const {
-    constexpr hn::CappedTag<float, 1> one;
+    using Tag = hn::CappedTag<float, 1>;
+    const Tag one;
     L1Norms norms{0, 0, are_small_};
-    auto seen = hn::Zero(BitsTag<hn::CappedTag<float, 1>>());
+    auto seen = hn::Zero(BitsTag<Tag>());
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const auto entry = look<1>(one, i, seen);
       norms.all += double{hn::GetLane(hn::Abs(entry[0]))};
