@@ -46,23 +46,10 @@ int open_unnamed(const fs::path& folder) {
 // would keep some.
 class OverflowMemory::Mapping {
  public:
-  Mapping(const Split& split, const fs::path& folder)
-      : size_bytes_(split.memory_bytes + split.file_bytes) {
-    std::optional<Descriptor> file;  // first: a disk without room is told before anything else
-    if (split.file_bytes != 0) {
-      file.emplace(open_unnamed(folder));
-      reserve(*file, split.file_bytes, folder);
-    }
-    begin_ = map(nullptr, size_bytes_, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+  explicit Mapping(std::size_t bytes)
+      : begin_(map(nullptr, bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1)),
+        size_bytes_(bytes) {
     if (begin_ == MAP_FAILED) throw std::bad_alloc();
-    if (!file) return;
-    void* const file_begin = static_cast<std::byte*>(begin_) + split.memory_bytes;
-    if (map(file_begin, split.file_bytes, MAP_SHARED | MAP_FIXED, file->number()) == MAP_FAILED) {
-      const int reason = errno;
-      ::munmap(begin_, size_bytes_);
-      errno = reason;
-      fail_writing("cannot map a file for what does not fit into memory", folder);
-    }
   }
   ~Mapping() {
     if (begin_ != nullptr) ::munmap(begin_, size_bytes_);
@@ -72,6 +59,13 @@ class OverflowMemory::Mapping {
   Mapping(Mapping&&) = delete;
   Mapping& operator=(Mapping&&) = delete;
 
+  // From there to the end.
+  void put_file(std::size_t first_byte, const Descriptor& file, const fs::path& folder) {
+    void* const place = static_cast<std::byte*>(begin_) + first_byte;
+    if (map(place, size_bytes_ - first_byte, MAP_SHARED | MAP_FIXED, file.number()) == MAP_FAILED) {
+      fail_writing("cannot map a file for what does not fit into memory", folder);
+    }
+  }
   [[nodiscard]] void* begin() const noexcept { return begin_; }
   void release() noexcept { begin_ = nullptr; }
 
@@ -80,7 +74,7 @@ class OverflowMemory::Mapping {
     return ::mmap(place, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
   }
 
-  void* begin_ = nullptr;
+  void* begin_;
   std::size_t size_bytes_;
 };
 
@@ -114,7 +108,13 @@ void* OverflowMemory::allocate_split(const Split& split, std::size_t alignment) 
   if (split.file_bytes == 0 && split.memory_bytes < kLeastMappedBytes) {
     return std::pmr::new_delete_resource()->allocate(split.memory_bytes, alignment);
   }
-  Mapping mapping(split, folder_);
+  std::optional<Descriptor> file;  // first: a disk without room is told before anything else
+  if (split.file_bytes != 0) {
+    file.emplace(open_unnamed(folder_));
+    reserve(*file, split.file_bytes, folder_);
+  }
+  Mapping mapping(split.memory_bytes + split.file_bytes);
+  if (file) mapping.put_file(split.memory_bytes, *file, folder_);
   const std::lock_guard lock(mutex_);
   mapped_.emplace(mapping.begin(), split);
   void* const begin = mapping.begin();

@@ -43,8 +43,9 @@ std::uint64_t factor_bytes(const AdapterPlan& plan, std::size_t target) {
       if (update.target != output(plan, target).name || update.kind != LoraUpdateKind::kProduct) {
         continue;
       }
-      elements += element_count(update.a.shape).value_or(0) * (update.is_transposed ? 2 : 1);
-      elements += element_count(update.b.shape).value_or(0) * (update.is_transposed ? 2 : 1);
+      const std::size_t of_update =
+          element_count(update.a.shape).value_or(0) + element_count(update.b.shape).value_or(0);
+      elements += of_update * (update.is_transposed ? 2 : 1);
     }
   }
   std::uint64_t made = product_elements(plan, target) * sizeof(float);
@@ -53,13 +54,6 @@ std::uint64_t factor_bytes(const AdapterPlan& plan, std::size_t target) {
     made += factorize_bytes(rows, elements_of(plan, target) / rows, plan.targets[target].rank);
   }
   return elements * sizeof(float) + made;
-}
-
-// How many targets like that are computed at a time, each on a thread.
-std::size_t targets_at_once(const AdapterPlan& plan, std::size_t target, std::size_t num_threads) {
-  const std::uint64_t bytes = std::max<std::uint64_t>(1, working_bytes(plan, target));
-  return std::clamp<std::uint64_t>(kMaxWorkingBytes / bytes, 1,
-                                   std::min(num_threads, plan.targets.size()));
 }
 
 // Deltas that are held as a whole share kMaxWorkingBytes.
@@ -131,7 +125,8 @@ PlanCost estimate_adapter_cost(const AdapterPlan& plan, std::size_t num_threads)
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     const AdapterTarget& target = plan.targets[i];
     if (target.form == AdapterForm::kJoined) continue;
-    const std::size_t at_once = targets_at_once(plan, i, num_threads);
+    const std::size_t at_once =
+        tensors_at_once(working_bytes(plan, i), std::min(num_threads, plan.targets.size()));
     seconds += merging_seconds(plan.deltas, plan.deltas.tensors[i], of_operation,
                                at_once == 1 ? num_threads : at_once);
     seconds += of_decomposition * static_cast<double>(elements_of(plan, i)) *

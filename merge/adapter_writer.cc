@@ -57,15 +57,17 @@ void AdapterWriter::write(std::size_t tensor, std::size_t first, std::span<const
   const std::size_t element_bytes = element_size_bytes(info.dtype);
   std::vector<std::byte> bytes;
   std::vector<float> stored;
-  for (std::size_t done = 0; done < values.size(); done += kPartElements) {
-    const auto part = values.subspan(done, std::min(kPartElements, values.size() - done));
-    bytes.resize(part.size() * element_bytes);
-    store_floats(part, info.dtype, bytes);
-    stored.resize(part.size());
-    read_floats({info.dtype, {part.size()}, bytes}, 0, stored);
-    require_fit(stored, info, first + done, "");
-    file_.write(tensor, (first + done) * element_bytes, bytes);
-    if (journal_ != nullptr) journal_->add({0, tensor, first + done, part.size()}, checksum(bytes));
+  const Parts parts(values.size());
+  for (std::size_t part = 0; part < parts.count(); ++part) {
+    const std::size_t size = parts.size(part);
+    const std::size_t begin = first + parts.first(part);
+    bytes.resize(size * element_bytes);
+    store_floats(values.subspan(parts.first(part), size), info.dtype, bytes);
+    stored.resize(size);
+    read_floats({info.dtype, {size}, bytes}, 0, stored);
+    require_fit(stored, info, begin, "");
+    file_.write(tensor, begin * element_bytes, bytes);
+    if (journal_ != nullptr) journal_->add({0, tensor, begin, size}, checksum(bytes));
   }
 }
 

@@ -84,9 +84,9 @@ std::size_t Parts::count() const noexcept {
 
 void Parts::for_each_block(
     std::size_t part, const std::function<void(std::size_t first, std::size_t size)>& use) const {
-  const std::size_t end = std::min(elements_, (part + 1) * part_);
-  for (std::size_t first = part * part_; first < end; first += block_) {
-    use(first, std::min(block_, end - first));
+  const std::size_t end = first(part) + size(part);
+  for (std::size_t begin = first(part); begin < end; begin += block_) {
+    use(begin, std::min(block_, end - begin));
   }
 }
 

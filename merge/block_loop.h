@@ -2,6 +2,7 @@
 
 // Going through the inputs of a merge in blocks that stay in a processor's cache.
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -60,6 +61,11 @@ class Parts {
   explicit Parts(std::size_t elements, std::size_t unit = 1);
 
   [[nodiscard]] std::size_t count() const noexcept;
+  // The first element of a part, and its number of elements.
+  [[nodiscard]] std::size_t first(std::size_t part) const noexcept { return part * part_; }
+  [[nodiscard]] std::size_t size(std::size_t part) const noexcept {
+    return std::min(part_, elements_ - first(part));
+  }
   // The elements of the largest block.
   [[nodiscard]] std::size_t block_size() const noexcept { return block_; }
   // Calls use(first, size) for the blocks of a part, in order.

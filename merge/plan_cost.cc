@@ -158,14 +158,6 @@ MergeWork work_of(const MergeMethod& method, const TensorMerge& outline) {
   return method.work ? method.work(outline) : MergeWork{.shared = elements, .alone = 0};
 }
 
-// How many tensors like that are open at a time (write_checkpoint()).
-std::size_t tensors_at_once(const MergePlan& plan, const TensorPlan& tensor,
-                            std::size_t num_threads) {
-  const std::uint64_t bytes = open_tensor_bytes(plan, tensor);
-  if (bytes == 0) return num_threads;
-  return std::clamp<std::size_t>(kMaxWorkingBytes / bytes, 1, num_threads);
-}
-
 // The shortest of some tries: what else the machine does only adds to it.
 double shortest_seconds(const MergePlan& plan, const TensorPlan& tensor, std::size_t side) {
   double shortest = seconds_of(plan, tensor, side);
@@ -240,6 +232,10 @@ std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor)
   return open_memory(plan, tensor).total();
 }
 
+std::size_t tensors_at_once(std::uint64_t bytes, std::size_t most) {
+  return bytes == 0 ? most : std::clamp<std::size_t>(kMaxWorkingBytes / bytes, 1, most);
+}
+
 std::uint64_t overflow_bytes(const MergePlan& plan, std::uint64_t budget_bytes) {
   std::uint64_t largest = 0;
   for (const TensorPlan& tensor : plan.tensors) {
@@ -275,7 +271,8 @@ double merging_seconds(const MergePlan& plan, const TensorPlan& tensor, double s
     return static_cast<double>(elements_of(tensor.output)) / kCopiedElementsPerSecond / threads;
   }
   const MergeWork work = work_of(*plan.method, outline_of(tensor));
-  const auto at_once = static_cast<double>(tensors_at_once(plan, tensor, num_threads));
+  const auto at_once =
+      static_cast<double>(tensors_at_once(open_tensor_bytes(plan, tensor), num_threads));
   return seconds_of_operation * (work.shared / threads + work.alone / at_once);
 }
 

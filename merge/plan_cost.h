@@ -43,6 +43,10 @@ MergeMemory memory_of_method(const MergePlan& plan, const TensorPlan& tensor);
 // themselves and take memory (as Checkpoint::working_bytes()).
 std::uint64_t open_tensor_bytes(const MergePlan& plan, const TensorPlan& tensor);
 
+// Of tensors that take so many bytes each, how many are open at a time (write_checkpoint()): at
+// least one, at most `most`. REQUIRES: most > 0.
+std::size_t tensors_at_once(std::uint64_t bytes, std::size_t most);
+
 // What the largest tensor holds of MergeOptions::memory beyond a budget.
 std::uint64_t overflow_bytes(const MergePlan& plan, std::uint64_t budget_bytes);
 

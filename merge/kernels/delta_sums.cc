@@ -248,25 +248,32 @@ class NormSums {
     return entries;
   }
 
-  void add_one(std::size_t i, std::array<float, kSums>& all, std::array<float, kSums>& some) {
-    const hn::CappedTag<float, 1> one;
-    auto seen = hn::Zero(BitsTag<decltype(one)>());
+  using One = hn::CappedTag<float, 1>;
+
+  // Of one element: its magnitude, and the same if it is kept, else 0.
+  [[nodiscard]] std::array<float, 2> magnitudes_of(std::size_t i, Bits<One>& seen) const {
+    const One one;
     const auto entry = look<1>(one, i, seen);
-    all[i % kSums] += hn::GetLane(hn::Abs(entry[0]));
-    some[i % kSums] += hn::GetLane(hn::Abs(drop(one, kept_, i, entry)[0]));
-    are_small_ = are_small_ && are_small(one, seen);
+    const auto kept = drop(one, kept_, i, entry);
+    return {hn::GetLane(hn::Abs(entry[0])), hn::GetLane(hn::Abs(kept[0]))};
+  }
+
+  void add_one(std::size_t i, std::array<float, kSums>& all, std::array<float, kSums>& some) {
+    auto seen = hn::Zero(BitsTag<One>());
+    const auto [magnitude, kept] = magnitudes_of(i, seen);
+    all[i % kSums] += magnitude;
+    some[i % kSums] += kept;
+    are_small_ = are_small_ && are_small(One(), seen);
   }
 
   // Of magnitudes that are too large for sums in float32, or not finite.
   [[nodiscard]] L1Norms norms_in_double() const {
-    using Tag = hn::CappedTag<float, 1>;
-    const Tag one;
     L1Norms norms{0, 0, are_small_};
-    auto seen = hn::Zero(BitsTag<Tag>());
+    auto seen = hn::Zero(BitsTag<One>());  // are_small_ tells it already
     for (std::size_t i = 0; i < values_.size(); ++i) {
-      const auto entry = look<1>(one, i, seen);
-      norms.all += double{hn::GetLane(hn::Abs(entry[0]))};
-      norms.kept += double{hn::GetLane(hn::Abs(drop(one, kept_, i, entry)[0]))};
+      const auto [magnitude, kept] = magnitudes_of(i, seen);
+      norms.all += double{magnitude};
+      norms.kept += double{kept};
     }
     return norms;
   }
