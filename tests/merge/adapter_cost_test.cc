@@ -11,17 +11,16 @@
 #include "checkpoint/writer.h"
 #include "core/thread_pool.h"
 #include "merge/adapter_merge.h"
-#include "merge/adapter_outline.h"
-#include "merge/adapter_writer.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/file_models.h"
+#include "tests/merge/written_adapter.h"
 
 namespace vlm {
 namespace {
 
 AdapterPlan plan_of(const std::string& method_and_more) {
-  ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
-                   VLM_TEST_DATA);
+  ModelPool models = file_models();
   return plan_adapter_merge(
       parse_recipe("models: [{model: checkpoint/lora/embedding_and_head},\n"
                    "         {model: checkpoint/lora/attention}]\n"
@@ -70,8 +69,7 @@ class MadeUpAdapters {
     for (const char* const name : {"one", "other"}) write(name);
   }
   [[nodiscard]] AdapterPlan plan(const std::string& method_and_more) const {
-    ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
-                     folder_.path());
+    ModelPool models = file_models(folder_.path());
     return plan_adapter_merge(
         parse_recipe(
             "models: [{model: one}, {model: other}]\nparameters: {weight: 0.5}\n" + method_and_more,
@@ -86,13 +84,9 @@ class MadeUpAdapters {
     outline.add_product(layer + "up_proj.weight", {{4, width_}, {inner_width_, 4}, false});
     outline.add_product(layer + "down_proj.weight", {{4, inner_width_}, {width_, 4}, false});
     outline.add_product("text/model.embed_tokens.weight", {{4, vocabulary_}, {width_, 4}, true});
-    const std::filesystem::path directory = folder_.path() / name;
-    std::filesystem::create_directory(directory);
-    AdapterWriter writer(directory, outline);
-    for (std::size_t i = 0; i < outline.tensors().size(); ++i) {
-      writer.write(i, 0, std::vector<float>(*element_count(outline.tensors()[i].shape), 0.1F));
-    }
-    writer.finish({.base_name = "base", .task_type = "CAUSAL_LM", .rank = 4});
+    write_adapter(folder_.path() / name, outline, 4, [](const Shape& shape) {
+      return std::vector<float>(*element_count(shape), 0.1F);
+    });
   }
 
   std::size_t width_;

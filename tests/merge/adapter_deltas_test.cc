@@ -8,6 +8,7 @@
 #include "core/thread_pool.h"
 #include "merge/adapter_plan.h"
 #include "merge/recipe_parser.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/memory_checkpoint.h"
 
 namespace vlm {
@@ -15,8 +16,7 @@ namespace {
 
 // An embedding's product and a head that is saved whole.
 AdapterPlan plan_with_saved_head() {
-  ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
-                   VLM_TEST_DATA);
+  ModelPool models = file_models();
   return plan_adapter_merge(
       parse_recipe("models: [{model: checkpoint/lora/embedding_and_head}]\n"
                    "parameters: {weight: 0.5}\nbase_model: merge/models/base\n"

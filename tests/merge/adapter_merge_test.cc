@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/large_adapters.h"
 #include "tests/merge/made_up_models.h"
 
@@ -24,10 +25,6 @@ const std::filesystem::path kData = VLM_TEST_DATA;
 // Of one rounding each of the values, at most 4, that the two ways of merging differ in: the sum of
 // three models, its division, the base's addition.
 constexpr double kFewRoundings = 2e-6;
-
-ModelPool golden_pool() {
-  return {[](const std::string& model) { return FileCheckpoint::open(model); }, kData};
-}
 
 // The adapters of tests/data/checkpoint/lora, all of merge/models/base.
 struct Adapter {
@@ -48,7 +45,7 @@ std::string recipe_of(const std::string& method, const std::vector<Adapter>& ada
 
 AdapterReport merge(const std::string& recipe, const std::filesystem::path& target,
                     std::uint64_t seed = 0, std::size_t threads = 1) {
-  ModelPool models = golden_pool();
+  ModelPool models = file_models();
   ThreadPool pool(threads);
   AdapterMergeOptions options;
   options.seed = seed;
@@ -69,7 +66,7 @@ double distance_of_ways(const std::string& method, const std::vector<Adapter>& a
   const TemporaryDirectory folder;
   const auto target = folder.path() / "merged";
   merge(recipe_of(method, adapters, rest + only_adapters, false), target, 7);
-  ModelPool models = golden_pool();
+  ModelPool models = file_models();
   const MergedCheckpoint wanted(
       make_merge_plan(parse_recipe(recipe_of(method, adapters, rest + base, true), "r.yaml"),
                       models),
@@ -268,9 +265,9 @@ TEST(AdapterMerge, MergesAllPartsOfWhatIsSavedWhole) {
                  folder.path() / "merged", {}, pool);
   const LoraAdapter merged(folder.path() / "merged");
   ASSERT_EQ(merged.updates().size(), 2U);
-  const std::vector<float> before = LargeAdapters::values(1);
-  const std::vector<float> one = LargeAdapters::values(0.3F);
-  const std::vector<float> other = LargeAdapters::values(0.7F);
+  const std::vector<float> before = large_values(1);
+  const std::vector<float> one = large_values(0.3F);
+  const std::vector<float> other = large_values(0.7F);
   for (const LoraUpdate& update : merged.updates()) {
     const std::vector<float> found = floats_of(update.a);
     ASSERT_EQ(found.size(), before.size());

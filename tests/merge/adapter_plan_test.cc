@@ -13,6 +13,7 @@
 #include "core/json_fields.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/made_up_models.h"
 #include "tests/merge/run_method.h"
 
@@ -23,16 +24,12 @@ using testing::HasSubstr;
 
 const std::filesystem::path kData = VLM_TEST_DATA;
 
-ModelPool golden_pool() {
-  return {[](const std::string& model) { return FileCheckpoint::open(model); }, kData};
-}
-
 const std::string kModels =
     "models:\n- {model: checkpoint/lora/attention, parameters: {weight: 1}}\n"
     "- {model: checkpoint/lora/patterns, parameters: {weight: 1}}\n";
 
 AdapterPlan plan_of_adapters(const std::string& recipe) {
-  ModelPool models = golden_pool();
+  ModelPool models = file_models();
   return plan_adapter_merge(parse_recipe(recipe, "r.yaml"), models);
 }
 
@@ -41,7 +38,7 @@ std::string complaint_about(const std::string& recipe) {
 }
 
 bool merges_adapters(const std::string& recipe) {
-  return vlm::merges_adapters(parse_recipe(recipe, "r.yaml"), golden_pool());
+  return vlm::merges_adapters(parse_recipe(recipe, "r.yaml"), file_models());
 }
 
 TEST(AdapterPlan, IsOfRecipesWhoseModelsAreAllAdapters) {

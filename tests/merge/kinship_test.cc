@@ -19,6 +19,7 @@
 #include "merge/kinship_report.h"
 #include "merge/model_pool.h"
 #include "merge/recipe_parser.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -185,7 +186,7 @@ TEST(Kinship, WeightsThatNearlyCancelArePredictedAsTheirMergeHasThem) {
 const std::string kAdapted = "models/base+../checkpoint/lora/attention";
 
 std::shared_ptr<const Checkpoint> open_beside(const std::string& model) {
-  ModelPool pool([](const std::string& name) { return FileCheckpoint::open(name); }, kFolder);
+  ModelPool pool = file_models(kFolder);
   return pool(model);
 }
 

@@ -8,6 +8,7 @@
 #include "checkpoint/adapted_checkpoint.h"
 #include "core/files.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/large_tensors.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -100,27 +101,16 @@ TEST(LoraExtraction, ThreadsDoNotChangeTheBytes) {
   }
 }
 
-// Tensors of more elements than are read at a time.
-class LargeModel {
- public:
-  static constexpr std::size_t kRows = 700;
-  static constexpr std::size_t kColumns = 500;
-
-  LargeModel() {
-    for (std::size_t i = 0; i < matrix.size(); ++i) {
-      matrix[i] = std::sin(static_cast<float>(i));
-      head[i] = std::cos(static_cast<float>(i));
-    }
-  }
+struct LargeModel {
   [[nodiscard]] std::shared_ptr<const Checkpoint> checkpoint() const {
     auto made = std::make_shared<MemoryCheckpoint>(make_up({})->config());
-    made->add("text/model.layers.0.mlp.up_proj.weight", {kRows, kColumns}, matrix);
-    made->add("text/lm_head.weight", {kRows, kColumns}, head);
+    made->add("text/model.layers.0.mlp.up_proj.weight", kLargeShape, matrix);
+    made->add("text/lm_head.weight", kLargeShape, head);
     return made;
   }
 
-  std::vector<float> matrix = std::vector<float>(kRows * kColumns);
-  std::vector<float> head = matrix;
+  std::vector<float> matrix = large_values(1);
+  std::vector<float> head = large_values(0.3F);
 };
 
 TEST(LoraExtraction, SeesAllPartsOfLargeTensors) {
@@ -128,7 +118,7 @@ TEST(LoraExtraction, SeesAllPartsOfLargeTensors) {
   const LargeModel base;
   LargeModel model;
   for (std::size_t i = 300'000; i < model.matrix.size(); ++i) {  // rows from 600 on, by one product
-    model.matrix[i] += 0.25F * static_cast<float>(i / LargeModel::kColumns % 3);
+    model.matrix[i] += 0.25F * static_cast<float>(i / kLargeColumns % 3);
   }
   model.head.back() = 7;
   extract(*base.checkpoint(), *model.checkpoint(), folder.path() / "a", 1);

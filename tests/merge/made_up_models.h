@@ -72,6 +72,14 @@ inline std::shared_ptr<const Checkpoint> make_up(const MadeUpModel& model) {
   return made;
 }
 
+// Of models "a" and "b"; of a VLM "v" and "a" on "b".
+inline const std::string kLinearRecipe =
+    "models:\n- {model: a, parameters: {weight: 1}}\n- {model: b, parameters: {weight: 3}}\n"
+    "merge_method: linear\n";
+inline const std::string kTaskRecipe =
+    "models:\n- {model: v, parameters: {weight: 1}}\n- {model: a, parameters: {weight: 1}}\n"
+    "merge_method: task_arithmetic\nbase_model: b\nvlm: v\n";
+
 using MadeUpModels = std::map<std::string, MadeUpModel>;
 
 inline MergePlan plan_of(const std::string& recipe, const MadeUpModels& models) {

@@ -17,6 +17,7 @@
 #include "merge/plan_cost.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/memory_checkpoint.h"
 
 namespace vlm {
@@ -34,8 +35,7 @@ struct ZooMerge {
 };
 
 MergedCheckpoint merge_zoo(std::uint64_t seed, const ZooMerge& merge = {}) {
-  ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
-                   std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models");
+  ModelPool models = file_models(std::filesystem::path(VLM_PROJECT_DIR) / "zoo/models");
   return MergedCheckpoint(make_merge_plan(parse_recipe(merge.recipe, "r.yaml"), models),
                           {.seed = seed, .cache = merge.cache, .memory = merge.memory});
 }
@@ -165,8 +165,7 @@ TEST(MergeIdentity, HoldsTheTokenizersByWhichRowsAreAligned) {
                           folder.path() / model);
   }
   const auto identity = [&] {
-    ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); },
-                     folder.path());
+    ModelPool models = file_models(folder.path());
     return merge_identity(MergedCheckpoint(make_merge_plan(
         parse_recipe("models: [{model: tok_a}, {model: tok_b}]\nparameters: {weight: 1}\n"
                      "merge_method: linear\nbase_model: tok_a\ntokenizer: {source: union}\n",

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/checkpoint/temporary_directory.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -13,12 +14,8 @@ using testing::HasSubstr;
 
 const std::filesystem::path kData = VLM_TEST_DATA;
 
-ModelPool pool() {
-  return {[](const std::string& model) { return FileCheckpoint::open(model); }, kData};
-}
-
 TEST(ModelPool, OpensAModelWithAnAdapterBesideTheRecipe) {
-  ModelPool models = pool();
+  ModelPool models = file_models();
   const std::string target = "text/model.layers.0.self_attn.q_proj.weight";
   const auto plain = models("merge/models/base");
   const auto adapted = models("merge/models/base+checkpoint/lora/attention");
@@ -27,12 +24,12 @@ TEST(ModelPool, OpensAModelWithAnAdapterBesideTheRecipe) {
 }
 
 TEST(ModelPool, RefusesTwoAdaptersOfOneModel) {
-  ModelPool models = pool();
+  ModelPool models = file_models();
   EXPECT_THAT(message_of([&] { models("merge/models/base+a+b"); }), HasSubstr("one adapter"));
 }
 
 TEST(ModelPool, SaysThatAnAdapterIsMissing) {
-  ModelPool models = pool();
+  ModelPool models = file_models();
   EXPECT_THAT(message_of([&] { models("merge/models/base+no/such/adapter"); }),
               HasSubstr("no such adapter: no/such/adapter"));
   EXPECT_THAT(message_of([&] { models("merge/models/base+merge/models/base"); }),
@@ -52,9 +49,8 @@ TEST(ModelPool, ASecondPlanReadsNoTokenizerAndIsThatOfANewPool) {
             "embeddings: {policy: base}\n",
         "r.yaml");
   };
-  const OpenModel open = [](const std::string& model) { return FileCheckpoint::open(model); };
-  ModelPool models(open, folder.path());
-  ModelPool others(open, folder.path());
+  ModelPool models = file_models(folder.path());
+  ModelPool others = file_models(folder.path());
   make_merge_plan(recipe("0.5"), models);
   const MergedCheckpoint wanted(make_merge_plan(recipe("0.25"), others));
   folder.add("tok_b/tokenizer.json", "no tokenizer");
@@ -64,7 +60,7 @@ TEST(ModelPool, ASecondPlanReadsNoTokenizerAndIsThatOfANewPool) {
   for (const TensorInfo& info : wanted.tensors()) {
     EXPECT_EQ(read_all(second, *second.find(info.name)), read_all(wanted, info)) << info.name;
   }
-  ModelPool late(open, folder.path());
+  ModelPool late = file_models(folder.path());
   EXPECT_THAT(make_merge_plan(recipe("0.25"), late).warnings,
               testing::Contains(HasSubstr("token tables were not compared")));
 }
@@ -80,9 +76,8 @@ TEST(ModelPool, ASecondPlanWithATokenizerAlignsNothingAndIsThatOfANewPool) {
                             "tokenizer_source: " + source + "\n",
                         "r.yaml");
   };
-  const OpenModel open = [](const std::string& model) { return FileCheckpoint::open(model); };
-  ModelPool models(open, folder.path());
-  ModelPool others(open, folder.path());
+  ModelPool models = file_models(folder.path());
+  ModelPool others = file_models(folder.path());
   const MergePlan first = make_merge_plan(recipe("0.5", "union"), models);
   const MergedCheckpoint wanted(make_merge_plan(recipe("0.25", "union"), others));
   folder.add("tok_b/tokenizer.json", "no tokenizer");
@@ -98,7 +93,7 @@ TEST(ModelPool, ASecondPlanWithATokenizerAlignsNothingAndIsThatOfANewPool) {
 
 // An adapted model keeps its base's directory, but is a model of its own.
 TEST(ModelPool, AnAdaptedModelMergesWithItsBase) {
-  ModelPool models = pool();
+  ModelPool models = file_models();
   const Recipe recipe = parse_recipe(
       "models:\n- {model: merge/models/base+checkpoint/lora/attention, parameters: {weight: 0.5}}\n"
       "merge_method: task_arithmetic\nbase_model: merge/models/base\n",

@@ -18,6 +18,7 @@
 #include "merge/plan_summary.h"
 #include "merge/recipe_parser.h"
 #include "tests/checkpoint/original_llava_model.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/memory_checkpoint.h"
 
 namespace vlm {
@@ -29,7 +30,7 @@ const fs::path kZoo = fs::path(VLM_PROJECT_DIR) / "zoo/models";
 const fs::path kLlava16 = fs::path(VLM_TEST_DATA) / "vision/llava16";
 
 MergedCheckpoint merge(const std::string& recipe) {
-  ModelPool models([](const std::string& model) { return FileCheckpoint::open(model); }, kZoo);
+  ModelPool models = file_models(kZoo);
   return MergedCheckpoint(make_merge_plan(parse_recipe(recipe, "r.yaml"), models), {});
 }
 

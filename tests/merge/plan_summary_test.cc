@@ -8,6 +8,7 @@
 #include "checkpoint/lora_adapter.h"
 #include "merge/model_pool.h"
 #include "merge/recipe_documents.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/made_up_models.h"
 
 namespace vlm {
@@ -15,18 +16,11 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kLinear =
-    "models:\n- {model: a, parameters: {weight: 1}}\n- {model: b, parameters: {weight: 3}}\n"
-    "merge_method: linear\n";
-const std::string kTask =
-    "models:\n- {model: v, parameters: {weight: 1}}\n- {model: a, parameters: {weight: 1}}\n"
-    "merge_method: task_arithmetic\nbase_model: b\nvlm: v\n";
-
 TEST(PlanSummary, SaysWhatHappensToEveryTensor) {
   const PlanSummary summary =
-      summarize(plan_of(kTask, {{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}},
-                                {"a", {.value = 2}},
-                                {"b", {.value = 1}}}));
+      summarize(plan_of(kTaskRecipe, {{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}},
+                                      {"a", {.value = 2}},
+                                      {"b", {.value = 1}}}));
   EXPECT_EQ(summary.method, "task_arithmetic");
   EXPECT_EQ(summary.donor, "v");
   EXPECT_EQ(summary.num_tensors, 9U);
@@ -57,7 +51,8 @@ TEST(PlanSummary, HasWordsForWhatIsNoNumber) {
 }
 
 TEST(PlanSummary, SaysWhatHappensToVocabularies) {
-  EXPECT_EQ(summarize(plan_of(kLinear, {{"a", {}}, {"b", {}}})).vocabulary, "sizes must be equal");
+  EXPECT_EQ(summarize(plan_of(kLinearRecipe, {{"a", {}}, {"b", {}}})).vocabulary,
+            "sizes must be equal");
   const Recipe recipe = parse_recipe(
       "models:\n- {model: models/tok_a, parameters: {weight: 1}}\n"
       "- {model: models/tok_b, parameters: {weight: 1}}\nmerge_method: linear\n"
@@ -69,8 +64,7 @@ TEST(PlanSummary, SaysWhatHappensToVocabularies) {
 
 // A rank-4 adapter of float32 on q_proj and v_proj, and a document of two models.
 TEST(PlanSummary, CountsWhatIsBehindAdaptersAndDocuments) {
-  ModelPool models([](const std::string& name) { return FileCheckpoint::open(name); },
-                   std::filesystem::path(VLM_TEST_DATA) / "merge");
+  ModelPool models = file_models(std::filesystem::path(VLM_TEST_DATA) / "merge");
   const auto bytes = [&](const std::string& model) {
     const Recipe recipe =
         parse_recipe("models: [{model: " + model + "}]\nmerge_method: passthrough\n", "r.yaml");

@@ -13,19 +13,12 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::string kLinear =
-    "models:\n- {model: a, parameters: {weight: 1}}\n- {model: b, parameters: {weight: 3}}\n"
-    "merge_method: linear\n";
-const std::string kTask =
-    "models:\n- {model: v, parameters: {weight: 1}}\n- {model: a, parameters: {weight: 1}}\n"
-    "merge_method: task_arithmetic\nbase_model: b\nvlm: v\n";
-
 std::string refusal(const std::string& recipe, const MadeUpModels& models) {
   return message_of([&] { plan_of(recipe, models); });
 }
 
 TEST(MergePlan, MergesEveryTensor) {
-  const MergedCheckpoint merged(plan_of(kLinear, {{"a", {.value = 1}}, {"b", {.value = 5}}}));
+  const MergedCheckpoint merged(plan_of(kLinearRecipe, {{"a", {.value = 1}}, {"b", {.value = 5}}}));
   EXPECT_EQ(merged.tensors().size(), 7U);
   for (const TensorInfo& info : merged.tensors()) {
     EXPECT_EQ(first_value(merged, info.name), 4.0F) << info.name;
@@ -215,7 +208,8 @@ TEST(MergePlan, MistakesThatHeadersShowAreRefused) {
               HasSubstr("model not found: x"));
   EXPECT_THAT(refusal("models: [{model: a}, {model: b}]\nmerge_method: passthrough\n", models),
               HasSubstr("exactly 1 model(s): recipe.yaml: 2"));
-  EXPECT_THAT(refusal(kLinear + "vlm: a\n", models), HasSubstr("'vlm' is not a vision-language"));
+  EXPECT_THAT(refusal(kLinearRecipe + "vlm: a\n", models),
+              HasSubstr("'vlm' is not a vision-language"));
 }
 
 // As mergekit does; with an adapter as in "base_model: a+adapter" such recipes are published.
@@ -238,14 +232,14 @@ TEST(MergePlan, DifferentConfigsAreRefusedOrReported) {
   const auto with = [](const Json& config) {
     return MadeUpModels{{"a", {.value = 1}}, {"b", {.value = 1, .config = config}}};
   };
-  EXPECT_THAT(refusal(kLinear, with({{"num_attention_heads", 2}})),
+  EXPECT_THAT(refusal(kLinearRecipe, with({{"num_attention_heads", 2}})),
               HasSubstr("num_attention_heads: b: 2, but a: 1"));
-  EXPECT_THAT(plan_of(kLinear, with({{"rope_theta", 1e6}})).warnings,
+  EXPECT_THAT(plan_of(kLinearRecipe, with({{"rope_theta", 1e6}})).warnings,
               testing::ElementsAre(HasSubstr("rope_theta: b: 1000000.0, but a: 10000.0")));
-  EXPECT_THAT(plan_of(kLinear, with({{"sliding_window", nullptr}})).warnings,
+  EXPECT_THAT(plan_of(kLinearRecipe, with({{"sliding_window", nullptr}})).warnings,
               testing::ElementsAre(HasSubstr("sliding_window: b: none, but a: 4096")));
-  EXPECT_THAT(plan_of(kLinear, with({})).warnings, IsEmpty());
-  EXPECT_THAT(refusal(kLinear, with({{"architectures", {"EvoMistralForCausalLM"}}})),
+  EXPECT_THAT(plan_of(kLinearRecipe, with({})).warnings, IsEmpty());
+  EXPECT_THAT(refusal(kLinearRecipe, with({{"architectures", {"EvoMistralForCausalLM"}}})),
               HasSubstr("data-flow"));
 }
 
@@ -253,7 +247,7 @@ TEST(MergePlan, VlmKeepsItsOtherComponentsAndItsExtraRows) {
   const MadeUpModels models{{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}},
                             {"a", {.value = 2}},
                             {"b", {.value = 1}}};
-  const MergedCheckpoint merged(plan_of(kTask, models));
+  const MergedCheckpoint merged(plan_of(kTaskRecipe, models));
   const auto embed = read_all(merged, *merged.find("text/model.embed_tokens.weight"));
   EXPECT_EQ(embed, (std::vector<float>{6, 6, 6, 6, 6, 6, 5, 5}));
   EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 6);
@@ -266,11 +260,12 @@ TEST(MergePlan, PolicyBaseKeepsTheVlmsRowsAndPolicyErrorRefuses) {
   const MadeUpModels models{{"v", {.value = 5, .vocabulary = 4, .is_vlm = true}},
                             {"a", {.value = 2}},
                             {"b", {.value = 1}}};
-  const MergedCheckpoint merged(plan_of(kTask + "embeddings: {policy: base}\n", models));
+  const MergedCheckpoint merged(plan_of(kTaskRecipe + "embeddings: {policy: base}\n", models));
   EXPECT_EQ(first_value(merged, "text/lm_head.weight"), 5);
   EXPECT_TRUE(merged.is_copy(*merged.find("text/model.embed_tokens.weight")));
   EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 6);
-  EXPECT_THAT(refusal(kTask + "embeddings: {policy: error}\n", models), HasSubstr("shapes differ"));
+  EXPECT_THAT(refusal(kTaskRecipe + "embeddings: {policy: error}\n", models),
+              HasSubstr("shapes differ"));
 }
 
 TEST(MergePlan, VlmMayStandOutsideOfTheMerge) {
@@ -286,11 +281,11 @@ TEST(MergePlan, TiedHeadsUseTheEmbedding) {
   const MadeUpModel tied{.value = 1, .has_head = false, .config = {{"tie_word_embeddings", true}}};
   const MadeUpModel lost{.value = 1, .has_head = false};
   const MadeUpModels both{{"a", tied}, {"b", tied}};
-  EXPECT_EQ(MergedCheckpoint(plan_of(kLinear, both)).find("text/lm_head.weight"), nullptr);
-  const MergedCheckpoint untied(plan_of(kLinear, {{"a", tied}, {"b", {.value = 5}}}));
+  EXPECT_EQ(MergedCheckpoint(plan_of(kLinearRecipe, both)).find("text/lm_head.weight"), nullptr);
+  const MergedCheckpoint untied(plan_of(kLinearRecipe, {{"a", tied}, {"b", {.value = 5}}}));
   EXPECT_EQ(first_value(untied, "text/lm_head.weight"), 4);
   EXPECT_EQ(untied.config().original.at("tie_word_embeddings"), false);
-  EXPECT_THAT(refusal(kLinear, {{"a", {}}, {"b", lost}}),
+  EXPECT_THAT(refusal(kLinearRecipe, {{"a", {}}, {"b", lost}}),
               HasSubstr("lacks a tensor that others have: b: text/lm_head.weight"));
 }
 
@@ -302,16 +297,18 @@ TEST(MergePlan, OutputDtypeIsThatOfTheRecipeElseTheWidest) {
                      plan.config.original.at("torch_dtype").get<std::string>());
   };
   using Expected = std::pair<DType, std::string>;
-  EXPECT_EQ(dtype_of(kLinear, {{"a", bf16}, {"b", bf16}}), Expected(DType::kBF16, "bfloat16"));
-  EXPECT_EQ(dtype_of(kLinear, {{"a", bf16}, {"b", {}}}), Expected(DType::kF32, "float32"));
-  EXPECT_EQ(dtype_of(kLinear + "dtype: float16\n", {{"a", bf16}, {"b", {}}}),
-            Expected(DType::kF16, "float16"));
-  EXPECT_EQ(dtype_of(kLinear + "dtype: float32\nout_dtype: bfloat16\n", {{"a", {}}, {"b", {}}}),
+  EXPECT_EQ(dtype_of(kLinearRecipe, {{"a", bf16}, {"b", bf16}}),
             Expected(DType::kBF16, "bfloat16"));
+  EXPECT_EQ(dtype_of(kLinearRecipe, {{"a", bf16}, {"b", {}}}), Expected(DType::kF32, "float32"));
+  EXPECT_EQ(dtype_of(kLinearRecipe + "dtype: float16\n", {{"a", bf16}, {"b", {}}}),
+            Expected(DType::kF16, "float16"));
+  EXPECT_EQ(
+      dtype_of(kLinearRecipe + "dtype: float32\nout_dtype: bfloat16\n", {{"a", {}}, {"b", {}}}),
+      Expected(DType::kBF16, "bfloat16"));
 }
 
 TEST(MergePlan, ReadRoundsOnceToTheOutputDtype) {
-  const MergedCheckpoint merged(plan_of(kLinear + "out_dtype: bfloat16\n",
+  const MergedCheckpoint merged(plan_of(kLinearRecipe + "out_dtype: bfloat16\n",
                                         {{"a", {.value = 1.001F}}, {"b", {.value = 1.001F}}}));
   EXPECT_EQ(first_value(merged, "text/model.norm.weight"), 1.0F);
 }

@@ -59,7 +59,7 @@ TEST(RandomRivals, AsManyWordsKeepAnEntryAsThereAreSmallerOnes) {
 TEST(RandomRivals, WordsPointAtEachOtherEntryEquallyOften) {
   for (const std::size_t size : {2U, 3U, 31U, 4096U, 14'336U}) {
     for (const std::uint32_t range : {0xFFFFFFFFU, 0xA0000000U, 0x33333333U, 70'001U}) {
-      const RivalChoice choice = choose_rivals(size, {5, 5 + (range - 5)});
+      const RivalChoice choice = choose_rivals(size, {5, range});
       const double words_of_one = static_cast<double>(range - 5) / static_cast<double>(size - 1);
       for (std::size_t number = 0; number + 1 < size;
            number += std::max<std::size_t>(1, size / 9)) {

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "merge/adapter_merge.h"
 #include "tests/checkpoint/writer_fixture.h"
+#include "tests/merge/file_models.h"
 #include "tests/merge/large_adapters.h"
 #include "tests/merge/made_up_models.h"
 
@@ -33,10 +34,7 @@ class ResumedAdapterMerge : public testing::Test {
   // Is stopped after `tensors` of them; 0: never. Returns the message of the error.
   std::string merge(Resumption resumption, std::size_t tensors = 0,
                     const std::string& recipe = kRecipe) {
-    ModelPool models =
-        large_ ? large_->models()
-               : ModelPool([](const std::string& model) { return FileCheckpoint::open(model); },
-                           VLM_TEST_DATA);
+    ModelPool models = large_ ? large_->models() : file_models();
     ThreadPool pool(1);
     std::size_t done = 0;
     AdapterMergeOptions options;
